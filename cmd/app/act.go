@@ -8,7 +8,7 @@ import (
 	"flyleaf/qa"
 )
 
-// Carrying out acts, and printing what was done.
+// Carrying out acts and printing the results.
 
 // post carries out an act that makes a post, and prints the post's ID.
 func (a *app) post(ctx context.Context, b backend, event qa.EventID, act qa.Act) error {
@@ -23,7 +23,7 @@ func (a *app) post(ctx context.Context, b backend, event qa.EventID, act qa.Act)
 	return nil
 }
 
-// act carries out an act about a post, and prints done.
+// act carries out an act on a post and prints done.
 func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
 	why, err := a.carryOut(ctx, b, event, act)
 	if err != nil {
@@ -32,7 +32,7 @@ func (a *app) act(ctx context.Context, b backend, event qa.EventID, act qa.Act, 
 	return a.printDone(act.Post, why == "", cmp.Or(why, done))
 }
 
-// printDone prints what was done about a post, or why nothing was changed.
+// printDone prints the result of an act on a post: what was done, or why nothing was changed.
 func (a *app) printDone(post qa.PostID, changed bool, said string) error {
 	if a.json {
 		return a.printJSON(struct {
@@ -44,8 +44,8 @@ func (a *app) printDone(post qa.PostID, changed bool, said string) error {
 	return nil
 }
 
-// carryOut carries out an act. If the act would undo what is not so, it changes nothing and
-// returns why.
+// carryOut carries out an act. If there is nothing to undo, it changes nothing and returns a
+// sentence that says so.
 func (a *app) carryOut(ctx context.Context, b backend, event qa.EventID, act qa.Act) (why string, err error) {
 	why, err = node.NothingToUndo(ctx, b, event, &act)
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *app) carryOut(ctx context.Context, b backend, event qa.EventID, act qa.
 	return "", a.explain(err)
 }
 
-// onPost is act for a post that is named by (a part of) its ID.
+// onPost is act for a post given by its ID or part of it.
 func (a *app) onPost(ctx context.Context, event, typed string, act qa.Act, done string) error {
 	return a.withPost(ctx, event, typed, func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 		act.Post = post
@@ -66,15 +66,15 @@ func (a *app) onPost(ctx context.Context, event, typed string, act qa.Act, done 
 	})
 }
 
-// doneWords returns undone if the command was called with --undo, else done.
-func doneWords(undo bool, done, undone string) string {
+// chooseMessage returns undone if the command was called with --undo, otherwise done.
+func chooseMessage(undo bool, done, undone string) string {
 	if undo {
 		return undone
 	}
 	return done
 }
 
-// actOn carries out an act about a person or about the event, and prints done.
+// actOn carries out an act on a person or on the event and prints done.
 func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act, done string) error {
 	why, err := a.carryOut(ctx, b, event, act)
 	if err != nil {
@@ -91,7 +91,7 @@ func (a *app) actOn(ctx context.Context, b backend, event qa.EventID, act qa.Act
 	return nil
 }
 
-// done prints what was done about an event.
+// done prints the result of a command on an event.
 func (a *app) done(event qa.EventID, words string) error {
 	if a.json {
 		return a.printJSON(map[string]qa.EventID{"event": event})

@@ -14,10 +14,10 @@ import (
 	"flyleaf/qa"
 )
 
-// Arguments and flags that several commands have, and the errors about them.
+// Arguments and flags shared by several commands, and the errors about them.
 
-// onlyCommands is the Args of a group: an argument is an unknown command. The error suggests
-// similar commands, of the group if it has any, else of the whole program.
+// onlyCommands is the Args of a group of commands: an argument is an unknown command. The error
+// suggests similar commands of the group; if there are none, of the whole program.
 func (a *app) onlyCommands(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -81,9 +81,9 @@ func between(least, most int) cobra.PositionalArgs {
 		case n < least:
 			return fmt.Errorf("%s needed, %s given", countedIs(least, "argument"), countedWas(n, ""))
 		case most == 0:
-			return fmt.Errorf("no argument is expected, and %q was given", args[0])
+			return fmt.Errorf("no arguments expected, but %q was given", args[0])
 		default:
-			return fmt.Errorf("at most %s expected, %s given; quote text that holds spaces", countedIs(most, "argument"), countedWas(n, ""))
+			return fmt.Errorf("at most %s expected, %s given; put quotes around text with spaces", countedIs(most, "argument"), countedWas(n, ""))
 		}
 	}
 }
@@ -94,7 +94,7 @@ func exactly(n int) cobra.PositionalArgs { return between(n, n) }
 
 func atLeast(n int) cobra.PositionalArgs { return between(n, math.MaxInt) }
 
-// undoFlag adds --undo to a command whose act can be undone.
+// undoFlag adds --undo to a command.
 func undoFlag(c *cobra.Command, undo *bool, what string) *cobra.Command {
 	c.Flags().BoolVar(undo, "undo", false, what)
 	return c
@@ -122,7 +122,7 @@ func eventFlag(c *cobra.Command, event *string) *cobra.Command {
 	return c
 }
 
-// flagError says in words what value a flag takes, instead of the text of a parser.
+// flagError says in plain words what value a flag takes, instead of a parser's error text.
 func flagError(err error) error {
 	var bad *pflag.InvalidValueError
 	if !errors.As(err, &bad) || !errors.Is(err, strconv.ErrSyntax) && !errors.Is(err, strconv.ErrRange) {
@@ -138,7 +138,7 @@ func flagError(err error) error {
 	return fmt.Errorf("--%s takes %s, not %q", bad.GetFlag().Name, wants, bad.GetValue())
 }
 
-// counted is a number with its noun.
+// counted formats a number with its noun.
 func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -146,10 +146,10 @@ func counted(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
-// countedIs is a number with its noun and "is" or "are".
+// countedIs formats a number with its noun and "is" or "are".
 func countedIs(n int, noun string) string { return counted(n, noun+" is", noun+"s are") }
 
-// countedWas is a number with its noun, if it has one, and "was" or "were".
+// countedWas formats a number with its noun, which may be empty, and "was" or "were".
 func countedWas(n int, noun string) string {
 	if noun == "" {
 		return counted(n, "was", "were")

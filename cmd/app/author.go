@@ -20,7 +20,7 @@ func (a *app) authorInboxCmd() *cobra.Command {
 		Use:   "inbox [flags]",
 		Short: "List the open questions, most wanted first",
 		Long: `List the open questions, most wanted first. Questions that other authors have taken, and those
-that you saved for later, are listed apart. This works without a network: answers are sent
+that you saved for later, are listed separately. This works without a network: answers are sent
 when the relay can be reached.`,
 		Example: `  flyleaf author inbox
   flyleaf author inbox --sort asker
@@ -60,7 +60,7 @@ when the relay can be reached.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// jsonInbox is what `author inbox --json` prints. The names are a contract.
+// jsonInbox is the output of `author inbox --json`. Its field names must not change.
 type jsonInbox struct {
 	Waiting  []jsonInboxItem `json:"waiting"`
 	Others   []jsonInboxItem `json:"others"`
@@ -191,7 +191,7 @@ func (a *app) authorTakeCmd() *cobra.Command {
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "assigned", On: !undo},
-				doneWords(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
+				chooseMessage(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "leave the question to the others"), &event))
@@ -217,11 +217,11 @@ func (a *app) authorLaterCmd() *cobra.Command {
 						return err
 					}
 				}
-				said := doneWords(undo, "Saved for later. `flyleaf author inbox` lists it under Later. Only this device knows.", "Back in the inbox.")
+				message := chooseMessage(undo, "Saved for later. `flyleaf author inbox` lists it under Later, on this device only.", "Back in the inbox.")
 				if undo && !changed {
-					said = "The question is not saved for later; nothing was changed."
+					message = "The question is not saved for later; nothing was changed."
 				}
-				return a.printDone(post, changed, said)
+				return a.printDone(post, changed, message)
 			})
 		},
 	}

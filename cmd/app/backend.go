@@ -25,18 +25,19 @@ import (
 // the data directory.
 type backend = node.Node
 
-// connection is a node for the length of a command.
+// connection is a node that a command uses until close.
 type connection struct {
 	node.Node
 	close func() error
-	// copied is the copy that is read if the data directory cannot be written; "" otherwise.
+	// copied is the directory of the temporary copy that is read because the data directory
+	// cannot be written; "" otherwise.
 	copied string
 }
 
 // connect opens the data directory in this process, or connects to the process that serves it.
-// If another command has the directory open, it waits up to busyFor.
+// If another command has the directory open, it waits up to lockTimeout.
 func connect(ctx context.Context, h home, log *slog.Logger) (connection, error) {
-	deadline := time.Now().Add(busyFor)
+	deadline := time.Now().Add(lockTimeout)
 	for {
 		lock, ok, err := h.lock()
 		if cannotWrite(err) || diskFull(err) {
@@ -105,24 +106,24 @@ func diskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, storage.ErrFull)
 }
 
-// openReadOnly opens a data directory that cannot be written: it is on a read-only disk, on a
-// full one, or belongs to another user. It opens a temporary copy, because SQLite has to write
-// to read what a crash left in the write-ahead log. Nothing can be changed in the copy.
+// openReadOnly opens a data directory that cannot be written because the disk is read-only or
+// full, or because it belongs to another user. It opens a temporary copy: SQLite has to write
+// in order to read changes that a crash left in the write-ahead log. The copy is read-only too.
 func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ connection, err error) {
 	const files = "flyleaf.db"
 	if _, err := os.Stat(h.path(files)); err != nil {
-		return connection{}, fmt.Errorf("the data directory %s cannot be written, and there are no events in it to read; nothing was changed. Name another with --data (%w)", h.dir, why)
+		return connection{}, fmt.Errorf("the data directory %s cannot be written, and it contains no events to read; nothing was changed. Choose another directory with --data (%w)", h.dir, why)
 	}
 	dir, err := os.MkdirTemp("", "flyleaf-read-") // mode 0700: only this user
 	if err != nil {
-		return connection{}, fmt.Errorf("the data directory %s cannot be written, and no copy of it could be made to read: %w; nothing was changed", h.dir, err)
+		return connection{}, fmt.Errorf("the data directory %s cannot be written, and a temporary copy for reading could not be made: %w; nothing was changed", h.dir, err)
 	}
 	defer func() {
 		if err != nil {
 			_ = os.RemoveAll(dir)
 		}
 	}()
-	for _, name := range []string{files, files + "-wal"} { // the key stays where it is
+	for _, name := range []string{files, files + "-wal"} { // the key is not copied
 		if err := copyFile(h.path(name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return connection{}, fmt.Errorf("the data directory %s cannot be written, and reading it failed: %w; nothing was changed", h.dir, err)
 		}
@@ -131,7 +132,7 @@ func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ c
 	if errors.As(why, &errno) {
 		why = errno // without the name of the file
 	}
-	// A reader that goes away (… | head) must not kill the process: the copy has to be removed.
+	// If the reader of the output goes away (… | head), the process must not be killed, because it has to remove the copy.
 	signal.Ignore(syscall.SIGPIPE)
 	copied := home{dir: dir}
 	lock, _, err := copied.lock()
@@ -139,7 +140,7 @@ func openReadOnly(ctx context.Context, h home, why error, log *slog.Logger) (_ c
 		return connection{}, err
 	}
 	l, err := openLocalWith(ctx, h, copied, lock, log, func(s storage.Store) storage.Store {
-		return node.ReadOnlyStore(s, fmt.Errorf("the data directory %s cannot be written (%w), so nothing was changed; reading commands such as `flyleaf list` and `flyleaf export` work. To write, copy it to a place where you may write, and name that with --data", h.dir, why))
+		return node.ReadOnlyStore(s, fmt.Errorf("the data directory %s cannot be written (%w), so nothing was changed; reading commands such as `flyleaf list` and `flyleaf export` work. To make changes, copy it to a place where you may write, and use that with --data", h.dir, why))
 	})
 	if err != nil {
 		_ = lock.Unlock()
@@ -162,7 +163,7 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// explainOpen adds to the error of a database that cannot be opened what a person can do.
+// explainOpen adds to the error of a database that cannot be opened what the user can do.
 func explainOpen(h home, err error) error {
 	switch {
 	case errors.Is(err, storage.ErrNewer):

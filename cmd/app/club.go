@@ -17,13 +17,13 @@ func (a *app) clubNewCmd() *cobra.Command {
 	var title, about, language, relay string
 	c := &cobra.Command{
 		Use:     "new --title TITLE [flags]",
-		Short:   "Make a club",
-		Long:    "Make a club; prints its ID and the invitation link to share.",
+		Short:   "Create a club",
+		Long:    "Create a club; prints its ID and the invitation link to share.",
 		Example: `  flyleaf club new --title "The Lamplight Readers" --relay ws://127.0.0.1:3030`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if strings.TrimSpace(title) == "" {
-				return codedf(exitUsage, "a club needs a --title; nothing was made")
+				return codedf(exitUsage, "a club needs a --title; nothing was created")
 			}
 			e := qa.Event{Kind: "club", Title: title, Description: about, Language: language}
 			if relay != "" {
@@ -59,8 +59,8 @@ func (a *app) clubAddCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "add [flags] EVENT…",
 		Short: "Add weeks to a club's list, or remove them",
-		Long: `Add weeks to a club's list, or bring what the list says about them up to date. With --undo
-they are removed from the list; the weeks themselves stay on the devices that have them.`,
+		Long: `Add weeks to a club's list, or update their entries. With --undo they are removed from
+the list; the weeks themselves stay on the devices that have them.`,
 		Example: "  flyleaf club add 4rk9\n  flyleaf club add --undo 4rk9",
 		Args:    atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -69,9 +69,9 @@ they are removed from the list; the weeks themselves stay on the devices that ha
 				if err != nil {
 					return err
 				}
-				list, done := listingsOf, "On the list of "+plain(to.Title)+"."
+				list, done := entriesToAdd, "Added to the list of "+plain(to.Title)+"."
 				if undo {
-					list, done = unlistingsOf, "No longer on the list of "+plain(to.Title)+"."
+					list, done = entriesToRemove, "Removed from the list of "+plain(to.Title)+"."
 				}
 				weeks, err := list(ctx, b, &to, args)
 				if err != nil {
@@ -87,8 +87,8 @@ they are removed from the list; the weeks themselves stay on the devices that ha
 	return a.jsonFlag(clubFlag(undoFlag(c, &undo, "remove the weeks from the list"), &club))
 }
 
-// listingsOf returns the list entries for the events that are named.
-func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.ListedWeek, error) {
+// entriesToAdd returns the list entries of the named events.
+func entriesToAdd(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.ListedWeek, error) {
 	var weeks []qa.ListedWeek
 	for _, name := range named {
 		id, err := resolveEvent(ctx, b, name)
@@ -103,7 +103,7 @@ func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]
 			return nil, codedf(exitNotFound, "%s has not been fetched yet, so its title is not known; nothing was changed. `flyleaf sync` fetches it", id)
 		}
 		if week.Event.Kind == "club" {
-			return nil, codedf(exitUsage, "%s is a club itself; nothing was changed", id)
+			return nil, codedf(exitUsage, "%s is a club, not a week; nothing was changed", id)
 		}
 		week.Event.ID = id
 		listing := week.Event.Listing()
@@ -115,8 +115,8 @@ func listingsOf(ctx context.Context, b backend, _ *qa.Event, named []string) ([]
 	return weeks, nil
 }
 
-// unlistingsOf returns entries that remove the named weeks from a club's list.
-func unlistingsOf(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.ListedWeek, error) {
+// entriesToRemove returns entries that remove the named weeks from a club's list.
+func entriesToRemove(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.ListedWeek, error) {
 	var weeks []qa.ListedWeek
 	for _, name := range named {
 		var found []qa.ListedWeek
@@ -133,14 +133,14 @@ func unlistingsOf(_ context.Context, _ backend, club *qa.Event, named []string) 
 	return weeks, nil
 }
 
-// jsonClub is what `club show --json` prints. The names are a contract.
+// jsonClub is the output of `club show --json`. Its field names must not change.
 type jsonClub struct {
 	Club     qa.EventID      `json:"club"`
 	Title    string          `json:"title"`
 	Now      []qa.ListedWeek `json:"now"`
 	Upcoming []qa.ListedWeek `json:"upcoming"`
 	Archive  []qa.ListedWeek `json:"archive"`
-	Fetched  []qa.EventID    `json:"fetched"` // those that have been fetched
+	Fetched  []qa.EventID    `json:"fetched"` // weeks that have been fetched
 }
 
 func (a *app) clubShowCmd() *cobra.Command {
@@ -165,7 +165,7 @@ func (a *app) clubShowCmd() *cobra.Command {
 				}
 				sorted := qa.NewClub(e, time.Now().UnixMilli())
 				if a.json {
-					j := jsonClub{Club: e.ID, Title: e.Title, Now: list(sorted.Now), Upcoming: list(sorted.Upcoming), Archive: list(sorted.Archive), Fetched: []qa.EventID{}}
+					j := jsonClub{Club: e.ID, Title: e.Title, Now: nonNil(sorted.Now), Upcoming: nonNil(sorted.Upcoming), Archive: nonNil(sorted.Archive), Fetched: []qa.EventID{}}
 					for _, w := range e.Weeks {
 						if here[w.ID] {
 							j.Fetched = append(j.Fetched, w.ID)
@@ -182,8 +182,8 @@ func (a *app) clubShowCmd() *cobra.Command {
 	return a.jsonFlag(clubFlag(c, &club))
 }
 
-// list returns weeks, [] if there are none: JSON shall not have null.
-func list(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek{}, weeks...) }
+// nonNil turns nil into [], because the JSON output must not contain null.
+func nonNil(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek{}, weeks...) }
 
 func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
 	a.printf("%s  %s\n", c.Event.ID, plain(c.Event.Title))

@@ -12,21 +12,21 @@ import (
 // Shell completion, which `flyleaf completion` sets up: events, posts, people, and flags with
 // a few possible values.
 
-// words are the possible values of flags that have only a few.
-var words = map[string][]string{
+// flagValues are the possible values of flags that have only a few.
+var flagValues = map[string][]string{
 	"access":  {"open", "invited"},
 	"approve": {"on", "off"},
 	"format":  {"json", "jekyll", "bundle", "automerge"},
 	"role":    {"author", "moderator", "member"},
 }
 
-// completions adds completion to c and all commands below, by the names of their flags and
+// completions adds completion to c and all commands below it, based on the names of flags and
 // arguments.
 func (a *app) completions(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		a.completions(sub)
 	}
-	for flag, values := range words {
+	for flag, values := range flagValues {
 		if c.Flags().Lookup(flag) != nil {
 			_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 		}
@@ -44,7 +44,7 @@ func (a *app) completions(c *cobra.Command) {
 		case "PERSON":
 			kinds = append(kinds, a.completePeople)
 		case "ROLE":
-			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return words["role"] })
+			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return flagValues["role"] })
 		case "flags":
 		default: // text, or a file
 			kinds = append(kinds, nil)
@@ -69,15 +69,15 @@ func (a *app) completions(c *cobra.Command) {
 	}
 }
 
-// withoutAsking opens the data directory for a completion. It never asks for a passphrase, and
-// drops errors.
-func (a *app) withoutAsking(ctx context.Context, fn func(context.Context, backend) error) {
+// withoutPrompt opens the data directory for a completion. It never asks for a passphrase, and
+// ignores errors.
+func (a *app) withoutPrompt(ctx context.Context, fn func(context.Context, backend) error) {
 	a.neverAsk = true
 	_ = a.with(ctx, fn)
 }
 
 func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Completion) {
-	a.withoutAsking(ctx, func(ctx context.Context, b backend) error {
+	a.withoutPrompt(ctx, func(ctx context.Context, b backend) error {
 		events, err := b.Events(ctx)
 		for _, e := range events {
 			if strings.HasPrefix(string(e.ID), typed) {
@@ -90,7 +90,7 @@ func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Com
 }
 
 func (a *app) completeWeek(ctx context.Context, event string, fn func(qa.Week)) {
-	a.withoutAsking(ctx, func(ctx context.Context, b backend) error {
+	a.withoutPrompt(ctx, func(ctx context.Context, b backend) error {
 		id, err := resolveEvent(ctx, b, event)
 		if err != nil {
 			return err

@@ -12,21 +12,21 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands that connect this device with others: join, sync, status.
+// The commands that connect this device to others: join, sync, status.
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
 	c := &cobra.Command{
 		Use:   "join [flags] INVITATION|-",
 		Short: "Join an event or a club with an invitation",
-		Long: `Join an event or a club: this device keeps it from now on. It is fetched as soon as the
+		Long: `Join an event or a club, which is then kept on this device. It is fetched as soon as the
 relay can be reached: now, with a later ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs. If the
-invitation is to a role, the organiser's device then grants the role by itself. With - the
-invitation is read from standard input, which keeps it out of the shell's history.
+invitation is for a role, the organiser's device then grants the role automatically. With -
+the invitation is read from standard input, which keeps it out of the shell's history.
 
-You may paste the text that the invitation came in. An invitation to an event that is on
-this device already, with a relay that its organisers do not name, is refused without
---move: that relay would see what you read and write.`,
+You may paste the text that the invitation came in. If the event is on this device already
+and the invitation names a relay that its organisers do not use, --move is needed, because that
+relay would see what you read and write.`,
 		Example: "  flyleaf join flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org",
 		Args:    atLeast(1), // the words of the text that contains the invitation
 		RunE: func(c *cobra.Command, args []string) error {
@@ -54,14 +54,14 @@ this device already, with a relay that its organisers do not name, is refused wi
 						Event   qa.EventID `json:"event"`
 						Fetched bool       `json:"fetched"`
 						Why     string     `json:"why,omitempty"`
-						Role    qa.Role    `json:"role,omitempty"`  // that the invitation is to
+						Role    qa.Role    `json:"role,omitempty"`  // the role of the invitation
 						State   string     `json:"state,omitempty"` // of the invitation
 					}{inv.Event, fetched, why, own.Role, own.State})
 				}
 				if fetched {
 					a.printf("Joined %s.\n", inv.Event)
 				} else {
-					a.printf("Joined %s. It is fetched when the relay can be reached (%s).\n", inv.Event, why)
+					a.printf("Joined %s. It will be fetched when the relay can be reached (%s).\n", inv.Event, why)
 				}
 				if words := invitationState(own); words != "" {
 					a.printf("%s\n", words)
@@ -120,8 +120,8 @@ func (a *app) statusCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status [flags]",
 		Short: "Show what has been sent, and whether relays can be reached",
-		Long: `Show for each event how many posts there are, how many of your changes are only on this
-device, and whether the relay can be reached.`,
+		Long: `Show for each event the number of posts, how many of your changes are only on this device,
+and whether the relay can be reached.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {

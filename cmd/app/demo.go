@@ -31,14 +31,14 @@ import (
 //go:embed sample.yaml
 var sampleYAML []byte
 
-// sample is the made-up week of the demo. Posts are in the order in which they were written.
+// sample is the fictional week of the demo. Posts are in the order in which they were written.
 type sample struct {
 	Title       string
 	Authors     []string
 	Description string
 	Links       []qa.Link
 	Prizes      uint64
-	You         string // the name of the person in front of the screen, who organises
+	You         string // the name of the user, who is the organiser
 	Posts       []samplePost
 	Reactions   []sampleReaction
 }
@@ -73,9 +73,9 @@ func (a *app) demoCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "Try Flyleaf with a sample week",
-		Long: `Start a relay and open a made-up week in the browser, to look around in. The sample has a
+		Long: `Start a relay and open a fictional week in the browser, to explore. The sample is stored in a
 directory of its own (demo, in the data directory) and does not touch your own events. The
-next start finds it again.`,
+next start continues with it.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())
@@ -102,7 +102,7 @@ func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bo
 	if err != nil {
 		return fmt.Errorf("the sample week: %w", err)
 	}
-	event, err := a.pointAt(ctx, h, relayURL)
+	event, err := a.setSampleRelay(ctx, h, relayURL)
 	if err != nil {
 		return fmt.Errorf("the sample week: %w", err)
 	}
@@ -124,12 +124,12 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 		return "", nil, err
 	}
 	if !ok {
-		return "", nil, runsAlready(ctx, home{dir: filepath.Join(filepath.Dir(dir), "device")})
+		return "", nil, alreadyRunningError(ctx, home{dir: filepath.Join(filepath.Dir(dir), "device")})
 	}
 	ln, err := listen.TCP(ctx, address)
 	if err != nil {
 		_ = lock.Unlock()
-		return "", nil, codedf(exitUsage, "%w (of the relay: --relay-listen)", err)
+		return "", nil, codedf(exitUsage, "%w (this is the relay's address, --relay-listen)", err)
 	}
 	store, err := sqlite.Open(ctx, h.path("relay.db"), sqlite.Options{})
 	if err != nil {
@@ -148,21 +148,20 @@ func (a *app) demoRelay(ctx context.Context, dir, address string) (string, func(
 	server := &http.Server{Handler: site, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(ln) }() // ends with Shutdown below
 	stop := func() error {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		return errors.Join(server.Shutdown(grace), r.Shutdown(grace), store.Close(), lock.Unlock())
 	}
 	return "ws://" + ln.Addr().String(), stop, nil
 }
 
-// The sample is made with the code that real weeks are made with: everybody in it is a node of
-// their own, and joins through the relay.
+// The sample uses the code of real weeks: each person in it is a node that joins through the relay.
 
-// castSyncTimeout bounds one sync of a member of the cast with the relay.
+// castSyncTimeout bounds one sync of a sample person's node with the relay.
 const castSyncTimeout = 30 * time.Second
 
-// sampleHome returns the demo's data directory. It is written under another name and renamed
-// when it is complete, so that an interrupted start does not leave half a week.
+// sampleHome returns the demo's data directory, creating it if needed. A new directory gets its
+// final name when it is complete, so that an interrupted start does not leave half a week.
 func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error) {
 	device := filepath.Join(dir, "device")
 	if _, err := os.Stat(device); errors.Is(err, fs.ErrNotExist) {
@@ -184,9 +183,9 @@ func (a *app) sampleHome(ctx context.Context, dir, relayURL string) (home, error
 	return openHome(device)
 }
 
-// pointAt sets the address at which the relay listens now for the sample's events, and
-// returns the first of them: the sample week.
-func (a *app) pointAt(ctx context.Context, h home, relayURL string) (event qa.EventID, err error) {
+// setSampleRelay sets the relay's current address in the sample's events. It returns the first
+// event, the sample week.
+func (a *app) setSampleRelay(ctx context.Context, h home, relayURL string) (event qa.EventID, err error) {
 	l, err := a.openLocked(ctx, h)
 	if err != nil {
 		return "", err
@@ -252,8 +251,8 @@ func (a *app) writeSample(ctx context.Context, h home, relayURL string) (err err
 	return cast.play(ctx, s, began)
 }
 
-// sampleEvent sets the sample's days to the current week, or on a Monday morning, when nobody
-// would have written yet, to the last one. It also returns when the posts begin.
+// sampleEvent sets the sample's days to the current week; on a Monday morning, when nobody
+// would have written yet, to the last one. It also returns the time of the first posts.
 func sampleEvent(s sample, now time.Time) (qa.Event, time.Time) {
 	days := (int(now.Weekday()) + 6) % 7 // since Monday
 	monday := time.Date(now.Year(), now.Month(), now.Day()-days, 0, 0, 0, 0, now.Location())
@@ -268,7 +267,7 @@ func sampleEvent(s sample, now time.Time) (qa.Event, time.Time) {
 	return e, monday.Add(9 * time.Hour)
 }
 
-// cast is the people of the sample, each with a node.
+// cast has a node for each person of the sample.
 type cast struct {
 	app      *app
 	inv      qa.Invitation
@@ -311,7 +310,7 @@ func (c *cast) close() error {
 	return errors.Join(errs...)
 }
 
-// play has the cast write the sample's posts, some time apart, between began and now.
+// play writes the sample's posts as their writers, at regular intervals between began and now.
 func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 	event := c.inv.Event
 	step := min(time.Since(began)/time.Duration(len(s.Posts)+1), 97*time.Minute)
@@ -338,7 +337,7 @@ func (c *cast) play(ctx context.Context, s sample, began time.Time) error {
 	}
 	named := map[string]bool{c.yourName: true}
 	ids := map[string]qa.PostID{}
-	// do carries out an act as somebody who has seen everything written before.
+	// do carries out an act as a person who has seen everything written before.
 	do := func(who string, act qa.Act) (qa.PostID, error) {
 		n, err := c.device(ctx, who)
 		if err != nil {

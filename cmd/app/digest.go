@@ -25,10 +25,10 @@ func (a *app) digestCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "digest [flags]",
 		Short: "Print or mail what is new",
-		Long: `Tell what is new in the weeks on this device since the last digest: replies to you, winners, new
+		Long: `Show what is new in the weeks on this device since the last digest: replies to you, winners, new
 answers, new questions. The first digest covers the last seven days. The digest is printed,
-or with -o written to a file, or with --send sent by mail. What was written or sent is not told
-again; what was only printed is.
+or with -o written to a file, or with --send sent by mail. What was written or sent is not
+reported again; what was only printed is.
 
 With --weekly a digest is written or sent at most once a week, and only if something is new, so
 that cron can run the command daily.
@@ -55,10 +55,10 @@ Mail is sent through the server in mail.yaml in the data directory:
 				from = day.UnixMilli()
 			}
 			if send && out != "" {
-				return codedf(exitUsage, "--send and -o exclude each other")
+				return codedf(exitUsage, "--send and -o cannot be used together")
 			}
 			if weekly && !send && out == "" {
-				return codedf(exitUsage, "--weekly goes with --send or -o FILE, because a digest that is only printed is not remembered")
+				return codedf(exitUsage, "--weekly needs --send or -o FILE, because a digest that is only printed is not recorded")
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				var box mailConfig
@@ -104,7 +104,7 @@ Mail is sent through the server in mail.yaml in the data directory:
 				switch {
 				case send:
 					if err := sendMail(ctx, box, d.Subject(), text, page); err != nil {
-						return fmt.Errorf("the digest was not sent: %w; everything in it still counts as new, so you can send it again", err)
+						return fmt.Errorf("the digest was not sent: %w; its contents still count as new, so you can try again", err)
 					}
 					a.printf("Sent to %s: %s\n", plain(box.To), plain(d.Subject()))
 				case html:
@@ -116,24 +116,24 @@ Mail is sent through the server in mail.yaml in the data directory:
 					return err
 				}
 				if err := node.RememberDigest(ctx, b, state, d, now); err != nil {
-					return fmt.Errorf("the digest is out, but could not be marked as told: %w; the next one tells the same again", err)
+					return fmt.Errorf("the digest was written, but this could not be recorded: %w; the next digest will repeat it", err)
 				}
 				return nil
 			})
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&since, "since", "", "tell everything since this `day`, such as 2026-11-09, even if told before")
+	f.StringVar(&since, "since", "", "include everything since this `day`, such as 2026-11-09, even if reported before")
 	f.BoolVar(&weekly, "weekly", false, "at most once a week, and only if something is new")
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
-	f.BoolVar(&html, "html", false, "as a web page, not as text")
-	f.BoolVar(&send, "send", false, "send it by mail")
-	f.StringVar(&config, "mail", "", "the `file` with the mail server (default: mail.yaml in the data directory)")
+	f.BoolVar(&html, "html", false, "write a web page instead of text")
+	f.BoolVar(&send, "send", false, "send the digest by mail")
+	f.StringVar(&config, "mail", "", "the `file` with the mail settings (default: mail.yaml in the data directory)")
 	f.StringVar(&url, "url", "", "the web `address` that links lead to, such as http://127.0.0.1:7117")
 	return eventFlag(c, &event)
 }
 
-// mailConfig is mail.yaml.
+// mailConfig is the content of mail.yaml.
 type mailConfig struct {
 	Host     string `yaml:"host"`
 	Port     int    `yaml:"port"`
@@ -154,7 +154,7 @@ func readMailConfig(file string) (mailConfig, error) {
 	var m mailConfig
 	b, err := readBounded(file, maxMailConfig)
 	if errors.Is(err, os.ErrNotExist) {
-		return m, codedf(exitRefused, "there is no file %s with the mail server; nothing was sent. `flyleaf digest --help` shows an example", file)
+		return m, codedf(exitRefused, "there is no file %s with mail settings; nothing was sent. `flyleaf digest --help` shows an example", file)
 	}
 	if err != nil {
 		return m, coded(exitRefused, err)
@@ -169,14 +169,14 @@ func readMailConfig(file string) (mailConfig, error) {
 	}
 	for _, field := range []struct{ name, value string }{{"host", m.Host}, {"from", m.From}, {"to", m.To}} {
 		if field.value == "" {
-			return m, codedf(exitRefused, "%s does not say %s; nothing was sent", file, field.name)
+			return m, codedf(exitRefused, "%s lacks the setting %s; nothing was sent", file, field.name)
 		}
 	}
 	if m.Security == "" {
 		m.Security = "starttls"
 	}
 	if !slices.Contains([]string{"starttls", "tls", "none"}, m.Security) {
-		return m, codedf(exitRefused, "%s: security is starttls, tls or none, not %q; nothing was sent", file, m.Security)
+		return m, codedf(exitRefused, "%s: security must be starttls, tls or none, not %q; nothing was sent", file, m.Security)
 	}
 	if m.Security == "none" && m.Username != "" {
 		return m, codedf(exitRefused, "%s: with security none the password would be sent unencrypted; nothing was sent. Use starttls or tls", file)

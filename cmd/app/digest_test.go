@@ -148,7 +148,7 @@ func TestDigestByMail(t *testing.T) {
 	box.mu.Lock()
 	box.fail = true
 	box.mu.Unlock()
-	if out := flyleaf(1, "digest", "--send", "--weekly"); !strings.Contains(out, "box is full") || !strings.Contains(out, "can send it again") {
+	if out := flyleaf(1, "digest", "--send", "--weekly"); !strings.Contains(out, "box is full") || !strings.Contains(out, "you can try again") {
 		t.Errorf("%s", out)
 	}
 	box.mu.Lock()

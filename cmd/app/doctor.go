@@ -13,9 +13,9 @@ func (a *app) doctorCmd() *cobra.Command {
 	var rebuild bool
 	c := &cobra.Command{
 		Use:   "doctor --rebuild [flags]",
-		Short: "Rebuild the index that pages are made from",
-		Long: `Rebuild the index that pages, lists and search are made from, out of the changes that this
-device holds. Nothing is lost.`,
+		Short: "Rebuild the index that pages and search use",
+		Long: `Rebuild the index that pages, lists and search use, from the changes stored on this device.
+Nothing is lost.`,
 		Example: "  flyleaf doctor --rebuild",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

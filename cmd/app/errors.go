@@ -8,7 +8,7 @@ import (
 	"flyleaf/node"
 )
 
-// exitCodes are the exit codes of kinds of errors. All other kinds have exitError.
+// exitCodes maps kinds of errors to exit codes. All other kinds have exitError.
 var exitCodes = map[node.Kind]int{
 	node.NotFound:     exitNotFound,
 	node.Invalid:      exitRefused,
@@ -20,11 +20,11 @@ var exitCodes = map[node.Kind]int{
 	node.OtherVersion: exitBusy,
 }
 
-// advice is appended to errors of a kind: the command that helps.
+// advice is appended to errors of a kind. It names a command that helps.
 var advice = map[node.Kind]string{
-	node.NotAllowed: ". `flyleaf event roles` shows who is",
-	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait until the organiser's device has granted yours",
-	node.OtherRelay: ". `flyleaf join --move` moves it",
+	node.NotAllowed: ". `flyleaf event roles` lists who is",
+	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait until the organiser's device has granted you one",
+	node.OtherRelay: ". `flyleaf join --move` allows that",
 }
 
 // codeOf returns the exit code of an error.
@@ -41,7 +41,7 @@ func codeOf(err error) int {
 
 func (a *app) explain(err error) error { return explain(err) }
 
-// explain gives an error of the node its exit code and advice.
+// explain adds the exit code and advice to an error of the node.
 func explain(err error) error {
 	var c *codedError
 	switch {

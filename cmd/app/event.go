@@ -40,7 +40,7 @@ func (a *app) eventListCmd() *cobra.Command {
 					return a.printJSON(out)
 				}
 				if len(events) == 0 {
-					a.printf("No events yet. `flyleaf event new` makes one, `flyleaf join INVITATION` fetches one.\n")
+					a.printf("No events yet. `flyleaf event new` creates one, `flyleaf join INVITATION` fetches one.\n")
 				}
 				for _, e := range events {
 					a.printf("%s  %s\n", e.ID, plain(describeEvent(e)))
@@ -70,5 +70,5 @@ func describeEvent(e qa.Event) string {
 	return s
 }
 
-// notFetched is said of an event that this device knows by its ID alone.
+// notFetched is printed for an event of which this device has only the ID.
 const notFetched = "This event has not been fetched from its relay yet. `flyleaf sync` fetches it."

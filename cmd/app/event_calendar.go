@@ -12,7 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// maxCalendar is the largest earlier calendar file that is read, in bytes.
+// maxCalendar is the maximum size of an earlier calendar file, in bytes.
 const maxCalendar = 16 << 20
 
 func (a *app) eventCalendarCmd() *cobra.Command {
@@ -22,9 +22,8 @@ func (a *app) eventCalendarCmd() *cobra.Command {
 		Use:   "calendar [flags]",
 		Short: "Write the days of a week as a calendar file (.ics)",
 		Long: `Write the days of a week as a calendar file (iCalendar, .ics) for calendar programs: for
-readers, or with --authors for the authors, with reminders. If you write over an earlier file,
-entries that have changed get a higher number, so that calendar programs update them; the
-others stay as they were.`,
+readers, or with --authors for the authors, with reminders. If you overwrite an earlier file,
+changed entries get a higher sequence number, so that calendar programs update them.`,
 		Example: "  flyleaf event calendar -o the-patient-ledger.ics\n  flyleaf event calendar --authors -o for-ilse.ics",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -46,7 +45,7 @@ others stay as they were.`,
 				week.Event.ID = id
 				calendar := ical.OfWeek(&week.Event, authors, url, previous, time.Now())
 				if calendar == nil {
-					return codedf(exitRefused, "this event has no dates yet, so there is nothing for a calendar; nothing was written. `flyleaf event set --starts` sets them")
+					return codedf(exitRefused, "this event has no dates yet, so no calendar was written. `flyleaf event set --starts` sets them")
 				}
 				return a.writeExport(out, calendar)
 			})
@@ -54,7 +53,7 @@ others stay as they were.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
-	f.StringVar(&url, "url", "", "the web `address` of the week, to put into the entries")
+	f.StringVar(&url, "url", "", "the web `address` of the week, added to the entries")
 	f.BoolVar(&authors, "authors", false, "for the authors: when answers are due, when to choose")
 	return eventFlag(c, &event)
 }

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands about invitations: event invite, event invite list.
+// The commands event invite and event invite list.
 
 // linkFlags are the flags for printing a link as a QR code.
 type linkFlags struct {
@@ -25,8 +25,8 @@ func (l *linkFlags) add(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// printLink prints an invitation's links, the one that opens in a browser first, and the
-// first as a QR code if a flag says so.
+// printLink prints an invitation's links, the one that opens in a browser first. If a flag asks
+// for a QR code, it encodes the first link.
 func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]string) error {
 	links := inv.Links()
 	text := links[0]
@@ -69,16 +69,16 @@ func (a *app) eventInviteCmd() *cobra.Command {
 		Use:   "invite [flags] [INVITATION]",
 		Short: "Print an invitation link, or revoke one",
 		Long: `Print an invitation link. Without --role it is the link of the event itself, for everybody.
-Two lines are two forms of one link: the first, if the relay serves Flyleaf for the browser,
-opens there; the flyleaf: link is for the program.
+If the relay serves Flyleaf for the browser, two forms of the link are printed: the first
+opens in a browser; the flyleaf: link is for the program.
 
-With --role the link is for one person, and only the first who opens it gets the role: give
-it to nobody else, whoever has the link can take the role. Your device grants the role by
-itself, the next time it is in touch with the relay; until then the other side shows that
-the role is being granted. ` + "`flyleaf event invite list`" + ` shows the state of each link.
+With --role the link is for one person. The first person who opens it gets the role, so do not
+share it with anybody else. Your device grants the role automatically the next time it is
+connected to the relay; until then the other device shows that the role is being granted.
+ ` + "`flyleaf event invite list`" + ` shows the state of each link.
 
-With --undo an invitation to a role is revoked: INVITATION is a beginning of its key, or its
-label. Whoever was already granted the role keeps it; ` + "`flyleaf event grant --undo`" + ` takes
+With --undo an invitation to a role is revoked: INVITATION is its label, or the beginning of
+its key. A person who already has the role keeps it; ` + "`flyleaf event grant --undo`" + ` takes
 the role away.`,
 		Example: `  flyleaf event invite --qr
   flyleaf event invite --role author --label "Ilse Marrow" --qr-file ilse.png
@@ -90,10 +90,10 @@ the role away.`,
 				case undo:
 					return a.revokeInvitation(ctx, b, id, args[0])
 				case role == "":
-					return a.inviteAll(ctx, b, id, &link, noRole)
+					return a.printEventInvitation(ctx, b, id, &link, noRole)
 				}
 				if _, ok := qa.Role(role).InvitedAs(); !ok {
-					return codedf(exitUsage, "--role is author, moderator or member, not %q", role)
+					return codedf(exitUsage, "--role must be author, moderator or member, not %q", role)
 				}
 				inv, err := b.Invite(ctx, id, qa.Role(role), label)
 				if err != nil {
@@ -107,16 +107,16 @@ the role away.`,
 					return err
 				}
 				if why != "" {
-					fmt.Fprintf(a.std.err, "The link works once the relay knows of it: run `flyleaf sync`, or keep `flyleaf serve` running (%s).\n", why)
+					fmt.Fprintf(a.std.err, "The link will work once the relay has it: run `flyleaf sync`, or keep `flyleaf serve` running (%s).\n", why)
 				}
 				return nil
 			})
 		},
 	}
-	c.Flags().StringVar(&role, "role", "", "the `role` for whoever opens the link first: author, moderator or member")
-	c.Flags().StringVar(&label, "label", "", "whom it is for: a `name` that only this device keeps")
+	c.Flags().StringVar(&role, "role", "", "the `role` of the first person who opens the link: author, moderator or member")
+	c.Flags().StringVar(&label, "label", "", "a note of who the link is for: a `name` that stays on this device")
 	c.Flags().BoolVar(&noRole, "no-role", false, "print the event's own link even if only people with a role can use it")
-	undoFlag(c, &undo, "revoke the invitation that is named")
+	undoFlag(c, &undo, "revoke this invitation")
 	for _, flag := range []string{"role", "label", "no-role"} {
 		c.MarkFlagsMutuallyExclusive("undo", flag)
 	}
@@ -125,14 +125,14 @@ the role away.`,
 	return a.jsonFlag(eventFlag(link.add(c), &event))
 }
 
-// inviteAll prints the event's own invitation, for everybody.
-func (a *app) inviteAll(ctx context.Context, b backend, event qa.EventID, link *linkFlags, noRole bool) error {
+// printEventInvitation prints the event's own invitation, for everybody.
+func (a *app) printEventInvitation(ctx context.Context, b backend, event qa.EventID, link *linkFlags, noRole bool) error {
 	week, err := b.Week(ctx, event)
 	if err != nil {
 		return err
 	}
 	if week.Event.Access == "invited" && !noRole {
-		return codedf(exitUsage, "only people with a role can read and write in this event, so nobody can be invited without one. Add --role author, moderator or member; --no-role prints the event's link all the same, for somebody who has a role already")
+		return codedf(exitUsage, "this event is open only to people with a role. Add --role author, moderator or member to invite somebody. For somebody who has a role already, --no-role prints the event's link")
 	}
 	inv, err := b.Invitation(ctx, event)
 	if err != nil {
@@ -175,7 +175,7 @@ being granted), granted, or revoked.`,
 					if i.Claimer != "" {
 						state += " by " + nameOf(week, i.Claimer)
 					}
-					a.printf("%s  %-9s  %-8s  %s  %s\n", i.Key.Short(), i.Role, plain(state), madeAt(i.AtMillis), plain(i.Label))
+					a.printf("%s  %-9s  %-8s  %s  %s\n", i.Key.Short(), i.Role, plain(state), stampOrNone(i.AtMillis), plain(i.Label))
 					if links && len(i.Link.Secret) > 0 && i.State == qa.InviteOpen {
 						for _, link := range i.Link.Links() {
 							a.printf("  %s\n", link)
@@ -186,18 +186,18 @@ being granted), granted, or revoked.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&links, "links", false, "also print the links that are open and were made on this device")
+	c.Flags().BoolVar(&links, "links", false, "also print the links of open invitations that were made on this device")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func madeAt(millis int64) string {
+func stampOrNone(millis int64) string {
 	if millis == 0 {
 		return ""
 	}
 	return stamp(millis)
 }
 
-// printInviteJSON prints links, which are secrets, only if asked for.
+// printInviteJSON prints links only if asked for, because they are secrets.
 func (a *app) printInviteJSON(all []qa.InviteInfo, links bool) error {
 	type jsonInvite struct {
 		Key        qa.Identity `json:"key"`
@@ -219,8 +219,7 @@ func (a *app) printInviteJSON(all []qa.InviteInfo, links bool) error {
 	return a.printJSON(out)
 }
 
-// revokeInvitation revokes the invitation to a role that is named by its label or by a
-// beginning of its key.
+// revokeInvitation revokes the invitation with this label or beginning of its key.
 func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID, named string) error {
 	all, err := b.Invitations(ctx, event)
 	if err != nil {
@@ -236,9 +235,9 @@ func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID,
 	case len(found) == 0:
 		return codedf(exitNotFound, "there is no invitation %q; nothing was changed. `flyleaf event invite list` shows all", named)
 	case len(found) > 1:
-		return codedf(exitNotFound, "%q fits %d invitations; nothing was changed. Give the key", named, len(found))
+		return codedf(exitNotFound, "%q matches %d invitations; nothing was changed. Use the key", named, len(found))
 	case found[0].State == qa.InviteGranted:
-		return codedf(exitRefused, "this invitation was used, and the role was granted; nothing was changed. `flyleaf event grant --undo` takes the role away")
+		return codedf(exitRefused, "this invitation was used and the role has been granted; nothing was changed. `flyleaf event grant --undo` takes the role away")
 	}
 	changed := found[0].State != qa.InviteRevoked
 	if changed {
@@ -260,7 +259,8 @@ func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID,
 	return nil
 }
 
-// invitationState says what has become of the invitation with which this device joined.
+// invitationState describes the state of the invitation with which this device joined the
+// event.
 func invitationState(own node.OwnInvitation) string {
 	as := "the role " + string(own.Role)
 	if own.Role == "" {
@@ -268,7 +268,7 @@ func invitationState(own node.OwnInvitation) string {
 	}
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "Waiting for the organiser's device to grant you " + as + ". It does so by itself, the next time it is in touch with the relay."
+		return "Waiting for the organiser's device to grant you " + as + ". This happens automatically the next time it is connected to the relay."
 	case qa.InviteGranted:
 		return "You have " + as + "."
 	case qa.InviteRevoked:

@@ -24,12 +24,12 @@ func (a *app) eventLogCmd() *cobra.Command {
 		Short: "Show all changes of an event, for other programs",
 		Long: `Show all changes of an event, in the order in which they reached this device.
 
-With --json each line is one entry, with the rows that it touched as they are after it: a
-program that applies them in order has an exact copy. Remember the cursor of the last entry:
---after continues there, at any later time. ` + "`flyleaf serve`" + ` gives other programs the same
-over HTTP, at /api/v1/events/EVENT/changes; see ` + "`flyleaf serve token`" + `.
+With --json each line is one entry, with the rows that it changed in their new state: a
+program that applies them in order has an exact copy. Store the cursor of the last entry:
+--after continues from there at any later time. ` + "`flyleaf serve`" + ` serves the same
+to other programs over HTTP, at /api/v1/events/EVENT/changes; see ` + "`flyleaf serve token`" + `.
 
---follow goes through a running ` + "`flyleaf serve`" + `. If none is running it connects to the
+--follow uses a running ` + "`flyleaf serve`" + `. If none is running it connects to the
 relays itself, and no other command can use the data directory until it ends.`,
 		Example: `  flyleaf event log
   flyleaf event log --json --follow --after 120`,
@@ -42,7 +42,7 @@ relays itself, and no other command can use the data directory until it ends.`,
 				return b.Changes(ctx, id, after, follow, a.printEntry)
 			})
 			if follow && c.Context().Err() != nil {
-				return nil // Ctrl-C is how people end --follow, not a failure
+				return nil // Ctrl-C is the normal end of --follow
 			}
 			return err
 		},
@@ -63,7 +63,7 @@ func (a *app) printEntry(e feed.Entry) error {
 	}
 	at := time.UnixMilli(e.At).Format("2006-01-02 15:04:05")
 	if e.Reset {
-		_, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  some changes left the event; all that remains follows\n", e.Cursor, at, e.By.Short())
+		_, err := fmt.Fprintf(a.std.out, "%6d  %s  %s  some changes were removed from the event; the complete remaining state follows\n", e.Cursor, at, e.By.Short())
 		return err
 	}
 	for _, d := range e.Did {
@@ -81,7 +81,7 @@ func (a *app) eventFeedCmd() *cobra.Command {
 		Use:   "feed [flags]",
 		Short: "Print the address of an event's feed, for your feed reader",
 		Long: `Print the address at which a feed reader on this machine finds new questions and answers of
-an event, while ` + "`flyleaf serve`" + ` runs. Whoever has the address can read the feed of this
+an event, while ` + "`flyleaf serve`" + ` runs. Anybody who has the address can read the feed of this
 event, and nothing else. ` + "`flyleaf publish --base-url`" + ` writes feeds for everybody.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -16,9 +16,9 @@ func (a *app) eventRolesCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "roles [flags]",
-		Short: "Show who holds which role",
+		Short: "Show who has which role",
 		Long: `Show the organisers, authors, moderators and members of an event, with their identities.
-` + "`flyleaf event grant`" + ` gives a role, ` + "`flyleaf event invite --role`" + ` invites somebody to one.`,
+` + "`flyleaf event grant`" + ` gives somebody a role; ` + "`flyleaf event invite --role`" + ` invites somebody.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
@@ -60,18 +60,18 @@ func (a *app) eventGrantCmd() *cobra.Command {
 	var yes, undo bool
 	c := &cobra.Command{
 		Use:   "grant [flags] PERSON ROLE",
-		Short: "Give somebody a role, or take it away",
+		Short: "Give somebody a role, or remove it",
 		Long: `Give somebody a role: author, moderator or member; the founder can also make organisers.
-With --undo the role is taken away again. What was done with it before stays in effect.
+With --undo the role is removed. What the person did with it before stays in effect.
 
 ` + personHelp,
 		Example: "  flyleaf event grant \"Ilse Marrow\" author\n  flyleaf event grant --undo \"Ilse Marrow\" author",
 		Args:    exactly(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				question, done := "Give this person the role "+args[1], "Granted. `flyleaf event grant --undo` takes the role away again."
+				question, done := "Give this person the role "+args[1], "Granted. `flyleaf event grant --undo` removes the role again."
 				if undo {
-					question, done = "Take the role "+args[1]+" from this person", "The role is taken away."
+					question, done = "Remove the role "+args[1]+" from this person", "The role is removed."
 				}
 				who, err := a.resolvePerson(ctx, b, id, args[0], question, yes)
 				if err != nil {
@@ -81,8 +81,8 @@ With --undo the role is taken away again. What was done with it before stays in 
 			})
 		},
 	}
-	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "take the role away"), &event), &yes))
+	return a.jsonFlag(yesFlag(eventFlag(undoFlag(c, &undo, "remove the role"), &event), &yes))
 }
 
-// nameOf is a person's name for a sentence, see people.Lookalikes.Call.
+// nameOf returns a person's name for use in a sentence, see people.Lookalikes.Call.
 func nameOf(w qa.Week, id qa.Identity) string { return people.NewLookalikes(&w).Call(id) }

@@ -16,9 +16,9 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands that set a week up, change it and close it: event new, set, close.
+// The commands event new, event set and event close.
 
-// newEvent makes a week from its first day, a date such as 2026-11-30 in the time zone.
+// newEvent returns a week that starts on a day such as 2026-11-30 in the time zone.
 func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 	e := qa.Event{Kind: "event", Access: "open", Title: title, Authors: by, Zone: zone.String()}
 	if e.Zone == "Local" {
@@ -62,7 +62,7 @@ type weekFlags struct {
 func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.title, "title", "", "the book's `title`")
 	f.StringVar(&w.subtitle, "subtitle", "", "the book's `subtitle`")
-	f.StringVar(&w.by, "by", "", "its `authors`, separated by commas")
+	f.StringVar(&w.by, "by", "", "the book's `authors`, separated by commas")
 	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week runs five days")
 	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon (default for a new week: this device's)")
 	f.StringVar(&w.description, "description", "", "a description of the book: `text` in Markdown")
@@ -75,7 +75,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.club, "club", "", clubName)
 }
 
-// apply sets in e what the given flags say. Dates are in the time zone that e has afterwards.
+// apply sets the fields of e whose flags are given. Days are in the time zone that e has then.
 func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if _, err := loadZone(w.zone); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if given("approve") {
 		on, ok := map[string]bool{"on": true, "off": false}[w.approve]
 		if !ok {
-			return codedf(exitUsage, "--approve is on or off; nothing was changed")
+			return codedf(exitUsage, "--approve must be on or off; nothing was changed")
 		}
 		e.Approve = on
 	}
@@ -122,7 +122,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	return setDays(e, w.starts, zone)
 }
 
-// readCover reads a picture; it returns nil for "".
+// readCover reads a picture file. It returns nil if file is "".
 func readCover(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
@@ -164,7 +164,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 				return err
 			}
 			if e.Access = access; access != "open" && access != "invited" {
-				return codedf(exitUsage, "--access is open or invited, not %q; nothing was changed", access)
+				return codedf(exitUsage, "--access must be open or invited, not %q; nothing was changed", access)
 			}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
@@ -200,7 +200,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 	f := c.Flags()
 	w.add(f)
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
-	f.StringVar(&access, "access", "open", "who may read and write: `open`, everybody who has the invitation; invited, only people with a role (see flyleaf event invite)")
+	f.StringVar(&access, "access", "open", "who may read and write: `open` (everybody who has the invitation) or invited (only people with a role, see flyleaf event invite)")
 	return a.jsonFlag(c)
 }
 
@@ -221,15 +221,15 @@ func (a *app) eventSetCmd() *cobra.Command {
 	set := &cobra.Command{
 		Use:   "set [flags]",
 		Short: "Change the title, dates and other settings",
-		Long: `Change the settings of an event. Only what you give is changed; "" empties a setting.
+		Long: `Change the settings of an event. Only the given settings change; "" clears a setting.
 
 --starts moves the week to start on another day. Each time can also be set separately, in the
-event's time zone (2026-11-30T09:00), or removed (""). Clubs of yours that list the event are
-brought up to date.
+event's time zone (2026-11-30T09:00), or removed (""). The entries in your clubs' lists are
+updated.
 
 With --approve on, posts of people who are neither author nor moderator wait until a moderator
-approves them (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators are shown
-them. That is a courtesy, not secrecy: every device and the relay have these posts.`,
+approves them (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators see them.
+They are not secret, though: every device and the relay have these posts.`,
 		Example: "  flyleaf event set --title \"The Patient Ledger, second edition\" --copies 5\n  flyleaf event set --starts 2026-12-07 --zone Europe/Lisbon\n  flyleaf event set --winners-at 2026-12-11T18:00 --cover new-cover.png",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -243,11 +243,11 @@ them. That is a courtesy, not secrecy: every device and the relay have these pos
 				if err != nil {
 					return err
 				}
-				is := week.Event
-				if is.Founder == "" {
+				now := week.Event
+				if now.Founder == "" {
 					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was changed; `flyleaf sync` fetches it")
 				}
-				want := is
+				want := now
 				if err := w.apply(&want, given); err != nil {
 					return err
 				}
@@ -260,7 +260,7 @@ them. That is a courtesy, not secrecy: every device and the relay have these pos
 				if noCover {
 					want.Cover = ""
 				}
-				return a.setEvent(ctx, b, id, &is, &want, picture, w.club)
+				return a.setEvent(ctx, b, id, &now, &want, picture, w.club)
 			})
 		},
 	}
@@ -282,9 +282,9 @@ func (a *app) eventCloseCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "close [flags]",
 		Short: "Close an event: no more questions and replies",
-		Long: `Close an event: it takes no more questions and replies. Posts that somebody wrote before
-hearing of the closing are shown as late. Editing, reacting and moderating go on. With
---undo the event is open again.`,
+		Long: `Close an event: no more questions and replies are accepted. Posts that were written before
+their writer's device knew of the closing are shown as late. Editing, reacting and moderating
+remain possible. With --undo the event is opened again.`,
 		Example: "  flyleaf event close\n  flyleaf event close --undo",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -300,7 +300,7 @@ hearing of the closing are shown as late. Editing, reacting and moderating go on
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "open the event again"), &event))
 }
 
-// setTimes sets the times that are given separately, in the event's time zone.
+// setTimes sets the times that have flags of their own, in the event's time zone.
 func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) error {
 	zone, err := loadZone(e.Zone)
 	if err != nil {
@@ -324,9 +324,9 @@ func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) er
 	return nil
 }
 
-// setEvent changes the event to what want says, and then the entries about it in the lists of
-// this person's clubs, and of the club that is given.
-func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *qa.Event, picture []byte, club string) error {
+// setEvent changes the event from now to want, and then updates its entries in the lists of
+// this user's clubs and of the given club.
+func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, now, want *qa.Event, picture []byte, club string) error {
 	var to qa.Event
 	if club != "" {
 		var err error
@@ -334,8 +334,8 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 			return err
 		}
 	}
-	is.ID, want.ID = id, id
-	changed, err := node.ChangeWeek(ctx, b, is, want, picture)
+	now.ID, want.ID = id, id
+	changed, err := node.ChangeWeek(ctx, b, now, want, picture)
 	if err != nil {
 		return a.explain(err)
 	}
@@ -345,14 +345,14 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, is, want *
 	}
 	switch {
 	case !changed && !listed:
-		return a.done(id, "No difference; nothing was changed.")
+		return a.done(id, "The settings are the same already; nothing was changed.")
 	case listed:
-		return a.done(id, "Saved, and on the list of the club.")
+		return a.done(id, "Saved. The club's list is updated.")
 	}
 	return a.done(id, "Saved.")
 }
 
-// noteContradictions prints on standard error which settings of an event contradict others.
+// noteContradictions prints on standard error which settings of an event contradict each other.
 func (a *app) noteContradictions(e *qa.Event) {
 	for _, c := range e.Contradictions() {
 		fmt.Fprintf(a.std.err, "Note: %s. The event is shown without it; an organiser can correct it with `flyleaf event set`.\n", plain(c.Words))

@@ -17,18 +17,18 @@ import (
 	"flyleaf/qa"
 )
 
-// The command export, and bundles, which carry a whole event with its signatures without a
-// network: export writes them, import merges them.
+// The command export, and merging bundles. A bundle is a file with a whole event and its
+// signatures; it needs no network.
 
 func (a *app) exportCmd() *cobra.Command {
 	var event, format, out string
 	c := &cobra.Command{
 		Use:   "export --format json|jekyll|bundle|automerge [flags]",
 		Short: "Export a whole event, hidden posts included",
-		Long: `Export everything of an event, hidden posts included, to a file or to standard output: as data
-(json), as a page (jekyll), or with its history (bundle, automerge). A bundle holds all changes
+		Long: `Export a whole event, hidden posts included, to a file or to standard output: as data (json),
+as a page (jekyll), or with its history (bundle, automerge). A bundle contains all changes
 with their signatures: another device merges it with ` + "`flyleaf import`" + `, and
-` + "`flyleaf verify`" + ` checks it. An .automerge file holds the changes without signatures, for other
+` + "`flyleaf verify`" + ` checks it. An .automerge file contains the changes without signatures, for other
 programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what everybody may read.`,
 		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
 		Args:    noArgs,
@@ -65,7 +65,7 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 	return eventFlag(c, &event)
 }
 
-// mergeReport is what `import --json` prints for a bundle.
+// mergeReport is the output of `import --json` for a bundle.
 type mergeReport struct {
 	File string `json:"file"`
 	node.Merged
@@ -83,8 +83,8 @@ func (a *app) exportChanges(ctx context.Context, event, format, out string) erro
 			if err != nil {
 				return err
 			}
-			// Automerge reads changes one after another as it reads its own files.
-			// Of two versions of a change it takes one.
+			// Automerge reads a sequence of changes like its own files. If a change has two
+			// versions, it accepts only one of them.
 			var one graph.OneVersion
 			chunks := make([][]byte, 0, len(changes))
 			for _, c := range changes {
@@ -97,7 +97,7 @@ func (a *app) exportChanges(ctx context.Context, event, format, out string) erro
 				}
 			}
 			if n := len(changes) - len(chunks); n > 0 {
-				fmt.Fprintf(a.std.err, "Note: %s not in the file. A device signed two versions of a change, and Automerge can hold one of them.\n", countedIs(n, "change"))
+				fmt.Fprintf(a.std.err, "Note: %s not in the file. A device signed two versions of a change, and Automerge can store only one of them.\n", countedIs(n, "change"))
 			}
 			buf = bytes.Join(chunks, nil)
 		}
@@ -127,9 +127,9 @@ func readBundles(files []string) ([][]byte, error) {
 		case err != nil:
 			return nil, coded(exitRefused, err)
 		case !bundle.IsBundle(b):
-			return nil, codedf(exitUsage, "%s is not a bundle, but %s is; nothing was changed. Import them one after the other", file, files[0])
+			return nil, codedf(exitUsage, "%s is not a bundle, but %s is; nothing was changed. Import them separately", file, files[0])
 		}
-		// All are read before the first is merged, so that a damaged one leaves nothing half done.
+		// All files are read before the first is merged, so that a damaged one leaves nothing half done.
 		if _, _, err := bundle.Read(b); err != nil {
 			return nil, codedf(exitRefused, "%s: %w; nothing was changed", file, err)
 		}
@@ -138,7 +138,7 @@ func readBundles(files []string) ([][]byte, error) {
 	return out, nil
 }
 
-// mergeBundles merges bundles into their events and says what was new.
+// mergeBundles merges bundles into their events and reports what was new.
 func (a *app) mergeBundles(ctx context.Context, files []string, bundles [][]byte) error {
 	results := []mergeReport{}
 	bad := 0
@@ -157,7 +157,7 @@ func (a *app) mergeBundles(ctx context.Context, files []string, bundles [][]byte
 		err = errors.Join(err, a.printMerged(results))
 	}
 	if err == nil && bad > 0 {
-		err = codedf(exitRefused, "%s not valid and not accepted; everything else in the event is safe", counted(bad, "change was", "changes were"))
+		err = codedf(exitRefused, "%s invalid and not accepted; the rest of the event was merged", counted(bad, "change was", "changes were"))
 	}
 	return err
 }
@@ -174,10 +174,10 @@ func (a *app) printMerged(results []mergeReport) error {
 		a.printf("  %s, %s on this device already\n", counted(m.Added, "new change", "new changes"), countedWas(m.Known, ""))
 		a.printf("  event %s\n", m.Event)
 		if m.MissingDependencies > 0 {
-			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.MissingDependencies, "change waits", "changes wait"))
+			a.printf("  %s for changes that are neither in the file nor on this device\n", counted(m.MissingDependencies, "change is waiting", "changes are waiting"))
 		}
 		if m.Excluded > 0 {
-			a.printf("  %s kept and not part of the event: an earlier version of this program had accepted what they build on, and the rules do not allow it\n", counted(m.Excluded, "change is", "changes are"))
+			a.printf("  %s stored but not part of the event, because an earlier version of Flyleaf accepted a change before it that the rules now refuse\n", counted(m.Excluded, "change is", "changes are"))
 		}
 		for i, r := range m.Refused {
 			if i == maxListed {

@@ -14,8 +14,8 @@ import (
 	"flyleaf/importer"
 )
 
-// folder is a directory whose content is not trusted. Links do not lead out of it, and only
-// files and folders can be opened: opening a pipe would block. It is an fs.FS, so names have
+// folder is a directory with untrusted content. Links cannot lead out of it, and only files and
+// folders can be opened, because opening a pipe would block. It implements fs.FS, so names use
 // slashes; they are taken literally, not as patterns.
 type folder struct {
 	root *os.Root
@@ -46,10 +46,10 @@ func openFolderIn(site, name string) (*folder, error) {
 
 func (f *folder) Close() error { return f.root.Close() }
 
-// errNoFile is returned for anything that is neither a file nor a folder.
-var errNoFile = errors.New("it is not a file, but a pipe, a socket or a device")
+// errNotRegular is returned for anything that is neither a file nor a folder.
+var errNotRegular = errors.New("it is a pipe, a socket or a device, not a file")
 
-// Open opens a file or a folder. Any other kind is an error, at once.
+// Open opens a file or a folder. For any other kind it returns an error at once.
 func (f *folder) Open(name string) (fs.File, error) {
 	if !utf8.ValidString(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: errors.New("its name is not UTF-8; rename it")}
@@ -64,7 +64,7 @@ func (f *folder) Open(name string) (fs.File, error) {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		err = &fs.PathError{Op: "open", Path: name, Err: errNoFile}
+		err = &fs.PathError{Op: "open", Path: name, Err: errNotRegular}
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -92,7 +92,7 @@ func (f *folder) read(name string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Bounds of what is read of a site besides its pages. A real site has some 200 people.
+// Limits on what is read from a site besides its pages. A real site has some 200 people.
 const (
 	maxPeople     = 10_000
 	maxPersonFile = 256 << 10 // bytes
@@ -123,12 +123,12 @@ func readConfig(site string) (importer.SiteConfig, error) {
 	return importer.ReadSiteConfig("", nil)
 }
 
-// peopleFolders are the names of the folders in which a site keeps its people.
+// peopleFolders are the names of folders with a site's pages about people.
 var peopleFolders = []string{"_people", "people"}
 
-// peopleOf reads the pages about people of a site. It is no error if there are none: authors
-// are then called by their short names.
-func peopleOf(site string, c importer.SiteConfig) map[string]string {
+// peopleOfSite reads a site's pages about people. If there are none, authors appear under their
+// short names.
+func peopleOfSite(site string, c importer.SiteConfig) map[string]string {
 	files := map[string][]byte{}
 	for _, dir := range peopleFolders {
 		f, err := openFolderIn(site, path.Join(".", c.CollectionsDir, dir))
@@ -147,18 +147,18 @@ func peopleOf(site string, c importer.SiteConfig) map[string]string {
 				files[name] = b
 			}
 		}
-		_ = f.Close() // it was only read
+		_ = f.Close() // opened for reading only
 	}
 	return importer.PeopleFromFiles(files)
 }
 
-// maxLevels is how many folders above a page are searched for people, as for
+// maxParents is how many folders above a page are searched for people, for paths such as
 // _books/2025/spring/page.md.
-const maxLevels = 4
+const maxParents = 4
 
-// peopleBeside reads the pages about people of the site that a page belongs to: those of the
-// nearest folder above the page that has any.
-func peopleBeside(file string) map[string]string {
+// peopleForPage reads the pages about people for a single page, from the nearest folder above
+// it that has any.
+func peopleForPage(file string) map[string]string {
 	if file == "-" {
 		return nil
 	}
@@ -166,12 +166,12 @@ func peopleBeside(file string) map[string]string {
 	if whole, err := filepath.Abs(at); err == nil {
 		at = whole
 	}
-	for range maxLevels {
+	for range maxParents {
 		at = filepath.Dir(at)
 		for _, dir := range peopleFolders {
 			if info, err := os.Stat(filepath.Join(at, dir)); err == nil && info.IsDir() {
-				c, _ := readConfig(at) // without it the usual endings
-				return peopleOf(at, c)
+				c, _ := readConfig(at) // on error, c has Jekyll's defaults
+				return peopleOfSite(at, c)
 			}
 		}
 	}

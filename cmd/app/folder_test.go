@@ -80,7 +80,7 @@ func TestFolderOfPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.read("pipe.md", 100); !errors.Is(err, errNoFile) {
+	if _, err := f.read("pipe.md", 100); !errors.Is(err, errNotRegular) {
 		t.Errorf("a pipe: %v", err)
 	}
 	if _, err := f.read("out.md", 100); err == nil {
@@ -105,7 +105,7 @@ func TestFolderOfPagesIsALink(t *testing.T) {
 	if err := os.Symlink("../outside", filepath.Join(dir, "site", "_books")); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := readFolder(filepath.Join(dir, "site")); err == nil || !strings.Contains(err.Error(), "name the folder that it leads to") {
+	if _, _, err := readFolder(filepath.Join(dir, "site")); err == nil || !strings.Contains(err.Error(), "import the folder that it points to") {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := readFolder(filepath.Join(dir, "site", "_books")); err != nil {
@@ -125,12 +125,12 @@ func TestPeopleBesideAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, page := range []string{"_books/a.md", "_books/2025/b.md", "_books/2025/spring/c.md"} {
-		if got := peopleBeside(filepath.Join(site, page)); got["ilsemarrow"] != "Ilse Marrow" {
+		if got := peopleForPage(filepath.Join(site, page)); got["ilsemarrow"] != "Ilse Marrow" {
 			t.Errorf("beside %s: %v", page, got)
 		}
 	}
 	t.Chdir(filepath.Join(site, "_books"))
-	if got := peopleBeside("a.md"); got["ilsemarrow"] != "Ilse Marrow" {
+	if got := peopleForPage("a.md"); got["ilsemarrow"] != "Ilse Marrow" {
 		t.Errorf("beside a page in the working directory: %v", got)
 	}
 }

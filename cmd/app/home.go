@@ -22,15 +22,15 @@ import (
 // home is a data directory:
 //
 //	flyleaf.db     ledger, views, drafts and settings (SQLite)
-//	identity.key   the person's key, see keys/identity; mode 0600
-//	lock           locked by the process that has the directory open
-//	serve.json     while `flyleaf serve` runs, where it can be reached
-//	web-secret     cookies and keys for other programs are derived from it; mode 0600
-//	start.html     sends the browser to the pages, once; mode 0600
+//	identity.key   the user's key, see keys/identity; mode 0600
+//	lock           held by the process that has the directory open
+//	serve.json     where a running `flyleaf serve` can be reached
+//	web-secret     the secret from which cookies and API tokens are derived; mode 0600
+//	start.html     redirects the browser to the pages, once; mode 0600
 type home struct {
 	dir string
-	// ask returns the passphrase of a key file, what is the file's name for the prompt. It is
-	// nil where nobody can be asked.
+	// ask returns the passphrase of a key file; what is the file's name for the prompt. ask is
+	// nil if nobody can be asked.
 	ask func(what string) (string, error)
 }
 
@@ -50,8 +50,9 @@ func (a *app) home(ctx context.Context) (home, error) {
 	return h, err
 }
 
-// defaultDir returns Flyleaf's directory in the user's data directory. Without a HOME it is an
-// error: a guess would put data at the root of the disk or into the working directory.
+// defaultDir returns Flyleaf's directory in the user's data directory. If HOME is not set it
+// returns an error, because a guess could put data at the root of the disk or into the working
+// directory.
 func defaultDir() (string, error) {
 	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // the specification says to ignore a relative path
 		if userHome := os.Getenv("HOME"); !filepath.IsAbs(userHome) {
@@ -59,10 +60,10 @@ func defaultDir() (string, error) {
 			if userHome != "" {
 				why = fmt.Sprintf("is %q, which is not an absolute path", userHome)
 			}
-			return "", codedf(exitError, "the variable HOME %s, so Flyleaf does not know where your data is; nothing was changed. Name a directory with --data or FLYLEAF_DATA", why)
+			return "", codedf(exitError, "the variable HOME %s, so Flyleaf does not know where your data is; nothing was changed. Choose a directory with --data or FLYLEAF_DATA", why)
 		}
 	}
-	xdg.Reload() // the environment may have changed since the program's start, in tests it does
+	xdg.Reload() // tests change the environment
 	return filepath.Join(xdg.DataHome, "flyleaf"), nil
 }
 
@@ -76,9 +77,9 @@ func openHome(dir string) (home, error) {
 	case err == nil:
 		return home{dir: abs}, nil
 	case errors.Is(err, syscall.ENOTDIR):
-		err = fmt.Errorf("the data directory %s cannot be created: there is a file in its place; nothing was changed. Name another directory with --data or FLYLEAF_DATA (%w)", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created: there is a file in its place; nothing was changed. Choose another directory with --data or FLYLEAF_DATA (%w)", abs, err)
 	case cannotWrite(err):
-		err = fmt.Errorf("the data directory %s cannot be created: %w; nothing was changed. Name a directory that you may write to with --data or FLYLEAF_DATA", abs, err)
+		err = fmt.Errorf("the data directory %s cannot be created: %w; nothing was changed. Choose a directory that you may write to with --data or FLYLEAF_DATA", abs, err)
 	case errors.Is(err, syscall.ENOSPC):
 		err = fmt.Errorf("the data directory %s cannot be created because the disk is full; nothing was changed (%w)", abs, err)
 	default:
@@ -87,14 +88,14 @@ func openHome(dir string) (home, error) {
 	return home{}, err
 }
 
-// cannotWrite reports whether permissions or a read-only file system forbid writing.
+// cannotWrite reports whether permissions or a read-only file system prevent writing.
 func cannotWrite(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 }
 
 func (h home) path(name string) string { return filepath.Join(h.dir, name) }
 
-// lock locks the directory for this process. It returns false if another process has it.
+// lock locks the directory for this process. It returns false if another process has locked it.
 func (h home) lock() (*flock.Flock, bool, error) {
 	l := flock.New(h.path("lock"), flock.SetPermissions(0o600))
 	ok, err := l.TryLock()
@@ -104,12 +105,12 @@ func (h home) lock() (*flock.Flock, bool, error) {
 	return l, ok, nil
 }
 
-// secret returns the secret that cookies and keys for other programs are derived from. It is
-// never part of an address. The secret of earlier versions, in web-token, was: browsers
-// remember it, so it is deleted.
+// secret returns the secret from which cookies and API tokens are derived. The secret itself is
+// never part of a URL. In earlier versions it was (file web-token), and browsers remember URLs;
+// so that file is deleted.
 func (h home) secret() (string, error) {
 	if err := os.Remove(h.path("web-token")); err != nil && !errors.Is(err, fs.ErrNotExist) && !cannotWrite(err) { // nothing uses it
-		return "", fmt.Errorf("deleting the start link's token of an earlier version: %w", err)
+		return "", fmt.Errorf("deleting the token of an earlier version: %w", err)
 	}
 	path := h.path("web-secret")
 	if b, err := os.ReadFile(path); err == nil && len(strings.TrimSpace(string(b))) >= 32 {
@@ -153,8 +154,8 @@ func (h home) setServing(s serving) error {
 	return writeFileSynced(h.path("serve.json"), append(b, '\n'), 0o600)
 }
 
-// socketPath picks a short path for the local socket. Paths of more than some 100 bytes fail,
-// and data directories can have longer ones.
+// socketPath picks a short path for the local socket. Socket paths longer than some 100 bytes
+// fail, and paths of data directories can be longer.
 func socketPath() (string, error) {
 	xdg.Reload()
 	for _, dir := range []string{xdg.RuntimeDir, os.TempDir(), "/tmp"} {
@@ -176,13 +177,14 @@ func socketPath() (string, error) {
 	return "", errors.New("no directory has a path short enough for the local socket; nothing was changed. Set XDG_RUNTIME_DIR to a short path (the temporary directory was tried too)")
 }
 
-// writeFileSynced replaces a file: it writes a new one beside it, syncs it and renames it.
+// writeFileSynced replaces a file atomically: it writes a temporary file in the same directory,
+// syncs it and renames it.
 func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }() // it is gone if the rename worked
+	defer func() { _ = os.Remove(f.Name()) }() // after a successful rename there is nothing to remove
 	err = f.Chmod(mode)
 	if err == nil {
 		_, err = f.Write(b)
@@ -205,7 +207,7 @@ func writeFileSynced(path string, b []byte, mode fs.FileMode) error {
 	return err
 }
 
-// writeOutput writes a file that a person named. A file is replaced whole or not at all; a
+// writeOutput writes an output file named by the user. A regular file is replaced atomically; a
 // symbolic link is followed. Anything else, such as /dev/stdout, is written into.
 func writeOutput(path string, b []byte) error {
 	info, err := os.Stat(path)
@@ -215,7 +217,7 @@ func writeOutput(path string, b []byte) error {
 	case err != nil:
 		return writeFileSynced(path, b, 0o644)
 	case info.IsDir():
-		return fmt.Errorf("%s is a directory; name a file in it", path)
+		return fmt.Errorf("%s is a directory; give a file name", path)
 	case !info.Mode().IsRegular():
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
@@ -233,10 +235,10 @@ func writeOutput(path string, b []byte) error {
 	return writeFileSynced(path, b, info.Mode().Perm())
 }
 
-// busyFor is how long a command waits for another short command to finish.
-const busyFor = 10 * time.Second
+// lockTimeout is how long a command waits for another command to release the data directory.
+const lockTimeout = 10 * time.Second
 
-// pause waits between two checks of a condition, or until ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

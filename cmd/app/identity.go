@@ -22,10 +22,8 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-// The commands of the group identity: show, export, import, passphrase, name. The first
-// four
-// work on the key file itself; what serves the directory keeps its key until it is
-// started again, so import and passphrase want the directory for themselves.
+// The commands of the group identity. import and passphrase lock the data directory, because a
+// running `flyleaf serve` keeps the key that it read at its start.
 
 func (a *app) identityShowCmd() *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
@@ -49,14 +47,14 @@ func (a *app) identityShowCmd() *cobra.Command {
 	})
 }
 
-// readKey returns the key of the data directory, and makes one if there is none.
+// readKey returns the key of the data directory, and creates one if there is none.
 func (a *app) readKey(ctx context.Context) (keys.Key, error) {
 	h, err := a.home(ctx)
 	if err != nil {
 		return keys.Key{}, err
 	}
 	if _, err := os.Stat(h.path(keyFile)); errors.Is(err, fs.ErrNotExist) {
-		// Opened like for any command, under the lock, so that two commands do not make two keys.
+		// Opening the directory creates the key under the lock, so two commands cannot create two keys.
 		if err := a.with(ctx, func(context.Context, backend) error { return nil }); err != nil {
 			return keys.Key{}, err
 		}
@@ -70,14 +68,14 @@ func (a *app) identityExportCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export [flags]",
 		Short: "Print your recovery phrase, or write a key file",
-		Long: `Print the 24 words of your recovery phrase, which bring your identity back on this device or
+		Long: `Print the 24 words of your recovery phrase, which restore your identity on this device or
 another: write them on paper. With -o, write a key file instead. Anybody who has the words or
-the file can write as you, and that cannot be revoked.`,
+the file can write as you, and this cannot be revoked.`,
 		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if sealed && out == "" {
-				return codedf(exitUsage, "--passphrase protects a file, so it goes with -o FILE")
+				return codedf(exitUsage, "--passphrase needs -o FILE, because it protects a key file")
 			}
 			k, err := a.readKey(c.Context())
 			if err != nil {
@@ -125,9 +123,9 @@ func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed 
 		_, err := a.std.out.Write(b)
 		return err
 	}
-	// An existing file may be another identity, of which there is no second copy.
+	// An existing file may be the only copy of another identity.
 	if _, err := os.Lstat(out); err == nil {
-		return codedf(exitRefused, "%s exists already; nothing was changed. Name another file", out)
+		return codedf(exitRefused, "%s exists already; nothing was changed. Choose another file name", out)
 	}
 	if err := writeFileSynced(out, b, 0o600); err != nil {
 		return fmt.Errorf("writing the key file: %w", err)
@@ -146,10 +144,10 @@ func (a *app) identityImportCmd() *cobra.Command {
 		Short: "Use your identity on this device too",
 		Long: `Use your identity from another device on this one: give its recovery phrase (typed, or from
 standard input) or a key file. Both devices are then the same person: one name, one vote, and
-what you asked on one can be edited on the other.
+posts from one device can be edited on the other.
 
-If this device has already written as somebody else, --replace is needed. The key that the
-device had is never deleted, but kept beside the new one.`,
+If this device has already written as somebody else, --replace is needed. The previous key is
+never deleted; it is kept in the same directory.`,
 		Example: "  flyleaf identity import\n  flyleaf identity import me.key\n  flyleaf identity import - < words.txt",
 		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -166,7 +164,7 @@ device had is never deleted, but kept beside the new one.`,
 					return err
 				}
 			}
-			return h.alone(c.Context(), func() error {
+			return h.withLock(c.Context(), func() error {
 				changed, aside, err := h.importKey(c.Context(), k, passphrase, replace)
 				if err != nil {
 					return err
@@ -175,7 +173,7 @@ device had is never deleted, but kept beside the new one.`,
 					return a.printJSON(struct {
 						Identity qa.Identity `json:"identity"`
 						Changed  bool        `json:"changed"`
-						Kept     string      `json:"kept,omitempty"` // the file with the previous identity
+						Kept     string      `json:"kept,omitempty"` // file with the previous identity
 					}{k.Identity(), changed, aside})
 				}
 				if !changed {
@@ -190,12 +188,12 @@ device had is never deleted, but kept beside the new one.`,
 			})
 		},
 	}
-	c.Flags().BoolVar(&replace, "replace", false, "even if this device has written as somebody else")
+	c.Flags().BoolVar(&replace, "replace", false, "replace the identity even if this device has written with it")
 	c.Flags().BoolVar(&seal, "passphrase", false, "protect the key file of this device with a passphrase")
 	return a.jsonFlag(c)
 }
 
-// readIdentity reads a recovery phrase or a key file; passphrase is that of the file.
+// readIdentity reads a recovery phrase or a key file. passphrase is the key file's.
 func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.Key, passphrase string, err error) {
 	var b []byte
 	from := "standard input"
@@ -224,7 +222,7 @@ func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.K
 	return k, "", err
 }
 
-// readWords reads lines until a phrase is complete or a line is empty.
+// readWords reads lines until the phrase is complete or a line is empty.
 func readWords(r io.Reader) ([]byte, error) {
 	var words []byte
 	lines := bufio.NewScanner(io.LimitReader(r, identity.MaxFile))
@@ -234,9 +232,9 @@ func readWords(r io.Reader) ([]byte, error) {
 	return words, lines.Err()
 }
 
-// alone runs fn while no other process has the data directory open.
-func (h home) alone(ctx context.Context, fn func() error) error {
-	deadline := time.Now().Add(busyFor)
+// withLock runs fn while no other process has the data directory open.
+func (h home) withLock(ctx context.Context, fn func() error) error {
+	deadline := time.Now().Add(lockTimeout)
 	for {
 		lock, ok, err := h.lock()
 		if err != nil {
@@ -255,7 +253,8 @@ func (h home) alone(ctx context.Context, fn func() error) error {
 	}
 }
 
-// importKey makes k the identity of this directory. The previous key is kept in the file aside.
+// importKey makes k the identity of this directory. aside is the file in which the previous key
+// is kept.
 func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
 	b, err := os.ReadFile(h.path(keyFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -269,26 +268,26 @@ func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, repl
 		case err == nil:
 			who = old.Identity().Short()
 		case !replace:
-			return false, "", fmt.Errorf("this device has an identity that cannot be read, so nothing was changed: %w. --replace uses the new one all the same, and keeps that file", err)
+			return false, "", fmt.Errorf("the identity of this device cannot be read, so nothing was changed: %w. --replace uses the new identity anyway, and keeps the old file", err)
 		}
-		wrote, err := h.wrote(ctx, k.Identity())
+		wrote, err := h.hasWritten(ctx, k.Identity())
 		if err != nil {
 			return false, "", err
 		}
 		if wrote && !replace {
-			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or use --replace: then what it wrote stays theirs, and their key is kept beside the new one", who)
+			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or use --replace: the posts stay theirs, and their key is kept in the same directory", who)
 		}
-		if aside, err = h.setKeyAside(b, who); err != nil {
+		if aside, err = h.backUpKey(b, who); err != nil {
 			return false, "", err
 		}
 	}
-	return true, aside, h.keepKey(k, passphrase)
+	return true, aside, h.saveKey(k, passphrase)
 }
 
 var errWrote = errors.New("this device has made changes")
 
-// wrote reports whether anybody but who has made changes on this device.
-func (h home) wrote(ctx context.Context, who qa.Identity) (bool, error) {
+// hasWritten reports whether this device has made changes under an identity other than id.
+func (h home) hasWritten(ctx context.Context, id qa.Identity) (bool, error) {
 	path := h.path("flyleaf.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -302,9 +301,9 @@ func (h home) wrote(ctx context.Context, who qa.Identity) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, id := range events {
-		err := store.Entries(ctx, id, 0, func(en storage.Entry) error {
-			if en.Own && qa.IdentityOfActor([]byte(en.Actor)) != who {
+	for _, event := range events {
+		err := store.Entries(ctx, event, 0, func(en storage.Entry) error {
+			if en.Own && qa.IdentityOfActor([]byte(en.Actor)) != id {
 				return errWrote
 			}
 			return nil
@@ -327,23 +326,23 @@ func (a *app) identityPassphraseCmd() *cobra.Command {
 		Short: "Protect the key file with a passphrase, or change it",
 		Long: `Protect the key file of this device with a passphrase, or change the passphrase; with --undo,
 remove it. From then on each start asks for it on the terminal, unless it is given with
---passphrase-file or $FLYLEAF_PASSPHRASE. If you forget it you need the recovery phrase. Only
-the key is encrypted with it, not what you wrote.`,
+--passphrase-file or $FLYLEAF_PASSPHRASE. If you forget it, you need the recovery phrase. It
+encrypts only the key, not what you wrote.`,
 		Example: "  flyleaf identity passphrase\n  flyleaf identity passphrase --undo",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			if remove && newFile != "" {
-				return codedf(exitUsage, "--undo and --new-passphrase-file exclude each other")
+				return codedf(exitUsage, "--undo and --new-passphrase-file cannot be used together")
 			}
-			if _, err := a.readKey(ctx); err != nil { // makes one in a new directory
+			if _, err := a.readKey(ctx); err != nil { // creates the key in a new directory
 				return err
 			}
 			h, err := a.home(ctx)
 			if err != nil {
 				return err
 			}
-			return h.alone(ctx, func() error {
+			return h.withLock(ctx, func() error {
 				b, err := os.ReadFile(h.path(keyFile))
 				if err != nil {
 					return fmt.Errorf("reading the identity: %w", err)
@@ -362,13 +361,13 @@ the key is encrypted with it, not what you wrote.`,
 					passphrase, err = readPassphrase(newFile)
 				case old == "":
 					passphrase, err = a.newPassphrase(ctx)
-				default: // --passphrase-file and the environment have the old one
+				default: // --passphrase-file and the environment give the old passphrase
 					passphrase, err = chooseHidden(ctx)
 				}
 				if err != nil {
 					return err
 				}
-				if err := h.keepKey(k, passphrase); err != nil {
+				if err := h.saveKey(k, passphrase); err != nil {
 					return err
 				}
 				done := "%s is now protected with the passphrase.\n"

@@ -19,43 +19,43 @@ import (
 	"flyleaf/qa"
 )
 
-// The command import: what is said of each file. Folders are in import_folder.go, Slack exports
-// in import_slack.go, bundles in export.go.
+// The command import, for single files. Folders are in import_folder.go, Slack exports in
+// import_slack.go, bundles in export.go.
 
-// importReport is what `import --json` prints for each file.
+// importReport is the output of `import --json` for one file.
 type importReport struct {
-	File      string       `json:"file"`
-	Event     qa.EventID   `json:"event"`
-	Title     string       `json:"title"`
-	Format    string       `json:"format"`
-	Questions int          `json:"questions"` // new
-	Replies   int          `json:"replies"`   // new
-	Known     int          `json:"known"`     // posts that were on this device already, and are the same
-	Guesses   int          `json:"guesses"`   // messages of which it was guessed whether they open a thread
-	Cleaned   int          `json:"cleaned"`   // texts from which characters were removed that a text may not hold
-	Guessed   []guess      `json:"guessed"`   // which, and how
-	Skipped   []qa.Skipped `json:"skipped"`
-	// Changes are posts of earlier imports that differ in the file now, or are no longer in it.
+	File      string        `json:"file"`
+	Event     qa.EventID    `json:"event"`
+	Title     string        `json:"title"`
+	Format    string        `json:"format"`
+	Questions int           `json:"questions"` // new
+	Replies   int           `json:"replies"`   // new
+	Known     int           `json:"known"`     // unchanged posts that were on this device already
+	Guesses   int           `json:"guesses"`   // number of messages for which it was guessed whether they start a thread
+	Cleaned   int           `json:"cleaned"`   // number of texts from which characters that are not allowed were removed
+	Guessed   []threadGuess `json:"guessed"`   // the guesses
+	Skipped   []qa.Skipped  `json:"skipped"`
+	// Changes are posts of earlier imports that differ in the file now, or are missing from it.
 	Changes   []qa.ImportChange `json:"changes"`
 	Revised   int               `json:"revised"`           // of Changes: revised here now
 	Withdrawn int               `json:"withdrawn"`         // of Changes: withdrawn here now
 	Remarks   []qa.Remark       `json:"remarks,omitempty"` // about what was imported
-	// Refused says why the file was not imported, if others of the same import were.
+	// Refused is why the file was not imported, if other files of the same import were.
 	Refused string `json:"refused,omitempty"`
 }
 
-// with adds the result of an import.
+// with returns r with the result of an import added.
 func (r importReport) with(i node.ImportResult) importReport {
 	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Unchanged, i.Revised, i.Withdrawn
 	r.Changes = append(r.Changes, i.Changes...)
 	return r
 }
 
-// guess is a message of which the format does not say whether it opens a thread.
-type guess struct {
+// threadGuess is a message for which the format does not say whether it starts a thread.
+type threadGuess struct {
 	Line  int    `json:"line"` // 1-based
 	Name  string `json:"name"`
-	Opens bool   `json:"opens"` // the guess is that it opens a thread
+	Opens bool   `json:"opens"` // guessed to start a thread
 }
 
 func (a *app) importCmd() *cobra.Command {
@@ -67,24 +67,25 @@ func (a *app) importCmd() *cobra.Command {
 		Short: "Import weeks from files, folders or a Slack export",
 		Long: `Import weeks: Jekyll pages, the plain text of a week's page, outlines, JSON, bundles. The format
 is recognised by the file's content. Each file becomes an event of its own; with --event all
-go into that event. A file is imported whole or not at all; of several files none is imported
-if one of them cannot be read. Lines that could not be imported are listed. The same file
-imported again adds nothing. Posts that were edited or deleted in the file since are listed,
-and changed here only with --revise and --withdraw; what somebody edited here meanwhile stays
-as it is. Changes of the week itself, such as its title, are listed, and not made here.
+are imported into that event. A file is imported completely or not at all; if one of several
+files cannot be read, none is imported. Lines that could not be imported are listed.
+
+Importing the same file again adds nothing. Posts that were edited or deleted in the file since
+then are listed; they are changed here only with --revise and --withdraw, and never if somebody
+has edited them here. Changes to the week itself, such as its title, are listed but not made.
 
 A bundle (` + "`flyleaf export --format bundle`" + `) is merged into its event, without a network. Each
 of its changes is checked like a change from a relay.
 
-A folder of a site's pages becomes a club with all its weeks: name it with --club NAME. Imported
-again it adds only what is new. Which files are pages is decided as Jekyll does: subfolders are
-included; names that begin with _, ., # or ~ are skipped, and so is what the site's _config.yml
-excludes and pages with "published: false". All skipped files are listed with the reason.
+A folder with the pages of a site becomes a club with all its weeks: name the club with --club.
+Importing the folder again adds only what is new. As in Jekyll, subfolders are included, and
+files are skipped if their names begin with _, ., # or ~, if the site's _config.yml excludes
+them, or if they say "published: false". All skipped files are listed with the reason.
 
 ` + "`flyleaf import slack`" + ` imports the weeks of a channel of a Slack export.
 
-The plain text of a page does not say which messages open a thread, so that is guessed. Look at
-the guesses, and correct them, before you import:
+The plain text of a page does not say which messages start a thread, so Flyleaf has to guess.
+Check the guesses and correct them before you import:
 
   flyleaf import --dry-run -o outline.txt page.txt
   $EDITOR outline.txt
@@ -95,14 +96,14 @@ the guesses, and correct them, before you import:
 		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if out != "" && (!i.dryRun || len(args) != 1) {
-				return codedf(exitUsage, "-o goes with --dry-run and one file")
+				return codedf(exitUsage, "-o needs --dry-run and exactly one file")
 			}
 			if err := checkOldSlackFlags(c, &fromSlack); err != nil {
 				return err
 			}
 			if fromSlack.channel != "" {
 				if len(args) != 1 || out != "" {
-					return codedf(exitUsage, "--channel goes with one Slack export, and not with -o")
+					return codedf(exitUsage, "--channel needs exactly one Slack export and cannot be used with -o")
 				}
 				return a.importSlack(c.Context(), args[0], &fromSlack, &i)
 			}
@@ -111,24 +112,24 @@ the guesses, and correct them, before you import:
 			}
 			if isDir(args) {
 				if i.event != "" || out != "" {
-					return codedf(exitUsage, "--event and -o do not go with a folder")
+					return codedf(exitUsage, "--event and -o cannot be used with a folder")
 				}
 				return a.importClub(c.Context(), args[0], i.club, i.relay, i.dryRun)
 			}
 			if i.club != "" {
-				return codedf(exitUsage, "--club goes with a folder of pages; `flyleaf club add EVENT` adds a single week to a club")
+				return codedf(exitUsage, "--club needs a folder of pages; `flyleaf club add EVENT` adds a single week to a club")
 			}
 			bundles, err := readBundles(args)
 			switch {
 			case err != nil:
 				return err
 			case bundles != nil && (i.dryRun || i.relay != "" || i.event != "" || a.accept != qa.ImportChoice{}):
-				return codedf(exitUsage, "a bundle is merged into its own event, so --event, --relay, --dry-run, --revise and --withdraw do not go with it; nothing was imported. `flyleaf verify FILE` shows what is in one")
+				return codedf(exitUsage, "a bundle is merged into its own event, so --event, --relay, --dry-run, --revise and --withdraw cannot be used; nothing was imported. `flyleaf verify FILE` shows the contents of a bundle")
 			case bundles != nil:
 				return a.mergeBundles(c.Context(), args, bundles)
 			}
-			// All files are read before the first is imported, so that a bad one leaves nothing half
-			// done. All bad ones are reported.
+			// All files are read before the first is imported, so that an unreadable one leaves
+			// nothing half done. All unreadable files are reported.
 			inputs := make([]input, len(args))
 			var bad []error
 			for n, file := range args {
@@ -141,7 +142,7 @@ the guesses, and correct them, before you import:
 			case len(bad) > 0 && len(args) == 1:
 				return bad[0]
 			case len(bad) > 0:
-				return codedf(exitRefused, "%d of %d files cannot be read, so none was imported. Leave them out, or name the folder: then the others are imported.\n%w", len(bad), len(args), errors.Join(bad...))
+				return codedf(exitRefused, "%d of %d files cannot be read, so none was imported. Leave them out, or import the whole folder, which skips them.\n%w", len(bad), len(args), errors.Join(bad...))
 			case i.dryRun:
 				return a.dryRun(inputs, out)
 			}
@@ -155,7 +156,7 @@ the guesses, and correct them, before you import:
 		},
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "with --dry-run: write an outline to this `file`, to correct and import")
-	a.addImportFlags(c, &i, "with a folder: the `name` of the club that lists its weeks; made if there is none")
+	a.addImportFlags(c, &i, "with a folder: the `name` of the club that lists the weeks; created if there is none")
 	addOldSlackFlags(c, &fromSlack)
 	c.AddCommand(a.importSlackCmd())
 	return c
@@ -169,7 +170,7 @@ type input struct {
 	err  error
 }
 
-// importWeeks imports each week into an event of its own, or all into the event that is named.
+// importWeeks imports each week into an event of its own, or all into the given event.
 func (a *app) importWeeks(ctx context.Context, b backend, event, relay string, inputs []input) ([]importReport, error) {
 	var id qa.EventID
 	if event != "" {
@@ -181,9 +182,9 @@ func (a *app) importWeeks(ctx context.Context, b backend, event, relay string, i
 	return a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
 }
 
-// importEach imports each week with do. If one of several is refused, that is reported and kept
-// as its err, and the others are imported. Any other error ends the import; then the
-// reports so far are returned.
+// importEach imports each week with do. If one of several is refused, the refusal is stored in
+// its err, and the others are imported. Any other error ends the import, and the reports so far
+// are returned.
 func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
 	reports := make([]importReport, 0, len(inputs))
 	for i := range inputs {
@@ -194,7 +195,7 @@ func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult
 			if err == nil {
 				report := newImportReport(p.file, p.week).with(r)
 				if r.Existing != nil {
-					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognised})
+					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognisedRemark})
 				}
 				reports = append(reports, report)
 				continue
@@ -210,15 +211,16 @@ func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult
 	return reports, nil
 }
 
-// recognised is said of a page whose week is on this device under another title or day;
-// printChanges says which.
-const recognised = "Its messages show that this week was imported before, so only new posts were added to it."
+// recognisedRemark is printed for a file whose week is on this device under another title or
+// day; printChanges prints the difference.
+const recognisedRemark = "Its messages show that this week was imported before, so only new posts were added to it."
 
 func refusedReport(p *input) importReport {
-	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []guess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
+	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []threadGuess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
 }
 
-// errorOfInputs is the error of an import in which an input was refused; nil if none was.
+// errorOfInputs returns the error of an import in which some inputs were refused, nil if none
+// was.
 func errorOfInputs(inputs []input) error {
 	n := 0
 	var first error
@@ -236,10 +238,10 @@ func errorOfInputs(inputs []input) error {
 	case n == len(inputs):
 		return first
 	}
-	return codedf(exitRefused, "%d of %d files %s not imported; the others were. Correct and import again: %w", n, len(inputs), map[bool]string{true: "was", false: "were"}[n == 1], first)
+	return codedf(exitRefused, "%d of %d files %s not imported; the others were. Correct the files and import them again: %w", n, len(inputs), map[bool]string{true: "was", false: "were"}[n == 1], first)
 }
 
-// preview reports what an import of the week would add to a device that has nothing of it.
+// preview reports what an import of the week would add to a device without it.
 func preview(file string, week qa.Imported) importReport {
 	r := newImportReport(file, week)
 	for _, p := range week.Posts {
@@ -260,16 +262,17 @@ func newImportReport(file string, week qa.Imported) importReport {
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
-	r.Guessed, r.Changes = []guess{}, []qa.ImportChange{}
+	r.Guessed, r.Changes = []threadGuess{}, []qa.ImportChange{}
 	for _, p := range week.Posts {
 		if p.Guessed {
-			r.Guessed = append(r.Guessed, guess{p.Line, p.Name, p.Parent < 0})
+			r.Guessed = append(r.Guessed, threadGuess{p.Line, p.Name, p.Parent < 0})
 		}
 	}
 	return r
 }
 
-// readWeek reads a file in any format. The people of a Jekyll page are looked up beside it.
+// readWeek reads a file in any format. For a Jekyll page, it looks for people in the folders
+// above.
 func (a *app) readWeek(file string) (qa.Imported, error) {
 	var b []byte
 	var err error
@@ -281,7 +284,7 @@ func (a *app) readWeek(file string) (qa.Imported, error) {
 	if err != nil {
 		return qa.Imported{}, coded(exitRefused, err)
 	}
-	week, err := importer.Read(filepath.Base(file), b, peopleBeside(file))
+	week, err := importer.Read(filepath.Base(file), b, peopleForPage(file))
 	return week, coded(exitRefused, err)
 }
 
@@ -337,7 +340,7 @@ func (a *app) printPreview(reports []importReport) error {
 		for _, g := range r.Guessed {
 			what := "replies"
 			if g.Opens {
-				what = "opens a thread"
+				what = "starts a thread"
 			}
 			a.printf("  guess, %s line %d: %s %s\n", r.File, g.Line, plain(g.Name), what)
 		}
@@ -345,7 +348,7 @@ func (a *app) printPreview(reports []importReport) error {
 	return nil
 }
 
-// printReports prints one object for one file, a list for several.
+// printReports prints one report for one file, a list for several.
 func (a *app) printReports(reports []importReport) error {
 	if a.json {
 		if len(reports) == 1 {
@@ -365,7 +368,7 @@ func (a *app) printReports(reports []importReport) error {
 			a.printf("  event %s\n", r.Event)
 		}
 		if r.Guesses > 0 {
-			a.printf("  for %s it was guessed whether they open a thread; --dry-run -o FILE shows which\n", counted(r.Guesses, "message", "messages"))
+			a.printf("  for %s it was guessed whether they start a thread; --dry-run -o FILE shows the guesses\n", counted(r.Guesses, "message", "messages"))
 		}
 		for _, m := range r.Remarks {
 			if m.Line > 0 {
@@ -386,7 +389,7 @@ func (a *app) printReports(reports []importReport) error {
 	return nil
 }
 
-// newPosts says how many posts an import added, and how many were on this device already.
+// newPosts describes how many posts an import added, and how many were on this device already.
 func newPosts(r *importReport) string {
 	s := fmt.Sprintf("%s and %s", counted(r.Questions, "new question", "new questions"), counted(r.Replies, "new reply", "new replies"))
 	if r.Known > 0 {
@@ -395,20 +398,20 @@ func newPosts(r *importReport) string {
 	return s
 }
 
-// printCleaned says that texts differ from those in the file by some characters.
+// printCleaned reports texts from which characters were removed.
 func (a *app) printCleaned(n int) {
 	if n > 0 {
 		a.printf("  control or invisible characters were removed from %s; all words were kept\n", counted(n, "text", "texts"))
 	}
 }
 
-// printChanges says which posts of earlier imports differ in the file or are missing from it,
+// printChanges prints which posts of earlier imports differ in the file or are missing from it,
 // which of them were changed on this device, and why the others were not.
 func (a *app) printChanges(r *importReport) {
 	offered := map[string]int{}
 	for _, c := range r.Changes {
 		if c.Kind == qa.ChangedWeek {
-			if c.Is == c.Was { // the beginnings are the same
+			if c.Is == c.Was { // c has only the beginning of each text, and those are equal
 				a.printf("  the %s in the file is longer or ends differently; not changed here: %s\n", c.Name, plain(c.NotApplied))
 			} else {
 				a.printf("  the %s in the file is %q, on this device %q; not changed here: %s\n", c.Name, plain(c.Is), plain(c.Was), plain(c.NotApplied))

@@ -19,24 +19,24 @@ import (
 	"flyleaf/qa"
 )
 
-// Importing a folder of a site: each page becomes a week, and all are added to a club's list.
+// Importing a folder of a site. Each page becomes a week, and all are added to a club's list.
 
-// maxPages is how many pages one folder may have. Two years of weeks are some hundred.
+// maxPages is the maximum number of pages in a folder. Two years of weeks are about a hundred.
 const maxPages = 10_000
 
-// clubReport is what `import FOLDER --json` prints.
+// clubReport is the output of `import FOLDER --json`.
 type clubReport struct {
 	Folder string     `json:"folder"`
-	DryRun bool       `json:"dryRun,omitempty"` // then nothing was imported
+	DryRun bool       `json:"dryRun,omitempty"` // nothing was imported
 	Club   qa.EventID `json:"club,omitempty"`
-	// Weeks has an entry for each page, refused ones included.
+	// Weeks has an entry for each page, including refused ones.
 	Weeks []importReport `json:"weeks"`
-	// SkippedFiles are the files that were skipped.
+	// SkippedFiles are the skipped files.
 	SkippedFiles []importer.SkippedFile `json:"passedOver"`
 }
 
-// readFolder reads the pages of a site: of its folder _books if dir has one, else of dir. The
-// other files are returned with the reason why they were skipped.
+// readFolder reads the pages of a site: those in its folder _books if dir has one, otherwise
+// those in dir. The other files are returned with the reason why they were skipped.
 func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err error) {
 	dir = filepath.Clean(dir)
 	config, configErr := readConfig(dir)
@@ -44,7 +44,7 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 	site := dir
 	f, err := openFolderIn(dir, books)
 	if _, there := os.Lstat(filepath.Join(dir, filepath.FromSlash(books))); err != nil && there == nil {
-		return nil, nil, codedf(exitRefused, "%s cannot be opened as a folder of %s (%s); nothing was imported. If it is a link, name the folder that it leads to", books, dir, reasonOf(err))
+		return nil, nil, codedf(exitRefused, "%s cannot be opened as a folder of %s (%s); nothing was imported. If it is a link, import the folder that it points to", books, dir, reasonOf(err))
 	}
 	if err != nil {
 		whole, err := filepath.Abs(dir)
@@ -53,7 +53,7 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 		}
 		site, books = filepath.Dir(whole), filepath.Base(whole)
 		config, configErr = readConfig(site)
-		config.CollectionsDir = "" // the folder with people is beside it
+		config.CollectionsDir = "" // dir and the folder with people have the same parent
 		if f, err = openFolder(dir); err != nil {
 			return nil, nil, coded(exitRefused, err)
 		}
@@ -73,9 +73,9 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 		passed = append(passed, p)
 	}
 	if len(names) > maxPages {
-		return nil, nil, codedf(exitRefused, "%s holds %d pages, and at most %d can be imported at once; nothing was imported", dir, len(names), maxPages)
+		return nil, nil, codedf(exitRefused, "%s contains %d pages, but at most %d can be imported at once; nothing was imported", dir, len(names), maxPages)
 	}
-	people := peopleOf(site, config)
+	people := peopleOfSite(site, config)
 	for _, name := range names {
 		p := input{file: filepath.Join(dir, filepath.FromSlash(name))}
 		b, err := f.read(name, importer.MaxInput+1)
@@ -90,7 +90,7 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 			p.err = coded(exitRefused, p.err)
 		}
 		if p.err == nil && p.week.Unpublished {
-			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, name the file"})
+			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, import the file by itself"})
 			continue
 		}
 		inputs = append(inputs, p)
@@ -98,7 +98,7 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 	return inputs, passed, nil
 }
 
-// reasonOf returns the text of a file system's error without the path.
+// reasonOf returns the text of a file system error without the path.
 func reasonOf(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -107,7 +107,7 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// isDir reports whether there is one argument and it is a folder.
+// isDir reports whether the only argument is a folder.
 func isDir(args []string) bool {
 	if len(args) != 1 || args[0] == "-" {
 		return false
@@ -116,12 +116,12 @@ func isDir(args []string) bool {
 	return err == nil && info.IsDir()
 }
 
-// importClub imports every page of a folder as a week and lists it in the club of that name,
-// which is made if this person has none. Each week is imported whole or not at all. Pages that
-// were imported before add only what is new; inputs that cannot be read are skipped.
+// importClub imports every page of a folder as a week and lists it in the user's club of that
+// name, which is created if there is none. Each week is imported completely or not at all.
+// Pages that were imported before add only what is new. Inputs that cannot be read are skipped.
 func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bool) error {
 	if strings.TrimSpace(name) == "" && !dryRun {
-		return codedf(exitUsage, "a folder becomes a club, so name it with --club NAME; nothing was imported")
+		return codedf(exitUsage, "a folder is imported as a club, so give its name with --club NAME; nothing was imported")
 	}
 	inputs, passed, err := readFolder(dir)
 	if err != nil {
@@ -132,7 +132,7 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 		report.Weeks = previewAll(inputs)
 		err := errorOfInputs(inputs)
 		if len(inputs) == 0 {
-			err = codedf(exitRefused, "%s holds no page, that is, no Markdown file with front matter; nothing was imported. To import files of other kinds, such as JSON, name them, without --club", dir)
+			err = codedf(exitRefused, "%s contains no pages, that is, Markdown files with front matter; nothing was imported. To import files of other formats, such as JSON, list the files and leave out --club", dir)
 		}
 		return errors.Join(a.printFolder(&report), err)
 	}
@@ -146,7 +146,7 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 	})
 }
 
-// importIntoClub imports the weeks and adds them to the list of the club of that name.
+// importIntoClub imports the weeks and adds them to the list of the user's club of that name.
 func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string, inputs []input) (qa.Event, []importReport, error) {
 	club, err := node.ImportIntoClub(ctx, b, name, relay)
 	if err != nil {
@@ -161,8 +161,8 @@ func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string,
 		return r, err
 	})
 	if err != nil {
-		// What was imported so far is listed all the same.
-		err = fmt.Errorf("%w; the %d before it were imported. Import again to go on from there", err, club.Count())
+		// The weeks imported so far are added to the list.
+		err = fmt.Errorf("%w; the %d weeks before it were imported. Import again to continue from there", err, club.Count())
 		return club.Club, nil, errors.Join(a.explain(err), club.Finish(ctx))
 	}
 	bar.end()
@@ -193,19 +193,19 @@ func (a *app) printFolder(r *clubReport) error {
 	return nil
 }
 
-// progress is a progress bar on a terminal. Elsewhere it prints nothing.
+// progress is a progress bar. It does nothing unless standard error is a terminal.
 type progress struct{ bar *progressbar.ProgressBar }
 
-func (a *app) progress(most int) progress {
+func (a *app) progress(total int) progress {
 	f, ok := a.std.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return progress{}
 	}
-	return progress{progressbar.NewOptions(most, progressbar.OptionSetWriter(f),
+	return progress{progressbar.NewOptions(total, progressbar.OptionSetWriter(f),
 		progressbar.OptionSetDescription("weeks"), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())}
 }
 
-// If the bar cannot be drawn, the import has not failed.
+// add advances the bar. Errors are ignored, because the import does not depend on the bar.
 func (p progress) add() {
 	if p.bar != nil {
 		_ = p.bar.Add(1)

@@ -19,7 +19,7 @@ import (
 // The command import slack: the weeks of one channel of a Slack export, which is a ZIP or
 // the folder that it unpacks to. It says what became of each message.
 
-// slackFlags say what to read of a Slack export.
+// slackFlags select what to import from a Slack export.
 type slackFlags struct {
 	channel, week, zone, title, authors string
 	announcements, bots                 bool
@@ -30,12 +30,12 @@ func (s *slackFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&s.week, "week", "", "only the week of this `day`, such as 2021-03-08")
 	f.StringVar(&s.zone, "zone", "UTC", "the time `zone` in which weeks begin on Monday, such as Europe/Berlin")
 	f.StringVar(&s.title, "title", "", "with --week: the book's `title`, instead of the one in the announcement")
-	f.StringVar(&s.authors, "by", "", "with --week: its `authors` as they are called in the channel, separated by commas")
-	f.BoolVar(&s.announcements, "announcements", false, "also import what looks like an announcement")
-	f.BoolVar(&s.bots, "bots", false, "also import what programs wrote, such as the questions of a form")
+	f.StringVar(&s.authors, "by", "", "with --week: the book's `authors`, as named in the channel, separated by commas")
+	f.BoolVar(&s.announcements, "announcements", false, "also import messages that look like announcements")
+	f.BoolVar(&s.bots, "bots", false, "also import messages from bots, such as the questions of a form")
 }
 
-// importFlags say where an import goes and what it changes.
+// importFlags are shared by import and import slack.
 type importFlags struct {
 	event, relay, club string
 	dryRun             bool
@@ -44,17 +44,17 @@ type importFlags struct {
 func (a *app) addImportFlags(c *cobra.Command, i *importFlags, club string) {
 	f := c.Flags()
 	f.BoolVar(&i.dryRun, "dry-run", false, "show what would be imported, and import nothing")
-	f.BoolVar(&a.accept.Revise, "revise", false, "importing again: add edits made there since, as revisions")
-	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw posts that were deleted there since, or are missing")
+	f.BoolVar(&a.accept.Revise, "revise", false, "importing again: add edits made in the file since then as revisions")
+	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw posts that are deleted or missing in the file")
 	f.StringVar(&i.relay, "relay", "", "the relay `address` of the new events, ws:// or wss://")
 	f.StringVar(&i.club, "club", "", club)
 	a.jsonFlag(eventFlag(c, &i.event))
 }
 
-// check refuses flags that contradict each other.
+// check returns an error for flags that contradict each other.
 func (i *importFlags) check(accept qa.ImportChoice) error {
 	if i.dryRun && accept != (qa.ImportChoice{}) {
-		return codedf(exitUsage, "--dry-run does not compare with what is on this device. Import without --revise and --withdraw: that lists what changed, and changes nothing here")
+		return codedf(exitUsage, "--dry-run does not compare with this device, so it cannot be used with --revise and --withdraw. An import without these lists the changes and does not make them")
 	}
 	if i.relay != "" {
 		return coded(exitUsage, qa.CheckRelay(i.relay))
@@ -68,13 +68,13 @@ func (a *app) importSlackCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "slack --channel CHANNEL [flags] EXPORT",
 		Short: "Import the weeks of a channel of a Slack export",
-		Long: `Import the weeks of a channel of a Slack export: EXPORT is the ZIP that Slack makes, or the folder
-it unpacks to. Each week becomes an event; with --club all are added to a club's list. You
-are told what became of each message. Announcements are left out unless --announcements is
+		Long: `Import the weeks of a channel of a Slack export. EXPORT is Slack's ZIP file, or the folder it
+unpacks to. Each week becomes an event; with --club all are added to a club's list. A report
+says what was done with each message. Announcements are left out unless --announcements is
 given.
 
-Imported again, only new messages are added. Messages that were edited or deleted since are
-listed, and changed here only with --revise and --withdraw.`,
+Importing again adds only new messages. Messages that were edited or deleted since then are
+listed; they are changed here only with --revise and --withdraw.`,
 		Example: `  flyleaf import slack export.zip --channel book-of-the-week --dry-run
   flyleaf import slack export.zip --channel book-of-the-week --club "The Lamplight Readers"`,
 		Args: exactly(1),
@@ -83,21 +83,21 @@ listed, and changed here only with --revise and --withdraw.`,
 		},
 	}
 	s.add(c.Flags())
-	a.addImportFlags(c, &i, "the `name` of the club that lists the weeks; made if there is none")
+	a.addImportFlags(c, &i, "the `name` of the club that lists the weeks; created if there is none")
 	return c
 }
 
-// slackReport is what `import slack --json` prints.
+// slackReport is the output of `import slack --json`.
 type slackReport struct {
 	File    string               `json:"file"`
 	Channel string               `json:"channel"`
-	DryRun  bool                 `json:"dryRun,omitempty"` // then nothing was imported
+	DryRun  bool                 `json:"dryRun,omitempty"` // nothing was imported
 	Club    qa.EventID           `json:"club,omitempty"`
 	Weeks   []slackWeek          `json:"weeks"`
 	Fates   map[slack.Result]int `json:"fates"`
-	// Messages says what became of each message of the channel.
+	// Messages says what was done with each message of the channel.
 	Messages []slack.Outcome `json:"messages"`
-	// SkippedFiles are the channel's files that were skipped.
+	// SkippedFiles are the channel's skipped files.
 	SkippedFiles []slack.SkippedFile `json:"passedOver"`
 }
 
@@ -115,7 +115,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	case s.channel == "":
 		return codedf(exitUsage, "name the channel to import with --channel; nothing was imported")
 	case i.club != "" && i.event != "":
-		return codedf(exitUsage, "--event and --club exclude each other")
+		return codedf(exitUsage, "--event and --club cannot be used together")
 	}
 	opts := slack.Options{Channel: s.channel, Title: s.title, Authors: s.authors, KeepAnnouncements: s.announcements, KeepBots: s.bots}
 	var err error
@@ -127,7 +127,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 			return codedf(exitUsage, "--week takes a day such as 2021-03-08, not %q", s.week)
 		}
 	} else if s.title != "" || s.authors != "" || i.event != "" {
-		return codedf(exitUsage, "--title, --by and --event go with one week: name it with --week DAY")
+		return codedf(exitUsage, "--title, --by and --event need a single week: choose it with --week DAY")
 	}
 	x, err := readSlack(file, opts)
 	if err != nil {
@@ -139,9 +139,9 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	}
 	none := func() error {
 		if s.week != "" {
-			return codedf(exitRefused, "the channel %s holds no question in the week of %s; nothing was imported. Without --week all its weeks are read", x.Channel, s.week)
+			return codedf(exitRefused, "the channel %s has no questions in the week of %s; nothing was imported. Without --week all its weeks are read", x.Channel, s.week)
 		}
-		return codedf(exitRefused, "the channel %s holds no question; nothing was imported", x.Channel)
+		return codedf(exitRefused, "the channel %s has no questions; nothing was imported", x.Channel)
 	}
 	if len(x.Weeks) == 0 {
 		return none()
@@ -150,27 +150,27 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	for n, w := range x.Weeks {
 		inputs[n] = input{file: file + ", the week of " + w.Monday, week: w.Imported}
 	}
-	var taken []importReport
+	var reports []importReport
 	if i.dryRun {
-		taken = previewAll(inputs)
+		reports = previewAll(inputs)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
 			if i.club != "" {
 				var to qa.Event
-				to, taken, err = a.importIntoClub(ctx, b, i.club, i.relay, inputs)
+				to, reports, err = a.importIntoClub(ctx, b, i.club, i.relay, inputs)
 				report.Club = to.ID
 				return err
 			}
-			taken, err = a.importWeeks(ctx, b, i.event, i.relay, inputs)
+			reports, err = a.importWeeks(ctx, b, i.event, i.relay, inputs)
 			return err
 		})
 		if err != nil {
 			return err
 		}
 	}
-	for n, r := range taken {
+	for n, r := range reports {
 		if len(inputs[n].week.Posts) == 0 && len(r.Changes) == 0 {
-			continue // only deletions, of posts that were never imported
+			continue // only deletions of posts that were never imported
 		}
 		report.Weeks = append(report.Weeks, slackWeek{x.Weeks[n].Monday, r, append([]string{}, x.Weeks[n].Notes...)})
 	}
@@ -180,8 +180,8 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 	return errors.Join(a.printSlack(&report), errorOfInputs(inputs))
 }
 
-// readSlack reads an export. It follows no link that leads out of a folder (os.Root), and does
-// not wait for a pipe (slack.Read looks before it opens).
+// readSlack reads an export. It follows no link out of the folder (os.Root) and does not block
+// on a pipe (slack.Read checks before it opens).
 func readSlack(file string, opts slack.Options) (slack.Export, error) {
 	if isDir([]string{file}) {
 		root, err := os.OpenRoot(file)
@@ -213,7 +213,7 @@ func readSlack(file string, opts slack.Options) (slack.Export, error) {
 	return slack.Read(fsys, opts)
 }
 
-// resultWords say what was done with messages, in the order in which they are printed.
+// resultWords describe what was done with messages, in the order of printing.
 var resultWords = []struct {
 	result    slack.Result
 	one, many string
@@ -255,7 +255,7 @@ func (a *app) printSlack(r *slackReport) error {
 			a.printf("  %s\n", plain(n))
 		}
 	}
-	quiet := 0
+	withoutText := 0
 	for _, o := range r.Messages {
 		switch {
 		case o.Result == slack.OtherWeek:
@@ -263,14 +263,14 @@ func (a *app) printSlack(r *slackReport) error {
 		case o.Result == slack.Proposed, o.Result == slack.Skipped && (o.Text != "" || len(o.Omitted) > 0):
 			a.printf("  not imported, %s: %s\n", o.Where(), strings.TrimSuffix(plain(o.Reason)+": "+plain(o.Text), ": "))
 		case o.Result == slack.Skipped:
-			quiet++
+			withoutText++
 		}
 		for _, l := range o.Omitted {
-			a.printf("  not imported from %s (%s): %s\n", o.Where(), whose(&o), leftOut(l))
+			a.printf("  not imported from %s (%s): %s\n", o.Where(), writerAndTime(&o), describeOmitted(l))
 		}
 	}
-	if quiet > 0 {
-		a.printf("  %s without text not imported; --json lists all, with the reason\n", counted(quiet, "message", "messages"))
+	if withoutText > 0 {
+		a.printf("  %s without text not imported; --json lists all, with the reason\n", counted(withoutText, "message", "messages"))
 	}
 	for _, p := range r.SkippedFiles {
 		a.printf("  skipped, %s: %s\n", plain(p.File), plain(p.Reason))
@@ -278,8 +278,8 @@ func (a *app) printSlack(r *slackReport) error {
 	return nil
 }
 
-// whose says who wrote a message and when, in UTC.
-func whose(o *slack.Outcome) string {
+// writerAndTime returns who wrote a message and when, in UTC.
+func writerAndTime(o *slack.Outcome) string {
 	name := plain(o.Name)
 	if name == "" {
 		name = "no name"
@@ -290,10 +290,10 @@ func whose(o *slack.Outcome) string {
 	return name
 }
 
-func leftOut(l slack.Omitted) string {
+func describeOmitted(l slack.Omitted) string {
 	s := plain(l.Kind)
 	if l.Count > 1 {
-		s = fmt.Sprintf("%d times a %s", l.Count, s)
+		s = fmt.Sprintf("%d × %s", l.Count, s)
 	}
 	if l.Text != "" {
 		s += ": " + plain(l.Text)

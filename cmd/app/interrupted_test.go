@@ -16,8 +16,8 @@ func TestInterruptedEndsAtLast(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var stderr bytes.Buffer
 		stopped, code := false, -1
-		whenInterrupted(ctx, func() { stopped = true }, &stderr, func(c int) { code = c })
-		time.Sleep(2 * endWithin) // of the test's own clock
+		exitAfterInterrupt(ctx, func() { stopped = true }, &stderr, func(c int) { code = c })
+		time.Sleep(2 * forcedExitAfter) // of the test's own clock
 		if synctest.Wait(); stopped || code >= 0 {
 			t.Fatal("ended without an interruption")
 		}
@@ -25,7 +25,7 @@ func TestInterruptedEndsAtLast(t *testing.T) {
 		if synctest.Wait(); !stopped || code >= 0 {
 			t.Fatalf("interrupted: a second Ctrl-C ends it: %v, ended at once: %v", stopped, code >= 0)
 		}
-		time.Sleep(endWithin)
+		time.Sleep(forcedExitAfter)
 		if synctest.Wait(); code != exitError || !strings.Contains(stderr.String(), "is safe") {
 			t.Errorf("not ended: %d %q", code, stderr.String())
 		}

@@ -14,20 +14,20 @@ import (
 // keyFile is the name of the identity in a data directory.
 const keyFile = "identity.key"
 
-// key reads the identity, or makes it on the first start. The file is synced before it gets
-// its name, so a crash leaves either no file or a good one.
+// key reads the user's key, or creates it on the first start. The file is synced before it gets
+// its name, so a crash leaves either no file or a complete one.
 func (h home) key() (keys.Key, error) {
 	path := h.path(keyFile)
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, dbErr := os.Stat(h.path("flyleaf.db")); dbErr == nil {
-			return keys.Key{}, fmt.Errorf("%s is missing, although this directory holds events; nothing was changed. Restore the file from a backup, or your identity with `flyleaf identity import`", path)
+			return keys.Key{}, fmt.Errorf("%s is missing, although this directory contains events; nothing was changed. Restore the file from a backup, or your identity with `flyleaf identity import`", path)
 		}
 		k, err := keys.NewKey(rand.Reader)
 		if err != nil {
 			return keys.Key{}, err
 		}
-		return k, h.keepKey(k, "")
+		return k, h.saveKey(k, "")
 	}
 	if err != nil {
 		return keys.Key{}, fmt.Errorf("reading the identity: %w", err)
@@ -44,8 +44,8 @@ func (h home) key() (keys.Key, error) {
 	return k, nil
 }
 
-// openKey reads a key file, and asks for the passphrase if the file is protected with one. It
-// returns the passphrase too; it is "" for a plain file.
+// openKey decodes a key file, and asks for the passphrase if the file is protected. It returns
+// the passphrase too, "" for an unprotected file.
 func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err error) {
 	if identity.IsSealed(b) {
 		if h.ask == nil {
@@ -65,8 +65,8 @@ func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err
 	return k, passphrase, err
 }
 
-// keepKey writes the key file of this directory, protected if passphrase is not "".
-func (h home) keepKey(k keys.Key, passphrase string) error {
+// saveKey writes the key file of this directory, protected if passphrase is not "".
+func (h home) saveKey(k keys.Key, passphrase string) error {
 	b, err := identity.Seal(k, passphrase)
 	if err == nil {
 		err = writeFileSynced(h.path(keyFile), b, 0o600)
@@ -77,9 +77,9 @@ func (h home) keepKey(k keys.Key, passphrase string) error {
 	return nil
 }
 
-// setKeyAside keeps the key file that another is about to replace, under a name that it
-// returns. Keys are never deleted.
-func (h home) setKeyAside(b []byte, who string) (string, error) {
+// backUpKey saves a copy of the key file that is about to be replaced, and returns its name.
+// Keys are never deleted.
+func (h home) backUpKey(b []byte, who string) (string, error) {
 	path := h.path("identity-" + who + ".key")
 	if old, err := os.ReadFile(path); err == nil && string(old) == string(b) {
 		return path, nil

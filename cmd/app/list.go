@@ -14,18 +14,19 @@ import (
 
 // The commands list and show, and how posts are printed.
 
-// jsonPost is a post as `list` and `show` print it. The names are a contract.
+// jsonPost is a post in the output of `list --json` and `show --json`. Its field names must not
+// change.
 type jsonPost struct {
 	ID         qa.PostID      `json:"id"`
-	Name       string         `json:"name"` // what is shown
+	Name       string         `json:"name"` // display name
 	OnBehalfOf string         `json:"onBehalfOf"`
 	By         qa.Identity    `json:"by"`
 	Text       string         `json:"text"`
-	At         int64          `json:"at"`              // ms since 1970 UTC, by the writer's clock; time of receipt if that clock was wrong
-	Clock      *int64         `json:"clock,omitempty"` // the time by the writer's clock, if that was wrong
+	At         int64          `json:"at"`              // ms since 1970 UTC by the writer's clock; time of receipt if that clock was wrong
+	Clock      *int64         `json:"clock,omitempty"` // time by the writer's clock, if that was wrong
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
-	Void       bool           `json:"void,omitempty"` // two versions of it were signed
+	Void       bool           `json:"void,omitempty"` // its writer signed two versions of a change
 	Hidden     string         `json:"hidden,omitempty"`
 	HiddenBy   qa.Identity    `json:"hiddenBy,omitempty"`
 	Awaiting   bool           `json:"awaiting,omitempty"` // not approved yet
@@ -46,11 +47,10 @@ type jsonPost struct {
 	NotTheirs string `json:"notTheirs,omitempty"`
 
 	badge string // the writer's role, set by annotate; "" for a reader
-	hider string // the name of the person who hid it, set by annotate
+	hider string // the name of the moderator who hid the post, set by annotate
 }
 
-// annotate sets the writer's role, the warning about the writer's name and the name of whoever
-// hid the post, for the post and its replies.
+// annotate sets badge, hider and NotTheirs of the post and its replies.
 func (j *jsonPost) annotate(w *qa.Week, l *people.Lookalikes) {
 	view := qa.PostView{Post: qa.Post{By: j.By, OnBehalfOf: j.OnBehalfOf}, Name: j.Name, ByAuthor: j.Author}
 	j.NotTheirs = l.Post(&view).String()
@@ -102,7 +102,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		}
 	}
 	if !p.Shown() {
-		j.Text = "" // the text stays in the document; `show` prints that of hidden posts
+		j.Text = "" // for hidden posts, `show` prints the text
 	}
 	return j
 }
@@ -123,7 +123,7 @@ func (a *app) listCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "List the questions and replies of an event",
-		Long: `List the questions of an event with their replies, in the order in which the page shows them.
+		Long: `List the questions of an event with their replies, in the order of the page.
 Each post begins with the writer's role in this event, then name, time and post ID.`,
 		Example: "  flyleaf list\n  flyleaf list --unanswered",
 		Args:    noArgs,
@@ -197,7 +197,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		state += fmt.Sprintf("  wanted by %d", p.Wants)
 	}
 	for _, note := range []struct {
-		is   bool
+		set  bool
 		text string
 	}{
 		{p.Pinned, "pinned"},
@@ -206,7 +206,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 		{p.Duplicate != "", "duplicate of " + string(p.Duplicate)},
 		{p.Clock != nil, "clock was wrong: time of receipt"},
 	} {
-		if note.is {
+		if note.set {
 			state += "  " + note.text
 		}
 	}
@@ -232,7 +232,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	}
 }
 
-// stamp writes a time in this device's zone, with the year unless it is the current one.
+// stamp formats a time in this device's time zone, with the year unless it is the current one.
 func stamp(millis int64) string { return stampAt(millis, time.Now()) }
 
 func stampAt(millis int64, now time.Time) string {

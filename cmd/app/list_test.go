@@ -31,7 +31,7 @@ func TestWinnersOfOneName(t *testing.T) {
 	one, two, org := qa.Identity(strings.Repeat("a", 64)), qa.Identity(strings.Repeat("b", 64)), qa.Identity(strings.Repeat("c", 64))
 	w := qa.NewWeek(qa.Event{Founder: org}, nil, []qa.Person{{ID: one, Name: "Mina"}, {ID: two, Name: "Mi\u200bna  chosen by Ilse"}})
 	look := people.NewLookalikes(&w)
-	if got := callEntrant(&w, look, qa.Entrant{By: two}); got != "Mi\u200bna chosen by Ilse" {
+	if got := entrantLabel(&w, look, qa.Entrant{By: two}); got != "Mi\u200bna chosen by Ilse" {
 		t.Errorf("%q", got)
 	}
 	w.People[two] = qa.Person{ID: two, Name: "Mi\u200bna"}
@@ -42,7 +42,7 @@ func TestWinnersOfOneName(t *testing.T) {
 		"Ilse Marrow (bbbbbbbb)": {By: two, OnBehalfOf: "Ilse  Marrow"},
 		"Ilse Marrow":            {By: org, OnBehalfOf: "Ilse Marrow"},
 	} {
-		if got := callEntrant(&w, look, e); got != want {
+		if got := entrantLabel(&w, look, e); got != want {
 			t.Errorf("%+v is called %q, not %q", e, got, want)
 		}
 	}

@@ -23,10 +23,10 @@ const (
 	exitUsage     = 2 // the command is mistyped
 	exitNotSynced = 3 // relay and device are not in sync yet
 	exitNotFound  = 4 // no such event, post or person
-	exitRefused   = 5 // not accepted: an import, a text over a limit, something the person may not do
-	exitBusy      = 6 // another flyleaf holds the data directory
+	exitRefused   = 5 // not accepted: an import, a text over a limit, an act the user may not do
+	exitBusy      = 6 // another flyleaf has the data directory open
 	exitDisagree  = 7 // relay and device disagree: some changes were refused
-	exitUnproven  = 8 // verify: something does not hold, or cannot be proven
+	exitUnproven  = 8 // verify: a change is invalid, or cannot be proven
 )
 
 // codedError is an error with its exit code.
@@ -51,7 +51,7 @@ func codedf(code int, format string, args ...any) error {
 	return &codedError{code, fmt.Errorf(format, args...)}
 }
 
-// streams are what a command reads from and writes to. Tests replace them.
+// streams are a command's standard streams. Tests replace them.
 type streams struct {
 	in  io.Reader
 	out io.Writer
@@ -70,30 +70,30 @@ func (s streams) isTerminal() bool {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	whenInterrupted(ctx, stop, os.Stderr, os.Exit)
+	exitAfterInterrupt(ctx, stop, os.Stderr, os.Exit)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
 }
 
-// endWithin is how long the program may go on after it was interrupted. It is longer
-// than any graceful stop; only what cannot be interrupted, as the engine reading a large
-// event, takes so long.
-const endWithin = 15 * time.Second
+// forcedExitAfter is how long an interrupted program may continue. It is longer than any
+// graceful stop; only operations that cannot be interrupted take so long, such as the engine
+// loading a large event.
+const forcedExitAfter = 15 * time.Second
 
-// whenInterrupted ends the program after a while when it does not end by itself, and at
-// a second Ctrl-C at once. What was saved before is safe, as after a crash.
-func whenInterrupted(ctx context.Context, stop func(), stderr io.Writer, exit func(int)) {
+// exitAfterInterrupt ends the program at a second Ctrl-C at once, and otherwise after
+// forcedExitAfter if it has not ended by itself. Saved data is safe, as after a crash.
+func exitAfterInterrupt(ctx context.Context, stop func(), stderr io.Writer, exit func(int)) {
 	context.AfterFunc(ctx, func() {
 		stop()
-		time.AfterFunc(endWithin, func() {
+		time.AfterFunc(forcedExitAfter, func() {
 			fmt.Fprintln(stderr, "flyleaf: interrupted; what was saved before is safe")
 			exit(exitError)
 		})
 	})
 }
 
-// run is the whole program: it returns the exit code instead of exiting.
+// run is the whole program. It returns the exit code instead of exiting.
 func run(ctx context.Context, args []string, std streams) int {
 	out := &checkedWriter{w: std.out}
 	std.in, std.out = interruptible{ctx, std.in}, out
@@ -114,8 +114,8 @@ func run(ctx context.Context, args []string, std streams) int {
 	return codeOf(err)
 }
 
-// interruptible is a reader that Ctrl-C ends although nothing arrives. The read
-// that is under way then is left behind, with a buffer of its own.
+// interruptible is a reader whose Read returns when ctx ends. The pending read of r is
+// abandoned, with a buffer of its own.
 type interruptible struct {
 	ctx context.Context
 	r   io.Reader
@@ -140,7 +140,7 @@ func (i interruptible) Read(p []byte) (int, error) {
 	}
 }
 
-// checkedWriter keeps the first error, for the many prints that do not look.
+// checkedWriter remembers the first error, because most prints ignore it.
 type checkedWriter struct {
 	w   io.Writer
 	err error

@@ -12,13 +12,13 @@ import (
 
 // The commands of the group mod.
 
-// markCmd completes a command that sets a mark of a post, and removes it with --undo.
+// markCmd completes a command that sets a mark on a post, or removes it with --undo.
 func (a *app) markCmd(c *cobra.Command, mark, undoes, done, undone string) *cobra.Command {
 	var event string
 	var undo bool
 	c.Args = exactly(1)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: mark, On: !undo}, doneWords(undo, done, undone))
+		return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: mark, On: !undo}, chooseMessage(undo, done, undone))
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, undoes), &event))
 }
@@ -30,7 +30,7 @@ func (a *app) modHideCmd() *cobra.Command {
 		Use:   "hide [flags] POST REASON…",
 		Short: "Hide a post, with a reason",
 		Long: `Hide a post, with a reason. Everybody sees that the post was hidden and by whom; its
-writer also sees the reason. The reason stands in the moderation log too, which everybody
+writer also sees the reason. The reason is also in the moderation log, which everybody
 can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hiding is not deleting.`,
 		Example: `  flyleaf mod hide 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "names a person who did not agree to it"
   flyleaf mod hide --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
@@ -41,7 +41,7 @@ can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hidi
 			}
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
-				return codedf(exitUsage, "give a reason: the writer of the post is shown it")
+				return codedf(exitUsage, "give a reason; the writer of the post will see it")
 			}
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
 		},
@@ -59,9 +59,9 @@ func (a *app) modPinCmd() *cobra.Command {
 func (a *app) modApproveCmd() *cobra.Command {
 	return a.markCmd(&cobra.Command{
 		Use: "approve [flags] POST", Short: "Approve a post, so that everybody sees it",
-		Long: `Approve a post, so that everybody sees it, in an event whose posts wait for approval
+		Long: `Approve a post, so that everybody sees it, in an event whose posts need approval
 (` + "`flyleaf event set --approve on`" + `). This also shows a post that a blocked person wrote
-before hearing of the block, and publishes a post that came after the event was closed.`,
+before their device knew of the block, and publishes a post that arrived after the event closed.`,
 		Example: "  flyleaf mod approve 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 	}, "approved", "withdraw the approval", "Approved.", "The approval is withdrawn.")
 }
@@ -72,7 +72,7 @@ func (a *app) modDuplicateCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "duplicate [flags] POST ORIGINAL",
 		Short: "Mark a question as a duplicate of another",
-		Long: `Mark a question as a duplicate of another, the original. Whoever wants either of them
+		Long: `Mark a question as a duplicate of another, the original. A person who wants either of them
 answered is counted once, for the original.`,
 		Example: `  flyleaf mod duplicate 0b1c2d3e4f5a6b7c-abcdefghijklm-24 9f8e7d6c5b4a3928-abcdefghijklm-7
   flyleaf mod duplicate --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
@@ -93,7 +93,7 @@ answered is counted once, for the original.`,
 			})
 		},
 	}
-	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "it is no duplicate"), &event))
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove the mark"), &event))
 }
 
 func (a *app) modLogCmd() *cobra.Command {
@@ -101,8 +101,8 @@ func (a *app) modLogCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "log [flags]",
 		Short: "Show the moderation log: who did what, and when",
-		Long: `Show who hid, pinned, approved, marked or blocked what, gave or took away a role, or
-closed the event, and when. Everybody can read this log.`,
+		Long: `Show the moderation log: who hid, pinned, approved or marked a post, blocked a person, gave or
+removed a role, or closed the event, and when. Everybody can read this log.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
@@ -119,17 +119,17 @@ closed the event, and when. Everybody can read this log.`,
 				}
 				look := people.NewLookalikes(&week)
 				if len(lines) == 0 {
-					a.printf("Nothing has been moderated in this event.\n")
+					a.printf("The moderation log is empty.\n")
 				}
 				for _, l := range lines {
 					note := ""
 					switch {
 					case l.Void:
-						note = "  (not applied: two versions of it were signed)"
+						note = "  (not applied: its writer signed two versions of a change)"
 					case !l.InEffect:
 						note = "  (not applied: the role had been removed)"
 					}
-					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(sentence(look, l.Did())), note)
+					a.printf("%s  %s %s%s\n", stamp(l.AtMillis), plainName(look.Call(l.By)), plainLine(describeChange(look, l.Did())), note)
 				}
 				return nil
 			})
@@ -138,8 +138,8 @@ closed the event, and when. Everybody can read this log.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// sentence says what a change did, with the names of people.
-func sentence(look *people.Lookalikes, d qa.ChangeDescription) string {
+// describeChange returns a sentence about a change, with people's names.
+func describeChange(look *people.Lookalikes, d qa.ChangeDescription) string {
 	var b strings.Builder
 	for _, p := range d.Phrases() {
 		switch {
@@ -164,10 +164,10 @@ func (a *app) modBlockCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "block [flags] PERSON REASON…",
 		Short: "Block somebody, with a reason",
-		Long: `Block somebody, with a reason that everybody can read. What they wrote before stays. What
-they write from now on is not shown, and the relay does not pass it on; a moderator can
-approve single posts that they wrote before hearing of the block. With --undo they are
-unblocked, and what they wrote meanwhile is shown.
+		Long: `Block somebody, with a reason that everybody can read. Their earlier posts stay. New posts are
+not shown, and the relay does not pass them on; a moderator can approve posts that they wrote
+before their device knew of the block. With --undo they are unblocked, and what they wrote in
+the meantime is shown.
 
 ` + personHelp,
 		Example: `  flyleaf mod block "A. Nonymous" "sells watches"
@@ -179,7 +179,7 @@ unblocked, and what they wrote meanwhile is shown.
 				reason = strings.TrimSpace(strings.Join(args[1:], " "))
 				question, done = "Block this person", "Blocked. `flyleaf mod block --undo` unblocks them."
 				if reason == "" {
-					return codedf(exitUsage, "give a reason: everybody can read it")
+					return codedf(exitUsage, "give a reason; everybody can read it")
 				}
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {

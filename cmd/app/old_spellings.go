@@ -8,12 +8,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Spellings of the release before this one. They work as before, but are not in help or
-// completion, and print a line with the new spelling on standard error. The next release
-// removes them: delete this file, and the calls of oldFlag.
+// Command spellings of the previous release. They still work, but do not appear in help and
+// completion, and print a note with the new spelling on standard error. The next release
+// removes them: delete this file and the calls of oldFlag.
 
-// oldSpellings maps each command that moved to its new spelling, which may end with a flag that
-// the old command stands for. A parent comes before its subcommands.
+// oldSpellings maps the old spelling of each command to the new one, which may end with a flag
+// that the old command implies. A parent comes before its subcommands.
 var oldSpellings = []struct{ old, now string }{
 	{"new", "event new"},
 	{"events", "event list"},
@@ -70,13 +70,13 @@ func (a *app) addOldSpellings(root *cobra.Command) {
 			old = &cobra.Command{Use: name, Hidden: true, Short: "Now `flyleaf " + s.now + "`"}
 			parent.AddCommand(old)
 		}
-		a.standFor(old, now, s.now, flags)
+		a.addAlias(old, now, s.now, flags)
 	}
 }
 
-// standFor makes old print a note with the new spelling and then do what now does, with the
-// flags of now. Old is a hidden command, or a group that used to do something by itself.
-func (a *app) standFor(old, now *cobra.Command, spelling, set string) {
+// addAlias makes old print a note with the new spelling and then run now, with the flags of
+// now. old is a hidden command, or a group that used to be a command itself.
+func (a *app) addAlias(old, now *cobra.Command, spelling, set string) {
 	note := func(c *cobra.Command) {
 		fmt.Fprintf(a.std.err, "Note: `%s` is now `flyleaf %s`; the old spelling goes away in the next release.\n", c.CommandPath(), spelling)
 	}
@@ -133,8 +133,8 @@ func child(c *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
-// oldFlagOf is the annotation of a flag that is an old spelling. It holds the new spelling for
-// the note; it is empty for a flag that is only used together with another such flag.
+// oldFlagOf is the annotation of a flag that is an old spelling. Its value is the new spelling
+// for the note, empty for a flag that is only used together with another such flag.
 const oldFlagOf = "flyleaf-now"
 
 // oldFlag adds old as a hidden name of the flag now.
@@ -145,7 +145,7 @@ func oldFlag(c *cobra.Command, old, now string) {
 	c.Flags().AddFlag(&f)
 }
 
-// noteOldFlags prints a note for each flag that was given by its old name.
+// noteOldFlags prints a note for each flag that is given under its old name.
 func (a *app) noteOldFlags(c *cobra.Command) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if now := f.Annotations[oldFlagOf]; f.Changed && len(now) == 1 {
@@ -170,11 +170,11 @@ func addOldSlackFlags(c *cobra.Command, s *slackFlags) {
 	})
 }
 
-// checkOldSlackFlags refuses these flags without --channel.
+// checkOldSlackFlags returns an error for these flags without --channel.
 func checkOldSlackFlags(c *cobra.Command, s *slackFlags) (err error) {
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if _, old := f.Annotations[oldFlagOf]; old && f.Changed && s.channel == "" && f.Name != "channel" {
-			err = codedf(exitUsage, "--%s goes with `flyleaf import slack`, for a Slack export", f.Name)
+			err = codedf(exitUsage, "--%s is a flag of `flyleaf import slack`, for a Slack export", f.Name)
 		}
 	})
 	return err

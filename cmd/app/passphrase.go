@@ -14,13 +14,13 @@ import (
 // envPassphrase is the environment variable with the key file's passphrase, for scripts.
 const envPassphrase = "FLYLEAF_PASSPHRASE"
 
-// maxPassphrase bounds a passphrase read from a file, in bytes.
+// maxPassphrase is the maximum length of a passphrase file, in bytes.
 const maxPassphrase = 4 << 10
 
 var errNoTerminal = errors.New("there is no terminal to ask on")
 
 // passphrase returns the passphrase of a key file: from --passphrase-file, from the
-// environment, or typed by a person.
+// environment, or typed by the user.
 func (a *app) passphrase(ctx context.Context, what string) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
@@ -46,7 +46,7 @@ func (a *app) givenPassphrase() (s string, ok bool, err error) {
 	return s, ok && s != "", nil
 }
 
-// newPassphrase returns a passphrase to set: the given one, or one that a person types twice.
+// newPassphrase returns a new passphrase: the given one, or one that the user types twice.
 func (a *app) newPassphrase(ctx context.Context) (string, error) {
 	if s, ok, err := a.givenPassphrase(); ok || err != nil {
 		return s, err
@@ -88,8 +88,8 @@ func readPassphrase(file string) (string, error) {
 	return line, nil
 }
 
-// askHidden asks on the terminal, not on standard input, which may be the text of a post. What
-// is typed is not shown.
+// askHidden asks on the terminal without showing what is typed. It does not use standard input,
+// which may be the text of a post.
 func askHidden(ctx context.Context, prompt string) (string, error) {
 	in, out := "/dev/tty", "/dev/tty"
 	if runtime.GOOS == "windows" {
@@ -124,7 +124,7 @@ func askHidden(ctx context.Context, prompt string) (string, error) {
 		fmt.Fprintln(to)
 		return l.text, l.err
 	case <-ctx.Done():
-		// The read goes on until the process ends. From here on typing is visible again.
+		// The read remains blocked until the process ends, so make typing visible again.
 		_ = term.Restore(int(tty.Fd()), state)
 		fmt.Fprintln(to)
 		return "", errors.New("interrupted; nothing was changed")

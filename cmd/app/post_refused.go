@@ -11,10 +11,10 @@ import (
 	"flyleaf/qa"
 )
 
-// maxListed is how many changes or files a message lists; --json has all.
+// maxListed is how many changes or files a message lists. --json lists all.
 const maxListed = 20
 
-// refusedError is the error of a sync in which changes were refused; its text lists them.
+// refusedError is the error of a sync in which changes were refused. Its text lists them.
 type refusedError struct {
 	err     error
 	refused []node.Refusal
@@ -30,7 +30,7 @@ func (e *refusedError) Error() string {
 		}
 		fmt.Fprintf(&b, "\n  %s  %s: %s", r.Hash, plain(r.Code), plain(r.Reason))
 		if r.Deferred {
-			b.WriteString(" (it may be taken later)")
+			b.WriteString(" (it may be accepted later)")
 		}
 	}
 	return b.String()
@@ -42,10 +42,10 @@ func (a *app) postRefusedCmd() *cobra.Command {
 	var event, discard string
 	c := &cobra.Command{
 		Use:   "refused [flags]",
-		Short: "List what you wrote that was not accepted, and why",
-		Long: `List what you wrote on this device that was not accepted: the relay refused it, or it depended
-on a change that was later removed. Your words are kept on this device. --discard gives one
-of them up, after printing it so that you can copy it.`,
+		Short: "List your changes that were not accepted, and why",
+		Long: `List the changes you made on this device that were not accepted: the relay refused them, or they
+depended on a change that was later removed. Their texts are kept on this device. --discard
+deletes one of them, after printing it so that you can copy it.`,
 		Example: "  flyleaf post refused\n  flyleaf post refused --discard 5e1f",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -70,13 +70,13 @@ of them up, after printing it so that you can copy it.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&discard, "discard", "", "print the change with this `hash`, or beginning of one, and give it up")
+	c.Flags().StringVar(&discard, "discard", "", "print and delete the change with this `hash`, or a beginning of it")
 	oldFlag(c, "take-back", "discard")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// nothingRefused says what an empty list of refusals means: changes that the relay has not
-// confirmed yet may still be refused.
+// nothingRefused explains an empty list of refusals: changes that the relay has not confirmed
+// yet may still be refused.
 func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) error {
 	s, err := b.Status(ctx, event)
 	if err != nil {
@@ -84,16 +84,16 @@ func (a *app) nothingRefused(ctx context.Context, b backend, event qa.EventID) e
 	}
 	switch {
 	case s.Pending == 0:
-		a.printf("Everything that you wrote in this event was accepted.\n")
+		a.printf("Everything you wrote in this event was accepted.\n")
 	case s.Relay.URL == "":
-		a.printf("Nothing was refused. The event has no relay: %s only on this device.\n", are(s.Pending))
+		a.printf("Nothing was refused. The event has no relay: %s only on this device.\n", countedPending(s.Pending))
 	default:
-		a.printf("Nothing was refused so far. %s only on this device, and the relay has not answered yet.\n", are(s.Pending))
+		a.printf("Nothing was refused so far. %s only on this device, and the relay has not answered yet.\n", countedPending(s.Pending))
 	}
 	return nil
 }
 
-func are(changes int) string {
+func countedPending(changes int) string {
 	if changes == 1 {
 		return "1 change of yours is"
 	}
@@ -108,7 +108,7 @@ func (a *app) printNotTaken(n *qa.NotAccepted) {
 	}
 	later := ""
 	if n.Deferred {
-		later = "  It may be accepted later, and is sent again by itself."
+		later = "  It may be accepted later, and is sent again automatically."
 	}
 	a.printf("  not accepted by %s, %s: %s%s\n", by, plain(n.Code), plain(n.Reason), later)
 	if n.Act.Text != "" {
@@ -118,7 +118,7 @@ func (a *app) printNotTaken(n *qa.NotAccepted) {
 	}
 }
 
-// describeAct says in a few words what an act does.
+// describeAct describes an act in a few words.
 func describeAct(act *qa.Act) string {
 	switch act.Kind {
 	case qa.ActPost:
@@ -127,7 +127,7 @@ func describeAct(act *qa.Act) string {
 		}
 		return "a reply to " + string(act.Parent)
 	case qa.ActEdit:
-		return "a new text of " + string(act.Post)
+		return "an edit of " + string(act.Post)
 	case qa.ActWithdraw:
 		return "a withdrawal of " + string(act.Post)
 	case qa.ActReact:
@@ -135,11 +135,11 @@ func describeAct(act *qa.Act) string {
 	case qa.ActMark:
 		return "the mark " + act.Mark + " on " + string(act.Post)
 	case qa.ActPerson:
-		return "what you say of yourself"
+		return "your profile"
 	case qa.ActRole, qa.ActInvite, qa.ActAdmit:
 		return "the role " + string(act.Role) + " of " + act.Identity.Short()
 	case qa.ActBlock:
-		return "a block of " + act.Identity.Short()
+		return "the block of " + act.Identity.Short()
 	case qa.ActEvent:
 		return "a change of the event"
 	}
@@ -157,9 +157,9 @@ func (a *app) discard(ctx context.Context, b backend, event qa.EventID, all []qa
 	case len(found) == 0:
 		return codedf(exitNotFound, "no refused change has a hash that begins with %q; nothing was discarded. `flyleaf post refused` lists all", typed)
 	case len(found) > 1:
-		return codedf(exitNotFound, "%q fits %d changes; nothing was discarded. Type more of the hash", typed, len(found))
+		return codedf(exitNotFound, "%q matches %d changes; nothing was discarded. Type more of the hash", typed, len(found))
 	}
-	// Printed first, so that the text is on the screen whatever happens next.
+	// Print first, so that the text is on the screen even if discarding fails halfway.
 	if a.json {
 		if err := a.printJSON(found[0]); err != nil {
 			return err

@@ -45,7 +45,7 @@ func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 			continue
 		}
 		text := err.Error()
-		for _, want := range []string{"do not agree", "safe on this device", n.Refused[0].Hash.String() + "  schema: reason", "taken later", "and 5 more"} {
+		for _, want := range []string{"do not agree", "safe on this device", n.Refused[0].Hash.String() + "  schema: reason", "accepted later", "and 5 more"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: no %q in %s", where, want, text)
 			}

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The commands ask and reply, and those of the group post but for post refused.
+// The commands ask and reply, and the group post except for post refused.
 
 func (a *app) askCmd() *cobra.Command {
 	var event, behalf string
@@ -23,10 +23,10 @@ func (a *app) askCmd() *cobra.Command {
 		Long: `Ask a question; prints its post ID. The question is saved on this device first, with or
 without a network. It is sent with the next ` + "`flyleaf sync`" + `, or while ` + "`flyleaf serve`" + ` runs.
 
---anonymous asks with a key that is made for this one question and kept on this device only:
+--anonymous asks with a key that is created for this one question and kept on this device only:
 nobody in the event can tell who asked, and only this device can edit the question or win
-with it. Everything that you wrote before must have been sent, because a question shows what
-its writer had seen. The relay can still see which address the question came from, and people
+with it. Your earlier changes must have been sent before, because a question shows which changes
+its writer had. The relay can still see which address the question came from, and people
 may recognise your style.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
   flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
@@ -42,7 +42,7 @@ may recognise your style.`,
 			})
 		},
 	}
-	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else, whose `name` is shown")
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else; their `name` is shown")
 	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; can be repeated")
 	c.Flags().BoolVar(&anonymous, "anonymous", false, "ask without your name")
 	return a.jsonFlag(eventFlag(c, &event))
@@ -67,8 +67,8 @@ func (a *app) replyCmd() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else, whose `name` is shown")
-	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply as the unnamed asker, under an anonymous question of yours")
+	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else; their `name` is shown")
+	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply as the anonymous asker, under your anonymous question")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
@@ -98,14 +98,14 @@ func (a *app) postWithdrawCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "withdraw [flags] POST",
 		Short: "Withdraw one of your posts",
-		Long: `Withdraw one of your posts. It keeps its place, without its words, because others may have
-replied. Devices that have the post keep the words in their copy.`,
+		Long: `Withdraw one of your posts. Its place remains, without the text, because others may have
+replied. Devices that have the post keep the text in their copy.`,
 		Example: `  flyleaf post withdraw 0b1c2d3e4f5a6b7c-abcdefghijklm-24
   flyleaf post withdraw --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
 		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWithdraw, On: !undo},
-				doneWords(undo, "Withdrawn. `flyleaf post withdraw --undo` shows the post again.", "The post is shown again."))
+				chooseMessage(undo, "Withdrawn. `flyleaf post withdraw --undo` shows the post again.", "The post is shown again."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again"), &event))
@@ -117,8 +117,8 @@ func (a *app) postReactCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "react [flags] POST [EMOJI]",
 		Short: "React to a post, or say that you want it answered",
-		Long: `React to a post with an emoji, given as itself or by its short code (:pray:). Without an emoji
-it says "me too": you want this question answered as well.`,
+		Long: `React to a post with an emoji, typed directly or as a short code (:pray:). Without an emoji the
+reaction is "me too": you want this question answered as well.`,
 		Example: `  flyleaf post react 0b1c2d3e4f5a6b7c-abcdefghijklm-24
   flyleaf post react 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏
   flyleaf post react --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24 🙏`,
@@ -131,7 +131,7 @@ it says "me too": you want this question answered as well.`,
 					return err
 				}
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActReact, Emoji: emoji, On: !undo}, doneWords(undo, "Reaction saved.", "Reaction removed."))
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActReact, Emoji: emoji, On: !undo}, chooseMessage(undo, "Reaction saved.", "Reaction removed."))
 		},
 	}
 	undoFlag(c, &undo, "remove the reaction")
@@ -139,7 +139,7 @@ it says "me too": you want this question answered as well.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// readEmoji returns the emoji for an emoji or a short code such as :pray:.
+// readEmoji accepts an emoji or a short code such as :pray:, and returns the emoji.
 func readEmoji(s string) (string, error) {
 	if code, ok := strings.CutPrefix(s, ":"); ok {
 		if e, ok := definition.Github().Get(strings.TrimSuffix(code, ":")); ok && len(e.Unicode) > 0 {

@@ -13,9 +13,9 @@ import (
 )
 
 // Printing. Names, titles, texts and reasons come from strangers, and a terminal obeys control
-// characters. So everything is printed with printf or printJSON, and errors go through plain.
+// characters. Therefore everything is printed with printf or printJSON, and errors with plain.
 
-// lines is text of several lines. printf makes one line of any other text.
+// lines is text of several lines. printf removes line breaks from all other text.
 type lines string
 
 // printf prints to standard output. It removes control characters and characters that change
@@ -46,25 +46,26 @@ func printable(args []any) []any {
 	return out
 }
 
-// plain removes from a text what a terminal would obey.
-func plain(s string) string { return orSpaces(s, qa.CleanText(s)) }
+// plain removes the characters that a terminal would obey.
+func plain(s string) string { return keepBlank(s, qa.CleanText(s)) }
 
 // plainLine is plain for text of one line.
-func plainLine(s string) string { return orSpaces(s, qa.CleanLine(s)) }
+func plainLine(s string) string { return keepBlank(s, qa.CleanLine(s)) }
 
-// orSpaces returns s if it is only spaces and line breaks: cleaning would remove them.
-func orSpaces(s, cleaned string) string {
+// keepBlank returns s instead of cleaned if s is only spaces and line breaks, which cleaning
+// removes.
+func keepBlank(s, cleaned string) string {
 	if cleaned == "" && strings.Trim(s, " \n") == "" {
 		return s
 	}
 	return cleaned
 }
 
-// plainName is a name for a line with other columns: with single spaces, because two spaces
-// separate columns.
+// plainName returns a name for a line with columns. Runs of spaces become one space, because
+// two spaces separate columns.
 func plainName(s string) string { return strings.Join(strings.Fields(plainLine(s)), " ") }
 
-// printJSON prints v. What a terminal would obey is escaped, not removed.
+// printJSON prints v as JSON. Characters that a terminal would obey are escaped, not removed.
 func (a *app) printJSON(v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

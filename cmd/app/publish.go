@@ -28,12 +28,13 @@ type publishReport struct {
 	Weeks     int                `json:"weeks"`
 	Written   []string           `json:"written"`
 	Removed   []string           `json:"removed"`
-	Kept      []string           `json:"kept"` // no longer part of the site, but changed by somebody, so not removed
+	Kept      []string           `json:"kept"` // no longer part of the site, but not removed because somebody changed it
 	Same      int                `json:"same"`
-	Missing   []node.MissingWeek `json:"missing"` // weeks on a club's list that are not on this device, or by invitation only
+	Missing   []node.MissingWeek `json:"missing"` // listed weeks that are not on this device, or by invitation only
 }
 
-// Keys of the notes that a directory keeps between two publications; package site has more.
+// Keys of the notes that are stored in the directory for the next publication. Package site has
+// more.
 const (
 	noteFormat = "format"
 	noteBase   = "base"
@@ -44,18 +45,18 @@ func (a *app) publishCmd() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
 		Use:   "publish -o DIR [flags]",
-		Short: "Publish weeks as a static site, or as files for another",
-		Long: `Publish weeks as a static site: write a first page, a page for each week, search, feeds and a
-calendar into a directory. Any web server that hands out files will do, and you can open the
-site from the disk. People's names are shown as they chose. What was withdrawn or hidden, and
-what blocked people wrote, is left out.
+		Short: "Publish weeks as a static site, or as files for another site",
+		Long: `Publish weeks as a static site: write a start page, a page for each week, search, feeds and a
+calendar into a directory. Any web server can serve it, and you can open it directly from the
+disk. Names are shown as each person chose. Withdrawn and hidden posts, and posts of blocked
+people, are left out.
 
-Without --event or --club all weeks on this device that are open to everybody are published. An
-event by invitation is published only if --event names it.
+Without --event or --club all public weeks on this device are published. An event by invitation
+is published only if --event names it.
 
-Published into the same directory again, only what changed is written, and what Flyleaf wrote
-before and is no longer part of the site is removed; other files are left alone. The directory
-remembers --base-url and the addresses of its pages. Feeds, sitemap and preview pictures need
+Publishing into the same directory again writes only what changed, and removes files that
+Flyleaf wrote before and that are no longer part of the site; other files are left alone. The
+directory stores --base-url and the addresses of its pages. Feeds, sitemap and preview pictures need
 --base-url.
 
 Other formats are jekyll (pages for the _books folder of a Jekyll site), json, csv and markdown:
@@ -64,13 +65,13 @@ one file for each week.`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if out == "" {
-				return codedf(exitUsage, "name the directory to write into with -o DIR; nothing was written")
+				return codedf(exitUsage, "choose the directory to write into with -o DIR; nothing was written")
 			}
 			if n := len(slices.DeleteFunc([]string{event, club, map[bool]string{true: "all"}[all]}, func(s string) bool { return s == "" })); n > 1 {
-				return codedf(exitUsage, "--event, --club and --all exclude each other")
+				return codedf(exitUsage, "only one of --event, --club and --all can be used")
 			}
 			if !node.IsPublishFormat(format) {
-				return codedf(exitUsage, "--format is site, jekyll, json, csv or markdown, not %q", format)
+				return codedf(exitUsage, "--format must be site, jekyll, json, csv or markdown, not %q", format)
 			}
 			base, err := site.CheckBaseURL(base)
 			if err != nil {
@@ -104,7 +105,7 @@ one file for each week.`,
 				defer d.Close()
 				notes := d.Notes()
 				if was := notes[noteFormat]; was != "" && was != format {
-					return codedf(exitUsage, "%s holds what was published as %s; nothing was changed. Publish as %s into another directory", out, was, format)
+					return codedf(exitUsage, "%s contains files published as %s; nothing was changed. Publish as %s into another directory", out, was, format)
 				}
 				p.Site.BaseURL, p.Site.Memory, p.Site.Ours = cmp.Or(base, notes[noteBase]), notes, d.Ours
 				made, err := node.Publish(ctx, b, p)
@@ -126,7 +127,7 @@ one file for each week.`,
 					if errors.As(err, &foreign) {
 						return coded(exitRefused, err)
 					}
-					return fmt.Errorf("publishing into %s: %w; publish again to go on", out, err)
+					return fmt.Errorf("publishing into %s: %w; publish again to continue", out, err)
 				}
 				return a.printPublished(publishReport{
 					Directory: out, Format: format, BaseURL: p.Site.BaseURL, Weeks: made.Weeks, Same: len(done.Same), Missing: append([]node.MissingWeek{}, made.Missing...),
@@ -137,11 +138,11 @@ one file for each week.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `directory` to write into")
-	f.BoolVar(&all, "all", false, "all weeks on this device that are open to everybody (the default)")
+	f.BoolVar(&all, "all", false, "publish all public weeks on this device (the default)")
 	f.StringVar(&format, "format", "site", "the `format`: site, jekyll, json, csv or markdown")
 	f.StringVar(&base, "base-url", "", "the web `address` of the site, https://…")
 	f.StringVar(&title, "title", "", "the site's `name` (default: the club's)")
-	f.StringVar(&rules, "rules", "", "a Markdown `file` with your rules of taking part, instead of the usual ones")
+	f.StringVar(&rules, "rules", "", "a Markdown `file` with your rules for participants, instead of the default ones")
 	return a.jsonFlag(clubFlag(eventFlag(c, &event), &club))
 }
 
@@ -155,10 +156,10 @@ func (a *app) printPublished(r publishReport) error {
 	}
 	a.printf("\n")
 	for _, p := range r.Kept {
-		a.printf("  %s is no longer part of the site, but somebody has changed it since, so it was left\n", plain(p))
+		a.printf("  %s is no longer part of the site, but was not removed, because somebody has changed it\n", plain(p))
 	}
 	for _, m := range r.Missing {
-		a.printf("  not published: %s (%s): it is not on this device, or is by invitation only\n", plain(m.Title), m.Event)
+		a.printf("  not published: %s (%s), because it is not on this device or is by invitation only\n", plain(m.Title), m.Event)
 	}
 	if r.Format == "site" && r.BaseURL == "" {
 		a.printf("  without --base-url there are no feeds, no sitemap and no preview pictures\n")

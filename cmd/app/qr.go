@@ -13,10 +13,10 @@ import (
 	"golang.org/x/term"
 )
 
-// quiet is the margin that a QR code needs on each side, in modules (the "quiet zone").
-const quiet = 4
+// quietZone is the margin that a QR code needs on each side, in modules.
+const quietZone = 4
 
-// qrCode is a square of modules, with its margin. True is dark.
+// qrCode is a square of modules, with its margin. true is dark.
 type qrCode [][]bool
 
 func newQR(text string) (qrCode, error) {
@@ -24,13 +24,13 @@ func newQR(text string) (qrCode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("drawing a QR code: %w", err)
 	}
-	size := code.Bounds().Dx() + 2*quiet
+	size := code.Bounds().Dx() + 2*quietZone
 	out := make(qrCode, size)
 	for y := range out {
 		out[y] = make([]bool, size)
 		for x := range out[y] {
-			if x >= quiet && y >= quiet && x < size-quiet && y < size-quiet {
-				out[y][x] = code.At(x-quiet, y-quiet) == color.Black
+			if x >= quietZone && y >= quietZone && x < size-quietZone && y < size-quietZone {
+				out[y][x] = code.At(x-quietZone, y-quietZone) == color.Black
 			}
 		}
 	}
@@ -38,8 +38,8 @@ func newQR(text string) (qrCode, error) {
 }
 
 // text draws the code with two modules in each character, one above the other. Light modules
-// are filled, dark ones are background. With colours it is black on white, whatever colours
-// the terminal has.
+// are filled, dark ones are background. With colours, the code is black on white whatever the
+// terminal's colours are.
 func (q qrCode) text(colours bool) string {
 	var b strings.Builder
 	for y := 0; y < len(q); y += 2 {

@@ -37,7 +37,7 @@ func TestQRCodeIsTheSameInBothForms(t *testing.T) {
 			if light == q[y][x] || (r > 0) == q[y][x] {
 				t.Fatalf("module %d, %d: %v, on the terminal light is %v, in the picture %d", x, y, q[y][x], light, r)
 			}
-			margin := x < quiet || y < quiet || x >= len(q)-quiet || y >= len(q)-quiet
+			margin := x < quietZone || y < quietZone || x >= len(q)-quietZone || y >= len(q)-quietZone
 			if margin && q[y][x] {
 				t.Fatalf("module %d, %d of the margin is dark", x, y)
 			}
@@ -46,7 +46,7 @@ func TestQRCodeIsTheSameInBothForms(t *testing.T) {
 			}
 		}
 	}
-	if n := (len(q) - 2*quiet) * (len(q) - 2*quiet); dark < n/3 || dark > 2*n/3 {
+	if n := (len(q) - 2*quietZone) * (len(q) - 2*quietZone); dark < n/3 || dark > 2*n/3 {
 		t.Errorf("%d of %d modules are dark", dark, n)
 	}
 	if s := q.text(true); !strings.Contains(s, "\x1b[38") || !strings.HasSuffix(s, "\x1b[0m\n") {

@@ -11,11 +11,10 @@ import (
 	"flyleaf/qa/people"
 )
 
-// Finding what a command works on: the data directory, and the event, post, club or person
-// that is named.
+// Finding the data directory, and the event, post, club or person that a command names.
 
-// with calls fn with the node: the data directory is opened in this process, or the process that
-// serves it is used.
+// with calls fn with the node. It opens the data directory in this process, or connects to the
+// process that serves it.
 func (a *app) with(ctx context.Context, fn func(context.Context, backend) error) error {
 	home, err := a.home(ctx)
 	if err != nil {
@@ -26,7 +25,7 @@ func (a *app) with(ctx context.Context, fn func(context.Context, backend) error)
 		return err
 	}
 	if c.copied != "" {
-		fmt.Fprintf(a.std.err, "Note: %s cannot be written, so this reads a copy of it. Nothing can be changed there.\n", plain(home.dir))
+		fmt.Fprintf(a.std.err, "Note: %s cannot be written, so a copy of it is read. Nothing can be changed.\n", plain(home.dir))
 	}
 	err = fn(ctx, c.Node)
 	if cerr := c.close(); err == nil && cerr != nil {
@@ -35,7 +34,7 @@ func (a *app) with(ctx context.Context, fn func(context.Context, backend) error)
 	return err
 }
 
-// withEvent is with for an event that is named by a beginning of its ID.
+// withEvent is with, for the event whose ID begins with prefix.
 func (a *app) withEvent(ctx context.Context, prefix string, fn func(context.Context, backend, qa.EventID) error) error {
 	return a.with(ctx, func(ctx context.Context, b backend) error {
 		id, err := resolveEvent(ctx, b, prefix)
@@ -46,7 +45,7 @@ func (a *app) withEvent(ctx context.Context, prefix string, fn func(context.Cont
 	})
 }
 
-// resolveEvent finds the one event whose ID begins with prefix.
+// resolveEvent returns the only event whose ID begins with prefix.
 func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, error) {
 	events, err := b.Events(ctx)
 	if err != nil {
@@ -62,7 +61,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 		if string(e.ID) == prefix {
 			return e.ID, b.Visit(ctx, e.ID)
 		}
-		// Without a name, weeks are meant, not clubs.
+		// Without a prefix only weeks count, not clubs.
 		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {
 			add(e)
 		}
@@ -74,26 +73,27 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 	}
 	switch {
 	case len(found) == 1:
-		// An event that only a club lists is kept on this device from now on.
+		// If only a club lists the event, this device follows it from now on.
 		if err := b.Visit(ctx, found[0].ID); err != nil {
 			return "", err
 		}
 		return found[0].ID, nil
 	case len(events) == 0:
-		return "", codedf(exitNotFound, "there is no event on this device yet. `flyleaf event new` makes one, `flyleaf join INVITATION` fetches one")
+		return "", codedf(exitNotFound, "there is no event on this device yet. `flyleaf event new` creates one, `flyleaf join INVITATION` fetches one")
 	case len(found) == 0 && prefix == "":
-		return "", codedf(exitNotFound, "there is a club on this device, but no week yet. `flyleaf club show` lists its weeks; name one with --event ID")
+		return "", codedf(exitNotFound, "there is a club on this device, but no week yet. `flyleaf club show` lists its weeks; choose one with --event ID")
 	case len(found) == 0:
-		return "", codedf(exitNotFound, "no event begins with %q; `flyleaf event list` lists all", prefix)
+		return "", codedf(exitNotFound, "no event's ID begins with %q; `flyleaf event list` lists all", prefix)
 	}
 	var list strings.Builder
 	for _, e := range found {
 		fmt.Fprintf(&list, "\n  %s  %s", e.ID, e.Title)
 	}
-	return "", codedf(exitNotFound, "which event? Name it with --event ID:%s", list.String())
+	return "", codedf(exitNotFound, "which event? Choose one with --event ID:%s", list.String())
 }
 
-// resolvePost finds the post whose ID is typed, or the only one whose ID begins or ends with it.
+// resolvePost returns the post with the typed ID, or the only one whose ID begins or ends with
+// it.
 func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string) (qa.PostID, error) {
 	if _, err := b.Post(ctx, event, qa.PostID(typed)); err == nil {
 		return qa.PostID(typed), nil
@@ -114,10 +114,10 @@ func resolvePost(ctx context.Context, b backend, event qa.EventID, typed string)
 	case 0:
 		return "", codedf(exitNotFound, "there is no post %q in this event; `flyleaf list` shows the IDs", typed)
 	}
-	return "", codedf(exitNotFound, "%q fits %d posts; nothing was changed. Type more of the ID", typed, len(found))
+	return "", codedf(exitNotFound, "%q matches %d posts; nothing was changed. Type more of the ID", typed, len(found))
 }
 
-// withPost is withEvent for a post of the event.
+// withPost is withEvent, for a post of the event.
 func (a *app) withPost(ctx context.Context, event, typed string, fn func(context.Context, backend, qa.EventID, qa.PostID) error) error {
 	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
 		post, err := resolvePost(ctx, b, id, typed)
@@ -128,7 +128,7 @@ func (a *app) withPost(ctx context.Context, event, typed string, fn func(context
 	})
 }
 
-// withWeek is withEvent with the event's week.
+// withWeek is withEvent, with the event's week.
 func (a *app) withWeek(ctx context.Context, event string, fn func(context.Context, backend, *qa.Week) error) error {
 	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
 		w, err := b.Week(ctx, id)
@@ -139,7 +139,7 @@ func (a *app) withWeek(ctx context.Context, event string, fn func(context.Contex
 	})
 }
 
-// resolveClub finds the only club whose ID or name begins with typed.
+// resolveClub returns the only club whose ID or name begins with typed.
 func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
 	events, err := b.Events(ctx)
 	if err != nil {
@@ -160,19 +160,20 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 	case len(found) == 1:
 		return found[0], nil
 	case clubs == 0:
-		return qa.Event{}, codedf(exitNotFound, "there is no club on this device yet. `flyleaf club new` makes one, `flyleaf join INVITATION` fetches one")
+		return qa.Event{}, codedf(exitNotFound, "there is no club on this device yet. `flyleaf club new` creates one, `flyleaf join INVITATION` fetches one")
 	case len(found) == 0:
-		return qa.Event{}, codedf(exitNotFound, "no club begins with %q; `flyleaf event list` lists all", typed)
+		return qa.Event{}, codedf(exitNotFound, "no club's ID or name begins with %q; `flyleaf event list` lists all", typed)
 	}
 	var list strings.Builder
 	for _, e := range found {
 		list.WriteString("\n  " + string(e.ID) + "  " + plain(e.Title))
 	}
-	return qa.Event{}, codedf(exitNotFound, "which club? Name it with --club ID:%s", list.String())
+	return qa.Event{}, codedf(exitNotFound, "which club? Choose one with --club ID:%s", list.String())
 }
 
-// resolvePerson finds the person that typed names, and prints who that is: identity, role, first
-// post. On a terminal it asks for confirmation, unless yes is set or typed is a whole identity.
+// resolvePerson returns the person that typed refers to, and prints their identity, role and
+// first post. On a terminal it asks for confirmation, unless yes is set or typed is a full
+// identity.
 func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, typed, what string, yes bool) (qa.Identity, error) {
 	week, err := b.Week(ctx, event)
 	if err != nil {
@@ -180,7 +181,7 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 	}
 	who, err := people.Resolve(&week, typed)
 	if errors.Is(err, people.ErrNobody) {
-		return "", codedf(exitNotFound, "nobody in this event is called %q, and no identity begins with that; nothing was changed. Give the 64 characters that `flyleaf identity show` prints on their device", typed)
+		return "", codedf(exitNotFound, "nobody in this event has the name %q or an identity that begins with it; nothing was changed. Give the 64 characters that `flyleaf identity show` prints on their device", typed)
 	}
 	if err != nil {
 		return "", coded(exitNotFound, err)
@@ -196,7 +197,7 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 	return who.ID, nil
 }
 
-// readLine reads an answer of one line, in lower case.
+// readLine reads a one-line answer and returns it in lower case.
 func (a *app) readLine() string {
 	var b []byte
 	one := make([]byte, 1)
@@ -212,8 +213,8 @@ func (a *app) readLine() string {
 	return strings.ToLower(strings.TrimSpace(string(b)))
 }
 
-// personHelp is the help about the argument PERSON.
-const personHelp = `PERSON is an identity (` + "`flyleaf identity show`" + ` prints yours), any beginning of one that fits
-only one person of the event, or somebody's name there. Names are compared by what they look
-like: where two names look alike nothing is done, and both people are listed with their
-identities. The person that was found is shown first; on a terminal you are asked to confirm.`
+// personHelp explains the argument PERSON.
+const personHelp = `PERSON is an identity (` + "`flyleaf identity show`" + ` prints yours), a unique beginning of one,
+or a person's name in the event. Names that look alike count as the same: if several people match,
+nothing is done, and they are listed with their identities. Otherwise the person is shown first,
+and on a terminal you are asked to confirm.`

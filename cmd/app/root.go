@@ -9,21 +9,21 @@ import (
 	"flyleaf/qa"
 )
 
-// app is what all commands share: their global flags and streams.
+// app is shared by all commands: the global flags and the standard streams.
 type app struct {
-	accept  qa.ImportChoice // flags of import: which changes since an earlier import are made here
+	accept  qa.ImportChoice // flags of import: which changes since an earlier import to apply
 	std     streams
 	dataDir string // as given by --data; "" means the default
 	json    bool
 	verbose bool
-	// passphraseFile is the file with the key file's passphrase, as given by --passphrase-file.
+	// passphraseFile is the file with the passphrase of the key file, from --passphrase-file.
 	passphraseFile string
-	// neverAsk: no question on the terminal, because a shell completes a command there.
+	// neverAsk forbids prompts on the terminal, during shell completion.
 	neverAsk bool
 }
 
 const longHelp = `Flyleaf keeps the questions and answers of a "book of the week" on this device.
-It works without a network, and merges with everybody else's copy through a relay.
+It works without a network, and syncs with everybody else's device through a relay.
 
 A first round, on one machine:
 
@@ -33,24 +33,23 @@ A first round, on one machine:
   flyleaf sync
   flyleaf serve
 
-Everyday commands stand on their own; all others are in groups, such as ` + "`flyleaf event new`" + `.
-To take back what a command did, give the same command with --undo.
+Everyday commands are at the top level; all others are in groups, such as ` + "`flyleaf event new`" + `.
+To undo what a command did, run the same command with --undo.
 
-An event is named by its ID, or by any beginning of the ID that fits only one event. With
-a single event on this device --event can be left out. Text given as - is read from
-standard input.`
+An event can be given by its ID or by a unique beginning of the ID. If there is only one event
+on this device, --event can be left out. If the text is -, it is read from standard input.`
 
 const exitCodesHelp = `Exit codes of flyleaf:
 
   0  done
-  1  something went wrong; the message says what, and what is safe
+  1  something went wrong; the message says what, and whether anything was lost
   2  the command is mistyped: an unknown command or flag, or a wrong value
   3  not in sync with the relay yet; what you wrote is saved on this device
   4  not found: no such event, post or person
   5  not accepted: input that cannot be imported, text over a limit, something you may not do
   6  another flyleaf has the data directory open and does not answer
   7  relay and device disagree: some changes were refused; the message lists them
-  8  verify: a signature or a permission does not hold, or cannot be proven`
+  8  verify: a signature is invalid, a change was not permitted, or this cannot be proven`
 
 func newRoot(std streams) *cobra.Command {
 	cobra.EnableCommandSorting = false // help lists commands in the order in which they are added
@@ -97,7 +96,7 @@ func newRoot(std streams) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	// The usage of a group does not show the group by itself.
+	// A group's usage lists only its subcommands.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", `{{if and .Runnable (ne (index .Annotations "is") "group")}}`, 1))
 	root.SetHelpCommandGroupID(aboutGroup)
 	root.SetCompletionCommandGroupID(aboutGroup)
@@ -114,7 +113,7 @@ func newRoot(std streams) *cobra.Command {
 // aboutGroup is the group of the commands about the program itself.
 const aboutGroup = "About this program"
 
-// group makes a command that only holds others. By itself it prints its help.
+// group returns a command that only has subcommands. Run by itself, it prints its help.
 func (a *app) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{
 		Use: use, Short: short, Long: long, Args: a.onlyCommands, Annotations: map[string]string{"is": "group"},
@@ -131,24 +130,24 @@ func (a *app) eventGroup() *cobra.Command {
 }
 
 func (a *app) clubGroup() *cobra.Command {
-	return a.group("club", "Keep the list of a community's weeks", `A club is a list of weeks, kept by its organisers. Whoever joins the club once gets its
-weeks from then on: upcoming weeks and the current one arrive by themselves, past weeks
-are fetched when somebody opens them.`,
+	return a.group("club", "Keep the list of a community's weeks", `A club is a list of weeks, kept by its organisers. A person who joins a club also gets
+its weeks: the current and upcoming weeks are fetched automatically, past weeks when
+they are opened.`,
 		a.clubNewCmd(), a.clubShowCmd(), a.clubAddCmd())
 }
 
 func (a *app) postGroup() *cobra.Command {
-	return a.group("post", "Edit, withdraw or react to a post", `What you can do with a post besides asking and replying.`,
+	return a.group("post", "Edit, withdraw or react to a post", `Edit, withdraw, react to or mark a post.`,
 		a.postEditCmd(), a.postWithdrawCmd(), a.postReactCmd(), a.postAnsweredCmd(), a.postRefusedCmd())
 }
 
 func (a *app) modGroup() *cobra.Command {
-	return a.group("mod", "Moderate: hide, pin, approve, block", `For moderators and organisers. Everybody can read who moderated what: `+"`flyleaf mod log`"+`.`,
+	return a.group("mod", "Moderate: hide, pin, approve, block", `For moderators and organisers. Everybody can read the moderation log: `+"`flyleaf mod log`"+`.`,
 		a.modHideCmd(), a.modPinCmd(), a.modApproveCmd(), a.modDuplicateCmd(), a.modBlockCmd(), a.modLogCmd())
 }
 
 func (a *app) authorGroup() *cobra.Command {
-	return a.group("author", "For authors: the inbox of open questions", `For authors: see which questions are open, share them out, answer them.`,
+	return a.group("author", "For authors: the inbox of open questions", `For authors: list the open questions, divide them among the authors, and answer them.`,
 		a.authorInboxCmd(), a.authorAnswerCmd(), a.authorTakeCmd(), a.authorLaterCmd())
 }
 

@@ -14,15 +14,15 @@ import (
 	"flyleaf/qa/people"
 )
 
-// foundPost is what `search --json` prints for a post. The names are a contract.
+// foundPost is a post in the output of `search --json`. Its field names must not change.
 type foundPost struct {
 	Event qa.EventID `json:"event"`
 	Week  string     `json:"week"` // its title
 	jsonPost
 }
 
-// maxFound is how many posts a search prints unless --limit says otherwise.
-const maxFound = 50
+// defaultLimit is the default of --limit.
+const defaultLimit = 50
 
 func (a *app) searchCmd() *cobra.Command {
 	var event, by string
@@ -30,11 +30,11 @@ func (a *app) searchCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "search [flags] WORDS…",
 		Short: "Search the posts of all weeks on this device",
-		Long: `Search the posts of all weeks on this device for posts that contain all the words, best matches
-first. With --event, search one week only. With --by, find only what one person wrote,
-whatever name it is shown under; without words, everything they wrote.
+		Long: `Search all weeks on this device for posts that contain all the words, best matches first. With
+--event, search one week only. With --by, find only posts that one person wrote, under whatever
+name; without words, all their posts.
 
-PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event grant`" + `.`,
+The person is given as an identity, a beginning of one, or a name, as for ` + "`flyleaf event grant`" + `.`,
 		Example: "  flyleaf search double entry\n  flyleaf search --event 4rk9 double entry\n  flyleaf search --by \"Tino\"",
 		Args: func(c *cobra.Command, args []string) error {
 			if by != "" {
@@ -57,7 +57,7 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 				}
 				weeks := node.NewWeekCache(b)
 				if by != "" {
-					who, err := a.author(ctx, weeks, q.Event, by)
+					who, err := a.resolveWriter(ctx, weeks, q.Event, by)
 					if err != nil {
 						return explain(err)
 					}
@@ -77,7 +77,7 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 					found[i] = foundPost{hit.Week.Event.ID, hit.Week.Event.Title, j}
 				}
 				if more {
-					fmt.Fprintf(a.std.err, "Note: there are more than %d; use more words, --event or --limit.\n", limit)
+					fmt.Fprintf(a.std.err, "Note: there are more than %d matches; use more words, --event or --limit.\n", limit)
 				}
 				if a.json {
 					return a.printJSON(found)
@@ -87,14 +87,14 @@ PERSON is an identity, a beginning of one, or a name, as for ` + "`flyleaf event
 			})
 		},
 	}
-	c.Flags().StringVar(&by, "by", "", "only what this `person` wrote")
-	c.Flags().IntVar(&limit, "limit", maxFound, "print at most this `number` of posts")
+	c.Flags().StringVar(&by, "by", "", "only posts that this `person` wrote")
+	c.Flags().IntVar(&limit, "limit", defaultLimit, "print at most this `number` of posts")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// author finds the person that --by names. If different people have the name in different weeks,
-// that is an error.
-func (a *app) author(ctx context.Context, weeks *node.WeekCache, only qa.EventID, typed string) (qa.Identity, error) {
+// resolveWriter returns the person given by --by. It is an error if different people have that
+// name in different weeks.
+func (a *app) resolveWriter(ctx context.Context, weeks *node.WeekCache, only qa.EventID, typed string) (qa.Identity, error) {
 	events, err := weeks.Fetched(ctx, only)
 	if err != nil {
 		return "", err
@@ -120,12 +120,12 @@ func (a *app) author(ctx context.Context, weeks *node.WeekCache, only qa.EventID
 	}
 	switch len(fits) {
 	case 0:
-		return "", codedf(exitNotFound, "nobody in these weeks is called %q, and no identity begins with that", typed)
+		return "", codedf(exitNotFound, "nobody in these weeks has the name %q or an identity that begins with it", typed)
 	case 1:
 		fmt.Fprintf(a.std.err, "%s\n", plainLine(fits[0].String()))
 		return fits[0].ID, nil
 	}
-	return "", codedf(exitNotFound, "%q is the name of %d people in different weeks. Give the identity of the one you mean, or name the week with --event:\n  %s", typed, len(fits), strings.Join(lines, "\n  "))
+	return "", codedf(exitNotFound, "%q is the name of %d people in different weeks. Give the identity of the person you mean, or choose a week with --event:\n  %s", typed, len(fits), strings.Join(lines, "\n  "))
 }
 
 func (a *app) printFound(found []foundPost, oneWeek bool) {

@@ -21,11 +21,11 @@ import (
 	"flyleaf/webui"
 )
 
-// defaultListen is where the pages are served by default.
+// defaultListen is the default address of the pages.
 const defaultListen = "127.0.0.1:7117"
 
-// stopWithin is how long a stop waits for requests to finish.
-const stopWithin = 5 * time.Second
+// shutdownTimeout is how long a shutdown waits for pending requests.
+const shutdownTimeout = 5 * time.Second
 
 func (a *app) serveCmd() *cobra.Command {
 	var address string
@@ -34,8 +34,8 @@ func (a *app) serveCmd() *cobra.Command {
 		Use:   "serve [flags]",
 		Short: "Open Flyleaf in the browser, and stay in sync",
 		Long: `Serve Flyleaf's pages to the browser on this device, and stay connected to the relays of all
-events. ` + "`flyleaf`" + ` without a command does the same. You can go on using other commands
-meanwhile: they go through this process.`,
+events. ` + "`flyleaf`" + ` without a command does the same. Other commands can be used at the same
+time: they connect to this process.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			home, err := a.home(c.Context())
@@ -51,8 +51,8 @@ meanwhile: they go through this process.`,
 	return c
 }
 
-// serve runs until the context ends. It calls ready, if it is not nil, with the start link once
-// the pages can be opened.
+// serve runs until ctx ends. When the pages can be opened, it calls ready, if not nil, with the
+// start link.
 func (a *app) serve(ctx context.Context, h home, address string, open bool, ready func(url string)) (err error) {
 	if err := listen.Check(address); err != nil {
 		return codedf(exitUsage, "--listen: %w", err)
@@ -62,13 +62,13 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 		return err
 	}
 	if !ok {
-		return runsAlready(ctx, h)
+		return alreadyRunningError(ctx, h)
 	}
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
 		_ = lock.Unlock()
 		if cannotWrite(err) {
-			err = fmt.Errorf("%w. `flyleaf serve` has to write there; `flyleaf list`, show, search and export also work without", err)
+			err = fmt.Errorf("%w. `flyleaf serve` has to write to it; `flyleaf list`, show, search and export do not", err)
 		}
 		return err
 	}
@@ -86,8 +86,8 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	base := "http://" + ln.Addr().String()
 	starts := &webui.StartTokens{}
 
-	// This process has the lock, so an earlier process that left serve.json behind was killed,
-	// and its socket is left over.
+	// This process has the lock. If there is a serve.json, the process that wrote it was killed and
+	// left its socket behind.
 	if old, err := h.serving(); err == nil && strings.HasPrefix(filepath.Base(filepath.Dir(old.Socket)), "flyleaf-") {
 		removeSocket(old.Socket)
 	}
@@ -97,18 +97,18 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	}
 	defer removeSocket(socket)
 	if err := h.setServing(serving{PID: os.Getpid(), Socket: socket, URL: base}); err != nil {
-		return fmt.Errorf("saying where this process can be reached: %w", err)
+		return fmt.Errorf("saving the address of this process: %w", err)
 	}
-	defer func() { _ = os.Remove(h.path("serve.json")) }() // if it stays it is harmless: its socket does not answer
+	defer func() { _ = os.Remove(h.path("serve.json")) }() // a leftover file is harmless: nothing answers at its socket
 
-	// Requests end when the process stops: streams would delay the stop otherwise.
+	// Shutting down cancels requests, because streams would delay it.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
 	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts})
 	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
-	web := listen.Server(pagesOr(programs, pages))
+	web := listen.Server(routeAPI(programs, pages))
 	web.BaseContext = inRequests
 	commands := listen.Server(socketHandler(l.Device, starts))
 	commands.BaseContext = inRequests
@@ -136,27 +136,26 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	case err = <-failed:
 	}
 	endRequests()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	return errors.Join(err, web.Shutdown(grace), commands.Shutdown(grace))
 }
 
-// runsAlready is the error when another process has the data directory. If that process serves
-// the pages, the error has a fresh start link.
-func runsAlready(ctx context.Context, h home) error {
+// alreadyRunningError is the error when another process has the data directory open. If that
+// process serves the pages, the error includes a fresh start link.
+func alreadyRunningError(ctx context.Context, h home) error {
 	if s, serr := h.serving(); serr == nil && s.URL != "" {
 		token, err := s.startToken(ctx)
 		if err != nil {
 			return codedf(exitBusy, "flyleaf already serves this data directory (process %d), but does not answer; its address is %s. Stop it and try again", s.PID, s.URL)
 		}
-		return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link lets one browser in, once: %s", s.PID, webui.StartURL(s.URL, token))
+		return codedf(exitBusy, "flyleaf already serves this data directory (process %d). This link opens it once, in one browser: %s", s.PID, webui.StartURL(s.URL, token))
 	}
 	return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Wait until it ends, and try again", h.dir)
 }
 
-// pagesOr sends requests for the API to programs and all others to pages. Each of them checks
-// by itself which requests it accepts.
-func pagesOr(programs, pages http.Handler) http.Handler {
+// routeAPI sends API requests to programs and all others to pages. Each checks access itself.
+func routeAPI(programs, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, feed.APIPrefix) {
 			programs.ServeHTTP(w, r)
@@ -166,9 +165,9 @@ func pagesOr(programs, pages http.Handler) http.Handler {
 	})
 }
 
-// openBrowser opens the pages where there is a desktop to open them on, by a page in a
-// file that only this user can read: everybody on the machine can read the arguments of
-// the program that is started for it. That it does not work is no error: a link is printed.
+// openBrowser opens the pages if there is a desktop. It opens a file that only this user can
+// read and that redirects to the pages, because all users can see the arguments of a running
+// program. If it fails, the user still has the printed link.
 func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
 		return nil
@@ -183,8 +182,8 @@ func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	return browser.OpenFile(h.path(startFile))
 }
 
-// hostsOf lists the Host headers that are accepted on a listener. For a listener on all
-// interfaces, too, these are only the names of the loopback: others cannot be known.
+// hostsOf lists the accepted Host headers of a listener. For a listener on all interfaces,
+// these are only the loopback names, because other names cannot be known.
 func hostsOf(addr net.Addr) []string {
 	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
@@ -202,8 +201,8 @@ func (a *app) serveTokenCmd() *cobra.Command {
 		Use:   "token",
 		Short: "Print the token that lets other programs read your events",
 		Long: `Print the token that lets other programs on this machine read this device's events while
-` + "`flyleaf serve`" + ` runs. They send it as "Authorization: Bearer TOKEN". Whoever has it can read
-everything on this device, and change nothing. /api/v1/openapi.yaml describes the API.`,
+` + "`flyleaf serve`" + ` runs. They send it as "Authorization: Bearer TOKEN". A program with the token can read
+everything on this device, but change nothing. /api/v1/openapi.yaml describes the API.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())

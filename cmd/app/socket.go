@@ -15,18 +15,18 @@ import (
 	"flyleaf/webui"
 )
 
-// The process that serves a data directory answers other commands over a local socket. Only
-// this user may open the socket's directory (mode 0700).
+// The process that serves a data directory handles the requests of other commands over a local
+// socket. Only this user can open the socket's directory (mode 0700).
 
-// startTokenPath gives a token that lets one browser in, once: see webui.StartTokens.
+// startTokenPath returns a token that admits one browser once, see webui.StartTokens.
 const startTokenPath = "/start-token"
 
-// socketHandler answers the commands of other processes.
+// socketHandler handles the requests of other processes.
 func socketHandler(n node.Node, starts *webui.StartTokens) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", socket.Handler(n))
 	mux.HandleFunc("POST "+startTokenPath, func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(starts.New()) // a caller that went away needs nothing
+		_ = json.NewEncoder(w).Encode(starts.New()) // an error means that the caller is gone
 	})
 	return mux
 }
@@ -50,7 +50,7 @@ func removeSocket(path string) {
 	_ = os.Remove(filepath.Dir(path))
 }
 
-// httpClient reaches the process that serves a data directory.
+// httpClient returns a client that connects to the process that serves a data directory.
 func (s serving) httpClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -59,13 +59,14 @@ func (s serving) httpClient() *http.Client {
 	}}
 }
 
-// dialRemote connects to the node of the process that serves, and makes sure that it answers.
+// dialRemote connects to the node of the process that serves a data directory, and checks that
+// it answers.
 func dialRemote(ctx context.Context, s serving) (connection, error) {
 	if _, err := os.Stat(s.Socket); err != nil {
 		return connection{}, err
 	}
 	c := socket.NewClient(s.httpClient())
-	ctx, cancel := context.WithTimeout(ctx, busyFor)
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	if _, err := c.Identity(ctx); err != nil {
 		return connection{}, err
@@ -73,7 +74,7 @@ func dialRemote(ctx context.Context, s serving) (connection, error) {
 	return connection{Node: c, close: func() error { c.Close(); return nil }}, nil
 }
 
-// startToken asks that process for a token that lets a browser in.
+// startToken asks that process for a token that admits a browser.
 func (s serving) startToken(ctx context.Context) (token string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://flyleaf"+startTokenPath, nil)
 	if err != nil {

@@ -29,19 +29,19 @@ func (a *app) verifyCmd() *cobra.Command {
 		Short: "Check all signatures and permissions of an event",
 		Long: `Check an event on this device, or a file, from its changes alone: that the event's ID matches its
 first change, that each change is signed by its writer, and that the writer was allowed to make
-it. It prints who wrote how much, and every change that does not hold.
+it. It prints how much each person wrote, and every invalid change.
 
 FILE is a bundle (` + "`flyleaf export --format bundle`" + `) or an .automerge file, of any event. An
-.automerge file has no signatures, so only permissions can be checked, and nothing proves who
-wrote what. With --post, only what was done to one post is checked and printed.
+.automerge file has no signatures, so only permissions can be checked, not who
+wrote what. With --post, only the changes to one post are checked and printed.
 
-If something does not hold, or cannot be proven, the exit code is 8.`,
+If something is invalid or cannot be proven, the exit code is 8.`,
 		Example: `  flyleaf verify
   flyleaf verify the-patient-ledger.bundle
   flyleaf verify --post 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
 		Args: between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			v, err := a.verified(c.Context(), args, event, &post)
+			v, err := a.verifyInput(c.Context(), args, event, &post)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 				all := v
 				v = all.ForPost(qa.PostID(post))
 				if len(v.Changes) == 0 {
-					return codedf(exitNotFound, "no change is about a post %q", post)
+					return codedf(exitNotFound, "there is no change to a post %q", post)
 				}
 			}
 			if a.json {
@@ -66,23 +66,23 @@ If something does not hold, or cannot be proven, the exit code is 8.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&post, "post", "", "only what was done to this `post`: by whom, when, with which role")
+	c.Flags().StringVar(&post, "post", "", "only changes to this `post`: by whom, when, with which role")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
 func whyUnproven(v *qa.Verification) error {
 	switch {
 	case v.Bad > 0:
-		return fmt.Errorf("%s not hold: not signed by the writer, or not permitted", counted(v.Bad, "change does", "changes do"))
+		return fmt.Errorf("%s invalid: not signed by the writer, or not permitted", counted(v.Bad, "change is", "changes are"))
 	case !v.Genesis:
 		return errors.New("the first change is missing, or does not match the event's ID")
 	}
 	return errors.New("this file has no signatures, so nothing proves who wrote what. Ask for a bundle")
 }
 
-// verified checks the event or file that the command names. If post is a part of a post's ID
-// in an event on this device, it is replaced by the whole ID.
-func (a *app) verified(ctx context.Context, args []string, event string, post *string) (v qa.Verification, err error) {
+// verifyInput verifies the event or file that the command names. If post is part of the ID of a
+// post on this device, it is replaced by the full ID.
+func (a *app) verifyInput(ctx context.Context, args []string, event string, post *string) (v qa.Verification, err error) {
 	if len(args) == 0 {
 		err = a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
 			if *post != "" {
@@ -101,7 +101,7 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 		return v, err
 	}
 	if event != "" {
-		return v, codedf(exitUsage, "name an event or a file, not both; nothing was checked")
+		return v, codedf(exitUsage, "give an event or a file, not both; nothing was checked")
 	}
 	var b []byte
 	if args[0] == "-" {
@@ -124,8 +124,8 @@ func (a *app) verified(ctx context.Context, args []string, event string, post *s
 
 var errNoChanges = errors.New("this is neither a bundle nor an .automerge file of an event")
 
-// verifyAutomerge checks the permissions of a file without signatures. The event is
-// the one whose ID follows from the file's first change.
+// verifyAutomerge checks the permissions of a file without signatures. The event ID is computed
+// from the file's first change.
 func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
 	chunks, err := automergeChanges(ctx, b)
 	if err != nil {
@@ -145,9 +145,9 @@ func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
 	return v.Result(), nil
 }
 
-// automergeChanges returns the changes of an .automerge file. If the file is more than changes
-// one after another, automerge-go reads it, in a process of its own, because automerge-go ends
-// its process on bad input.
+// automergeChanges returns the changes of an .automerge file. If the file is not just a
+// sequence of changes, automerge-go reads it, in a separate process, because automerge-go
+// aborts its process on bad input.
 func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
 	if len(b) > bundle.MaxSize {
 		return nil, bundle.ErrTooLarge
@@ -182,11 +182,11 @@ func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
 
 const readDocumentCommand = "read-automerge-document"
 
-// readDocumentCmd is what the other process of automergeChanges runs.
+// readDocumentCmd is the command that automergeChanges runs in another process.
 func (a *app) readDocumentCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: readDocumentCommand, Hidden: true, Args: noArgs,
-		Short: "Take the document on standard input apart into its changes",
+		Short: "Split the document on standard input into its changes",
 		RunE: func(*cobra.Command, []string) error {
 			b, err := io.ReadAll(io.LimitReader(a.std.in, bundle.MaxSize))
 			if err != nil {
@@ -240,7 +240,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 		if p.Blocked {
 			roles = append(roles, "blocked")
 		}
-		// The name comes last, so that no name can look like another column.
+		// The name is the last column, so that it cannot look like another column.
 		said := ""
 		if not := look.Person(p.ID, p.Name).String(); not != "" {
 			said = "[" + not + "]  "
@@ -258,7 +258,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 			continue
 		}
 		if shown++; shown == 1 && !each {
-			a.printf("Does not hold:\n")
+			a.printf("Invalid:\n")
 		}
 		a.printVerified(c, names)
 	}
@@ -267,7 +267,7 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 	}
 }
 
-// lookalikesIn finds the names of an event that look like somebody else's.
+// lookalikesIn detects names in an event that look like somebody else's.
 func lookalikesIn(v *qa.Verification) *people.Lookalikes {
 	w := qa.Week{People: map[qa.Identity]qa.Person{}}
 	for _, p := range v.People {
@@ -280,7 +280,7 @@ func lookalikesIn(v *qa.Verification) *people.Lookalikes {
 }
 
 func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
-	// A name is in quotes, after the identity, so that it cannot look like anything else.
+	// Names are quoted and follow the identity, so that they cannot look like anything else.
 	quoted := func(id qa.Identity) string {
 		if name := names[id]; name == "" || name == id.Short() {
 			return id.Short()
@@ -297,7 +297,7 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 	a.printf("\n    change %s", c.Hash)
 	switch {
 	case c.Code != "":
-		a.printf("  does not hold, %s: %s\n", c.Code, plain(c.Reason))
+		a.printf("  invalid, %s: %s\n", c.Code, plain(c.Reason))
 	case c.Signed:
 		a.printf("  signed, permitted\n")
 	default:

@@ -23,7 +23,7 @@ func (a *app) versionCmd() *cobra.Command {
 	})
 }
 
-// versionJSON is what `version --json` prints. The names are a contract.
+// versionJSON is the output of `version --json`. Its field names must not change.
 type versionJSON struct {
 	version.Info
 	Engine string `json:"engine"` // the CRDT implementation that makes changes

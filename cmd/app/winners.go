@@ -17,12 +17,12 @@ import (
 
 // The commands of the group winners.
 
-// drawReport is who gets a copy, and the draw for copies without a chosen winner.
+// drawReport lists the winners, and the draw for copies without a chosen winner.
 type drawReport struct {
 	Prizes []namedPrize `json:"prizes"`
 	Copies uint64       `json:"copies"` // 0: not set
 	Draw   qa.Drawn     `json:"draw"`
-	// Commitments are all commitments, those that do not count included.
+	// Commitments are all commitments, including those that do not count.
 	Commitments []qa.Commitment `json:"commitments,omitempty"`
 	Rule        string          `json:"rule"`
 	Passed      []qa.Ineligible `json:"passed,omitempty"`
@@ -33,8 +33,8 @@ type namedPrize struct {
 	Name string `json:"name"`
 }
 
-// reportDraw runs the draw of a week, and returns who gets a copy.
-func reportDraw(w *qa.Week) (drawReport, error) {
+// newDrawReport runs the draw of a week and lists the winners.
+func newDrawReport(w *qa.Week) (drawReport, error) {
 	result, err := w.RunDraw()
 	if err != nil {
 		return drawReport{}, err
@@ -50,15 +50,15 @@ func reportDraw(w *qa.Week) (drawReport, error) {
 	return out, nil
 }
 
-// callEntrant is the name of an entrant for a line without the identity, see
+// entrantLabel returns the name of an entrant for a line that does not show the identity, see
 // people.Lookalikes.Call.
-func callEntrant(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
+func entrantLabel(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
 	switch name := plainName(node.EntrantName(w, e)); {
 	case e.OnBehalfOf == "":
 		return plainName(look.Call(e.By))
 	case w.Event.HasRole(e.By, qa.RoleOrganiser):
 		return name
-	default: // anybody can write on behalf of any name
+	default: // anybody can write on behalf of any name, so show who wrote
 		return name + " (" + e.By.Short() + ")"
 	}
 }
@@ -69,13 +69,13 @@ func (a *app) winnersCandidateCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "candidate [flags] POST",
 		Short: "Mark a question as a candidate for the draw (authors)",
-		Long: `Mark a question as a candidate, so that whoever asked it can win in the draw. Authors of the
-event mark candidates before the event is closed.`,
+		Long: `Mark a question as a candidate, so that its asker can win in the draw. Authors of the event mark
+candidates before the event is closed.`,
 		Example: "  flyleaf winners candidate 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "candidate", On: !undo},
-				doneWords(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
+				chooseMessage(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove your mark"), &event))
@@ -85,7 +85,7 @@ func (a *app) winnersGroup() *cobra.Command {
 	return a.group("winners", "Choose who gets a copy, and hold the draw", `Authors choose winners by hand with `+"`pick`"+`. Remaining copies are drawn at random among the
 questions that they marked with `+"`candidate`"+`:
 
-  before the event is closed   the organiser and the authors `+"`commit`"+` to a secret each
+  before the event is closed   the organiser and the authors each `+"`commit`"+` to a secret
   flyleaf event close          fixes the commitments and the candidates
   afterwards                   each of them runs `+"`draw`"+`, which reveals their secret
 
@@ -93,14 +93,14 @@ The secrets and the list of candidates determine the order in which copies go ou
 can know that order before all secrets are revealed, and anybody can check it with
 `+"`verify`"+`. Organisers and authors cannot win, and nobody wins twice.
 
-A secret is revealed for one closing, and the draw belongs to the closing for which all
-secrets were revealed: closing the event again, or changing the rule afterwards, changes
-nothing in it. Whoever reveals last knows the result before, and can prevent the draw by
-not revealing; `+"`verify`"+` says who that is.
+A secret is revealed for one closing of the event, and the draw belongs to the closing for which
+all secrets were revealed. Closing the event again or changing the rule afterwards does not
+affect it. The person who reveals last can compute the result beforehand, and can prevent the
+draw by not revealing; `+"`verify`"+` says who that is.
 
-If a secret is never revealed there is no draw, and the authors choose by hand; unless the
-organiser has set `+"`rule founder-last`"+` before closing: then the secrets that the founder's own
-revealing does not know of are left out.`,
+If a secret is never revealed, there is no draw, and the authors choose by hand. The organiser
+can avoid this by setting `+"`rule founder-last`"+` before closing: then secrets that the founder's
+device does not have when the founder reveals are left out.`,
 		a.winnersListCmd(), a.winnersCandidateCmd(), a.winnersPickCmd(), a.winnersCommitCmd(), a.winnersDrawCmd(),
 		a.winnersVerifyCmd(), a.winnersRuleCmd(), a.winnersClaimCmd(), a.winnersContactsCmd())
 }
@@ -109,11 +109,11 @@ func (a *app) winnersListCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "list [flags]",
-		Short: "List who gets a copy, and how that came about",
+		Short: "List the winners, and how each was chosen",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
-				d, err := reportDraw(w)
+				d, err := newDrawReport(w)
 				if err != nil {
 					return err
 				}
@@ -142,17 +142,17 @@ func (a *app) printPrizes(w *qa.Week, d *drawReport) {
 			}
 			how = "chosen by " + strings.Join(names, " and ")
 		}
-		a.printf("%s  %s\n", callEntrant(w, look, p.Entrant), plain(how))
+		a.printf("%s  %s\n", entrantLabel(w, look, p.Entrant), plain(how))
 	}
 	for _, p := range d.Passed {
-		a.printf("%s  passed over: %s\n", callEntrant(w, look, p.Entrant), plain(p.Why))
+		a.printf("%s  not eligible: %s\n", entrantLabel(w, look, p.Entrant), plain(p.Why))
 	}
 	if left := int(d.Copies) - len(d.Prizes); left > 0 {
-		a.printf("%s left. %s\n", copies(left), drawSentence(w, d))
+		a.printf("%s left. %s\n", copiesAre(left), drawSentence(w, d))
 	}
 }
 
-func copies(n int) string {
+func copiesAre(n int) string {
 	if n == 1 {
 		return "1 copy is"
 	}
@@ -169,14 +169,14 @@ func drawSentence(w *qa.Week, d *drawReport) string {
 		for i, id := range d.Draw.Unrevealed {
 			names[i] = node.PersonName(w, id)
 		}
-		return "The draw waits for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastRevealWarning(d.Draw)
+		return "The draw is waiting for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastRevealWarning(d.Draw)
 	case qa.DrawVoid:
 		return w.WhyNoDraw()
 	case qa.DrawDone:
 		return "Nobody else was a candidate."
 	}
 	if len(d.Commitments) == 0 && !w.Event.Closed {
-		return "Nobody takes part in the draw yet. Organisers and authors do with `flyleaf winners commit`, before the event is closed."
+		return "Nobody takes part in the draw yet. Organisers and authors join it with `flyleaf winners commit` before the event is closed."
 	}
 	if len(d.Commitments) == 0 {
 		return "There is no draw: nobody ran `flyleaf winners commit` before the event was closed."
@@ -198,9 +198,9 @@ func (a *app) winnersPickCmd() *cobra.Command {
 			if undo {
 				note = ""
 			} else if strings.TrimSpace(note) == "" {
-				return codedf(exitUsage, "--note says what is won, so it cannot be empty; nothing was changed")
+				return codedf(exitUsage, "--note must not be empty, because it says what was won; nothing was changed")
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, doneWords(undo, "Chosen.", "No longer chosen by you."))
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, chooseMessage(undo, "Chosen.", "No longer chosen by you."))
 		},
 	}
 	c.Flags().StringVar(&note, "note", "a copy of the book", "what is won, or why, in a few `words`")
@@ -212,8 +212,8 @@ func (a *app) winnersCommitCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "commit [flags]",
-		Short: "Take part in the draw with a secret, before closing",
-		Long: `Take part in the draw: write the hash of your secret into the event, before it is closed. The
+		Short: "Take part in the draw, before the event is closed",
+		Long: `Take part in the draw: write the hash of your secret into the event before it is closed. The
 secret is computed from your key and the event, so there is nothing to write down.
 ` + "`flyleaf winners draw`" + ` reveals it when the event is closed.`,
 		Args: noArgs,
@@ -254,7 +254,7 @@ func (a *app) winnersDrawCmd() *cobra.Command {
 						return err
 					}
 				}
-				d, err := reportDraw(w)
+				d, err := newDrawReport(w)
 				if err != nil {
 					return err
 				}
@@ -276,13 +276,12 @@ func (a *app) winnersVerifyCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "verify [flags]",
-		Short: "Check the draw, and print everything it is made of",
-		Long: `Run the draw again from what the event holds, and print everything it is made of, so that
-somebody with another program can check it too.`,
-		Args: noArgs,
+		Short: "Check the draw, and print all its inputs",
+		Long:  `Run the draw again and print all its inputs, so that it can also be checked with another program.`,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withWeek(c.Context(), event, func(_ context.Context, _ backend, w *qa.Week) error {
-				d, err := reportDraw(w)
+				d, err := newDrawReport(w)
 				if err != nil {
 					return err
 				}
@@ -301,7 +300,7 @@ somebody with another program can check it too.`,
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-// printDraw prints everything that a draw is made of, so that another program can check it.
+// printDraw prints all inputs of a draw, so that another program can check it.
 func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	a.printf("event       %s\nrule        %s\n", w.Event.ID, d.Rule)
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
@@ -316,7 +315,7 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 		case c.TooEarly:
 			state = "left out: revealed before the event was closed"
 		case slices.Contains(d.Draw.Excluded, c.By):
-			state = "left out: the founder revealed without knowing it"
+			state = "left out: the founder's device did not have it when the founder revealed"
 		case d.Draw.State == qa.DrawVoid && c.Revealed():
 		case slices.Contains(d.Draw.Unrevealed, c.By):
 			state = "not revealed, or it does not match"
@@ -357,11 +356,11 @@ func (a *app) winnersRuleCmd() *cobra.Command {
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] != qa.DrawAll && args[0] != qa.DrawFounderLast {
-				return codedf(exitUsage, "the rule is all or founder-last, not %q", args[0])
+				return codedf(exitUsage, "the rule must be all or founder-last, not %q", args[0])
 			}
 			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
 				if w.DrawFixed() {
-					return codedf(exitRefused, "the event was closed, so the rule of its draw is fixed; nothing was changed")
+					return codedf(exitRefused, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
 				}
 				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: args[0]}); err != nil {
 					return a.explain(err)
@@ -379,8 +378,8 @@ func (a *app) winnersClaimCmd() *cobra.Command {
 		Use:   "claim [flags] TEXT|-",
 		Short: "Send the organiser your address privately, if you won",
 		Long: `If you won a copy, send the founder of the event your address, or how to reach you. The text is
-encrypted to the founder's key. Every device holds the encrypted text, and only the founder
-can read it.`,
+encrypted for the founder: every device stores the encrypted text, but only the founder can read
+it.`,
 		Example: `  flyleaf winners claim "Zoë, zoe@example.org"`,
 		Args:    atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
