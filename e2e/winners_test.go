@@ -69,7 +69,7 @@ func TestWinners(t *testing.T) {
 	}
 	organiser.run("event", "close")
 	sync()
-	if out := author.run("winners", "draw"); !strings.Contains(out, "waits for Orla") {
+	if out := author.run("winners", "draw"); !strings.Contains(out, "is waiting for Orla") {
 		t.Errorf("one of two secrets: %s", out)
 	}
 	sync()
@@ -98,7 +98,7 @@ func TestWinners(t *testing.T) {
 	organiser.run("event", "close", "--undo")
 	sync()
 	author.run("winners", "candidate", chosen)
-	if _, errs, code := author.try("winners", "commit"); code != 5 || !strings.Contains(errs, "fixed") {
+	if _, errs, code := author.try("winners", "commit"); code != 5 || !strings.Contains(errs, "nobody can join its draw") {
 		t.Errorf("a commitment after the draw: %d %s", code, errs)
 	}
 	sync()
@@ -110,8 +110,8 @@ func TestWinners(t *testing.T) {
 		}
 	}
 
-	if _, errs, code := author.try("winners", "claim", "mine"); code != 4 || !strings.Contains(errs, "won nothing") {
-		t.Errorf("a claim of who won nothing: %d %s", code, errs)
+	if _, errs, code := author.try("winners", "claim", "mine"); code != 4 || !strings.Contains(errs, "have not won a copy") {
+		t.Errorf("a claim by somebody who has not won: %d %s", code, errs)
 	}
 	other.run("winners", "claim", "Zoë, Lange Straße 1")
 	sync()

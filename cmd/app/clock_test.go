@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestStampsNameTheYear(t *testing.T) {
+func TestStampsOfOtherYearsShowTheYear(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	for at, want := range map[int64]string{
 		now.UnixMilli():                   "Sat 28 Nov 12:00",
@@ -25,9 +25,9 @@ func TestStampsNameTheYear(t *testing.T) {
 	}
 }
 
-// Posts with the smallest and largest times of 64 bits are accepted, printed as wrong, and
-// survive an export and import.
-func TestTimesAtTheEndsOf64Bits(t *testing.T) {
+// Posts with the smallest and largest 64-bit times are accepted, shown as invalid, and survive an
+// export and import.
+func TestExtremeTimesSurviveExportAndImport(t *testing.T) {
 	file := filepath.Join("..", "..", "..", "shared", "faults", "attacks", "09-times", "times.bundle")
 	if _, err := os.Stat(file); err != nil {
 		t.Skip("the shared faults (../shared/faults) are not here")
@@ -47,13 +47,13 @@ func TestTimesAtTheEndsOf64Bits(t *testing.T) {
 		t.Errorf("listed as %s", list)
 	}
 	if told := flyleaf("a", "digest"); !strings.Contains(told, "post 0") || !strings.Contains(told, "post 1") {
-		t.Errorf("the digest tells %s", told)
+		t.Errorf("the digest is %s", told)
 	}
 	for _, format := range []string{"json", "jekyll"} {
 		out := filepath.Join(dir, "week."+format)
 		flyleaf("a", "export", "--format", format, "-o", out)
 		if said := flyleaf("b"+format, "import", out); !strings.Contains(said, "3 new questions") {
-			t.Errorf("%s is taken again as %s", format, said)
+			t.Errorf("importing %s again printed %s", format, said)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// mailbox is a mail server that keeps all mail.
+// mailbox is a mail server that stores all mail it receives.
 type mailbox struct {
 	mu   sync.Mutex
 	got  []string
@@ -55,7 +55,8 @@ func (s session) Data(r io.Reader) error {
 	return nil
 }
 
-// parts reads a mail with the standard library. It returns the subject, and the bodies by type.
+// parts parses a mail with the standard library. It returns the subject, and the bodies by
+// content type.
 func parts(t *testing.T, raw string) (string, map[string]string) {
 	t.Helper()
 	m, err := mail.ReadMessage(strings.NewReader(raw))
@@ -166,7 +167,7 @@ func TestDigestByMail(t *testing.T) {
 		t.Errorf("%q", bodies)
 	}
 	if out := flyleaf(0, "digest"); !strings.Contains(out, "Nothing is new") {
-		t.Errorf("it is told twice: %s", out)
+		t.Errorf("it is reported twice: %s", out)
 	}
 	elsewhere("ask", "And another one?")
 	elsewhere("export", "--format", "bundle", "-o", filepath.Join(dir, "again.bundle"))

@@ -13,8 +13,8 @@ import (
 
 const aPage = "---\ntitle: %\nstart: 2026-03-09\nauthors: [ilsemarrow]\narchive:\n- name: Tino\n  text: When?\n---\n"
 
-// Files in a folder that are not pages are skipped: a pipe does not block, and no link leads
-// out of the folder.
+// Entries of a folder that are not pages are skipped: a pipe does not block, and links out of the
+// folder are not followed.
 func TestFolderOfPages(t *testing.T) {
 	dir := t.TempDir()
 	site, outside := filepath.Join(dir, "site"), filepath.Join(dir, "outside")
@@ -67,14 +67,14 @@ func TestFolderOfPages(t *testing.T) {
 		"out.md": "link to something that is not in this folder", "up.md": "not in this folder", "folder": "not in this folder", "gone.md": "not in this folder", "round.md": "not in this folder", "pipe.md": "a pipe",
 	} {
 		if !strings.Contains(reasons[name], says) {
-			t.Errorf("%s: %q is said, want %q", name, reasons[name], says)
+			t.Errorf("%s: reason %q, want %q", name, reasons[name], says)
 		}
 	}
 	if len(passed) != 6 {
-		t.Errorf("passed over: %+v", passed)
+		t.Errorf("skipped: %+v", passed)
 	}
 
-	// A pipe that replaces a page after it was listed does not block either.
+	// A pipe that replaces a page after the listing does not block either.
 	f, err := openFolder(books)
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +93,8 @@ func TestFolderOfPages(t *testing.T) {
 	}
 }
 
-// If _books is a link out of the site, it is not followed, and that is an error.
-func TestFolderOfPagesIsALink(t *testing.T) {
+// If _books is a link out of the site, it is not followed, and an error is returned.
+func TestALinkOutOfTheSiteIsNotFollowed(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "site"), 0o755); err != nil {
 		t.Fatal(err)
@@ -109,12 +109,12 @@ func TestFolderOfPagesIsALink(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := readFolder(filepath.Join(dir, "site", "_books")); err != nil {
-		t.Errorf("the link that was named: %v", err)
+		t.Errorf("the link given as the folder: %v", err)
 	}
 }
 
-// The people of a site are found from any folder of pages, whatever its name.
-func TestPeopleBesideAPage(t *testing.T) {
+// The people of a site are found for pages in any of its folders.
+func TestPeopleAreFoundForASinglePage(t *testing.T) {
 	site := filepath.Join(t.TempDir(), "site [2026] {a,b}*")
 	for _, dir := range []string{"_books/2025/spring", "_people/authors"} {
 		if err := os.MkdirAll(filepath.Join(site, dir), 0o755); err != nil {
@@ -126,11 +126,11 @@ func TestPeopleBesideAPage(t *testing.T) {
 	}
 	for _, page := range []string{"_books/a.md", "_books/2025/b.md", "_books/2025/spring/c.md"} {
 		if got := peopleForPage(filepath.Join(site, page)); got["ilsemarrow"] != "Ilse Marrow" {
-			t.Errorf("beside %s: %v", page, got)
+			t.Errorf("for %s: %v", page, got)
 		}
 	}
 	t.Chdir(filepath.Join(site, "_books"))
 	if got := peopleForPage("a.md"); got["ilsemarrow"] != "Ilse Marrow" {
-		t.Errorf("beside a page in the working directory: %v", got)
+		t.Errorf("for a page in the working directory: %v", got)
 	}
 }

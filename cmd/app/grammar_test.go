@@ -23,7 +23,7 @@ func tree() *cobra.Command {
 	return root
 }
 
-// pathOf is the path of a command without the name of the program.
+// pathOf returns the path of a command without the program's name.
 func pathOf(c *cobra.Command) string {
 	_, p, _ := strings.Cut(c.CommandPath(), " ")
 	return p
@@ -42,7 +42,7 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 		first, _ := utf8.DecodeRuneInString(c.Short)
 		switch {
 		case c.Short == "" || !unicode.IsUpper(first) || strings.HasSuffix(c.Short, "."):
-			t.Errorf("%s: what it does in short begins in capitals and ends without a full stop: %q", p, c.Short)
+			t.Errorf("%s: the short description must begin with a capital and end without a full stop: %q", p, c.Short)
 		case utf8.RuneCountInString(c.Short) > widest:
 			t.Errorf("%s: %q is longer than %d characters", p, c.Short, widest)
 		}
@@ -51,22 +51,22 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 		}
 		if !c.HasParent() || c.Parent() != root {
 			if c.GroupID != "" {
-				t.Errorf("%s stands in a group and in a section", p)
+				t.Errorf("%s is in a group and in a section", p)
 			}
 		} else if c.GroupID == "" {
-			t.Errorf("%s stands in no section of the help", p)
+			t.Errorf("%s is in no section of the help", p)
 		}
 		if c.Annotations["is"] == "group" {
 			if c.Long == "" || !c.HasAvailableSubCommands() {
-				t.Errorf("the group %s has no commands, or does not say what they are for", p)
+				t.Errorf("the group %s has no commands, or no description", p)
 			}
 			return
 		}
 		if len(strings.Fields(strings.ReplaceAll(c.Use, "[flags]", ""))) > 1 && c.Example == "" {
-			t.Errorf("%s takes arguments, and shows no example", p)
+			t.Errorf("%s takes arguments, but shows no example", p)
 		}
 		if !strings.Contains(c.Use, "[flags]") && c.HasAvailableLocalFlags() {
-			t.Errorf("%s has flags, and its usage does not say so: %s", p, c.Use)
+			t.Errorf("%s has flags, but its usage does not say so: %s", p, c.Use)
 		}
 		for line := range strings.Lines(c.Long + "\n" + c.Example) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 110 {
@@ -75,7 +75,7 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 		}
 		c.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 			if _, old := f.Annotations[oldFlagOf]; f.Hidden && !old {
-				t.Errorf("%s --%s is hidden and no old spelling", p, f.Name)
+				t.Errorf("%s --%s is hidden, but not an old spelling", p, f.Name)
 			}
 			if f.Usage == "" || strings.HasSuffix(f.Usage, ".") {
 				t.Errorf("%s --%s: %q", p, f.Name, f.Usage)
@@ -84,8 +84,8 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 	})
 }
 
-// Every command either only reads, or is undone by --undo, or cannot be undone. The test fails
-// for a new command that is in none of these.
+// Every command only reads, or can be undone with --undo, or cannot be undone. The test fails for
+// a new command that is in none of these lists.
 var (
 	onlyReads = []string{
 		"list", "show", "search", "status", "serve", "serve token", "demo", "verify", "version",
@@ -115,7 +115,7 @@ var (
 	}
 )
 
-// --undo is the only way to undo, and every command whose act can be undone has it.
+// --undo is the only way to undo, and every command that can be undone has it.
 func TestOneWayToUndo(t *testing.T) {
 	known := map[string]bool{}
 	eachCommand(tree(), func(c *cobra.Command) {
@@ -127,7 +127,7 @@ func TestOneWayToUndo(t *testing.T) {
 		reads, why := slices.Contains(onlyReads, p), cannotBeUndone[p]
 		undo := c.Flags().Lookup("undo") != nil
 		if n := map[bool]int{true: 1}; n[reads]+n[why != ""]+n[undo] != 1 {
-			t.Errorf("%s has to be one of: only reading (%t), undone by --undo (%t), not to be undone (%q)", p, reads, undo, why)
+			t.Errorf("%s must be exactly one of: only reads (%t), has --undo (%t), cannot be undone (%q)", p, reads, undo, why)
 		}
 		for _, flag := range []string{"off", "remove", "revoke", "delete", "take-back", "un" + c.Name()} {
 			if f := c.Flags().Lookup(flag); f != nil && !f.Hidden {
@@ -147,7 +147,7 @@ func TestOneWayToUndo(t *testing.T) {
 	}
 }
 
-// meanings are the command names that several groups have, with their one meaning.
+// meanings has the command names that several groups share, with their one meaning.
 var meanings = map[string]string{
 	"new":    "make one",
 	"list":   "print many, a line or a few each",
@@ -158,7 +158,7 @@ var meanings = map[string]string{
 	"export": "take out to elsewhere",
 }
 
-// No name has two meanings, no command undoes another, and no two names differ by one s.
+// No name has two meanings, no command undoes another, and no two names differ only by a final s.
 func TestNoNameHasTwoMeanings(t *testing.T) {
 	places := map[string][]string{}
 	eachCommand(tree(), func(c *cobra.Command) {
@@ -168,11 +168,11 @@ func TestNoNameHasTwoMeanings(t *testing.T) {
 	})
 	for name, paths := range places {
 		if len(paths) > 1 && meanings[name] == "" {
-			t.Errorf("%s stands at %v: what is its one meaning?", name, paths)
+			t.Errorf("%s is the name of %v: add its one meaning", name, paths)
 		}
 		for _, pair := range []string{"un", "re", "de", "remove-", "no-"} {
 			if places[pair+name] != nil {
-				t.Errorf("%s and %s: one of them is to be --undo", paths, places[pair+name])
+				t.Errorf("%s and %s undo each other: use --undo", paths, places[pair+name])
 			}
 		}
 		if strings.HasSuffix(name, "s") && places[strings.TrimSuffix(name, "s")] != nil {
@@ -201,12 +201,12 @@ func TestFlagsAreTheSameEverywhere(t *testing.T) {
 	})
 }
 
-// resolve finds the command that words name. A problem is an unknown or old command, or a flag
-// that the command does not have.
+// resolve returns the command that words name. problem describes an unknown or old command, or
+// an unknown flag.
 func resolve(root *cobra.Command, words []string) (c *cobra.Command, problem string) {
 	c = root
 	if len(words) > 0 && words[0] == cobra.ShellCompRequestCmd {
-		return c, "" // what a shell asks
+		return c, "" // called by shells
 	}
 	for len(words) > 0 {
 		sub := child(c, words[0])
@@ -234,9 +234,8 @@ var (
 	typed  = regexp.MustCompile(`(?m)^(?:exec )?(?:[a-z]+=)?\s*(?:\$\()?flyleaf( [^|&;<>)\n]*)`)
 )
 
-// Commands that are named in errors, in help, on pages, in documents and in scripts exist, and
-// are spelled as help spells them.
-func TestCommandsThatAreNamedExist(t *testing.T) {
+// Commands mentioned in errors, help, pages, documents and scripts exist, in their current spelling.
+func TestMentionedCommandsExist(t *testing.T) {
 	root := tree()
 	named := 0
 	look := func(where, words string) {
@@ -274,12 +273,12 @@ func TestCommandsThatAreNamedExist(t *testing.T) {
 		return nil
 	})
 	if err != nil || named < 200 {
-		t.Fatalf("%d commands were named: %v", named, err)
+		t.Fatalf("%d commands were mentioned: %v", named, err)
 	}
 }
 
-// The examples in the help have flags and arguments that the commands accept.
-func TestExamplesFit(t *testing.T) {
+// The commands accept the flags and arguments of their examples.
+func TestExamplesAreAccepted(t *testing.T) {
 	ran := 0
 	eachCommand(tree(), func(described *cobra.Command) {
 		if strings.HasPrefix(pathOf(described), "completion") {
@@ -315,7 +314,7 @@ func TestExamplesFit(t *testing.T) {
 	}
 }
 
-// splitWords splits a line like a shell, with double quotes only.
+// splitWords splits a line into words as a shell does, with double quotes only.
 func splitWords(line string) (words []string) {
 	word, quoted, open := "", false, false
 	for _, r := range strings.TrimSpace(line) + " " {

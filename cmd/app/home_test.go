@@ -14,8 +14,9 @@ import (
 	"flyleaf/qa"
 )
 
-// TestAHomeThatIsNone puts no data anywhere, and the error says what to do.
-func TestAHomeThatIsNone(t *testing.T) {
+// TestNoDataDirectoryWithoutHome: without a usable HOME no directory is created, and the error
+// says what to do.
+func TestNoDataDirectoryWithoutHome(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -24,7 +25,7 @@ func TestAHomeThatIsNone(t *testing.T) {
 	for _, c := range []struct{ home, data, want string }{
 		{"", "", "HOME is not set"},
 		{"rel", "", `HOME is "rel"`},
-		{"", "rel", "HOME is not set"}, // a relative XDG_DATA_HOME is none
+		{"", "rel", "HOME is not set"}, // a relative XDG_DATA_HOME is ignored
 		{file, "", "is a file"},
 		{t.TempDir(), file, "is a file"},
 	} {
@@ -43,9 +44,9 @@ func TestAHomeThatIsNone(t *testing.T) {
 	}
 }
 
-// TestADataDirectoryThatCannotBeWritten is read from a copy, which goes when it has been,
-// with its log; what would write is refused, and says why.
-func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
+// TestAReadOnlyDataDirectoryCanBeRead through a temporary copy, including the write-ahead log.
+// The copy is removed afterwards. Writing is refused with the reason.
+func TestAReadOnlyDataDirectoryCanBeRead(t *testing.T) {
 	h, err := openHome(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 	if _, err := b.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "Can it be read?"}); err != nil {
 		t.Fatal(err)
 	}
-	// As a crash leaves it: the words are in the log alone.
+	// As after a crash: the posts are only in the write-ahead log.
 	r, err := openReadOnly(t.Context(), h, syscall.EROFS, log)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 		t.Errorf("found %v, %v", found, err)
 	}
 	if rid, _ := r.Identity(t.Context()); rid != me {
-		t.Error("it is read as somebody else")
+		t.Error("the copy is read with another identity")
 	}
 	for what, err := range map[string]error{
 		"ask": func() error {
@@ -105,12 +106,12 @@ func TestADataDirectoryThatCannotBeWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(copied); err == nil {
-		t.Error("the copy is left")
+		t.Error("the copy was not removed")
 	}
 }
 
-// TestAnotherVersionThatServes is said to be one at once, and not waited for.
-func TestAnotherVersionThatServes(t *testing.T) {
+// TestServeOfAnotherVersionIsReportedAtOnce, without waiting for the lock.
+func TestServeOfAnotherVersionIsReportedAtOnce(t *testing.T) {
 	h, err := openHome(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

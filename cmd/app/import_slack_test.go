@@ -12,8 +12,8 @@ import (
 	"flyleaf/importer/slack"
 )
 
-// Nothing in an unpacked export is trusted: a pipe would block, and a link may lead to any file
-// of this machine. Both are refused, and so is a pipe instead of the ZIP.
+// An unpacked export is untrusted: a pipe would block, and a link may point to any file of this
+// machine. Both are refused, and so is a pipe instead of the ZIP.
 func TestSlackFolderStaysInside(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret.json")
 	if err := os.WriteFile(secret, []byte(`[{"type":"message","user":"U1","ts":"1773046800.000001","text":"Secret"}]`), 0o600); err != nil {

@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// An interrupted program that does not end by itself is ended; a program that was not
+// A program that does not end after an interrupt is forced to exit; a program that was not
 // interrupted is not.
-func TestInterruptedEndsAtLast(t *testing.T) {
+func TestInterruptForcesExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var stderr bytes.Buffer
 		stopped, code := false, -1
 		exitAfterInterrupt(ctx, func() { stopped = true }, &stderr, func(c int) { code = c })
-		time.Sleep(2 * forcedExitAfter) // of the test's own clock
+		time.Sleep(2 * forcedExitAfter) // in the bubble's fake time
 		if synctest.Wait(); stopped || code >= 0 {
-			t.Fatal("ended without an interruption")
+			t.Fatal("exited without an interrupt")
 		}
 		cancel()
 		if synctest.Wait(); !stopped || code >= 0 {

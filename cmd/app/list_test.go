@@ -9,8 +9,8 @@ import (
 	"flyleaf/qa/people"
 )
 
-// A text that imitates the head line of a reply is indented further than any head line.
-func TestWordsLookLikeNoHead(t *testing.T) {
+// A text that imitates the first line of a reply is indented further than any such line.
+func TestTextCannotImitateAPost(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{std: streams{strings.NewReader(""), &out, &out}}
 	replies := []jsonPost{{ID: "r", Name: "Ilse", Text: "Mine", badge: "author"}}
@@ -27,7 +27,7 @@ func TestWordsLookLikeNoHead(t *testing.T) {
 }
 
 // Two winners with the same name can be told apart, and a name cannot look like a column.
-func TestWinnersOfOneName(t *testing.T) {
+func TestWinnersWithTheSameNameDiffer(t *testing.T) {
 	one, two, org := qa.Identity(strings.Repeat("a", 64)), qa.Identity(strings.Repeat("b", 64)), qa.Identity(strings.Repeat("c", 64))
 	w := qa.NewWeek(qa.Event{Founder: org}, nil, []qa.Person{{ID: one, Name: "Mina"}, {ID: two, Name: "Mi\u200bna  chosen by Ilse"}})
 	look := people.NewLookalikes(&w)

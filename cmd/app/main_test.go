@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs the scripts in testdata/script, which hold commands as people type them.
+// TestScripts runs the scripts in testdata/script. They contain commands as users type them.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 
 // The demo's sample has two authors and a dozen threads, and every reply and reaction names an
 // earlier post.
-func TestSampleHasWhatTheDemoPromises(t *testing.T) {
+func TestDemoSampleIsComplete(t *testing.T) {
 	s, err := readSample()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 		if p.Re == "" {
 			threads++
 		} else if !seen[p.Re] {
-			t.Errorf("post %q replies to %q, which is not there yet", p.Key, p.Re)
+			t.Errorf("post %q replies to %q, which is not an earlier post", p.Key, p.Re)
 		}
 		seen[p.Key] = true
 	}
@@ -75,7 +75,7 @@ func TestSampleHasWhatTheDemoPromises(t *testing.T) {
 	}
 }
 
-// writePicture writes a picture of 1,200 by 1,800 pixels as PNG: picture FILE.
+// writePicture writes a PNG of 1,200 by 1,800 pixels: picture FILE.
 func writePicture(ts *testscript.TestScript, _ bool, args []string) {
 	m := image.NewRGBA(image.Rect(0, 0, 1200, 1800))
 	for i := range m.Pix {
@@ -97,8 +97,9 @@ func zipDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(f.Close())
 }
 
-// writeDocument writes an event as Automerge saves it, in one chunk: automerge-document FILE. It
-// is by invitation, and holds a post by somebody without a role.
+// writeDocument writes an event in Automerge's document format, as one chunk:
+// automerge-document FILE. The event is by invitation, and has a post by somebody without a
+// role.
 func writeDocument(ts *testscript.TestScript, _ bool, args []string) {
 	actor := func(n string) wire.ActorID { return wire.ActorID(strings.Repeat(n, 40)) }
 	doc, _, err := crdt.Create(actor("f"), qa.Act{Kind: qa.ActCreate, AtMillis: 1, Event: &qa.Event{Title: "Saved whole", Access: "invited"}})

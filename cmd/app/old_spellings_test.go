@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// All commands of the release before this one still exist, with all their flags: under their
-// old name, or hidden as an old spelling of another command.
-func TestCommandsOfTheReleaseBefore(t *testing.T) {
+// All commands of the previous release still exist with all their flags: under the same name, or
+// hidden, as an old spelling of another command.
+func TestCommandsOfThePreviousReleaseExist(t *testing.T) {
 	root := newRoot(streams{strings.NewReader(""), io.Discard, io.Discard})
 	b, err := os.ReadFile("testdata/earlier-commands.txt")
 	if err != nil {
@@ -26,18 +26,18 @@ func TestCommandsOfTheReleaseBefore(t *testing.T) {
 		path, flags, _ := strings.Cut(strings.TrimSpace(line), ":")
 		c, rest, err := root.Find(strings.Fields(path))
 		if err != nil || len(rest) > 0 {
-			t.Errorf("%s is no command any more", path)
+			t.Errorf("%s is no longer a command", path)
 			continue
 		}
 		for flag := range strings.FieldsSeq(flags) {
 			if c.Flags().Lookup(flag) == nil {
-				t.Errorf("%s has no --%s any more", path, flag)
+				t.Errorf("%s no longer has --%s", path, flag)
 			}
 		}
 		now, moved := renamed[path]
 		if !moved {
 			if c.Hidden {
-				t.Errorf("%s is hidden, and no other spelling stands for it", path)
+				t.Errorf("%s is hidden, but is not an old spelling of another command", path)
 			}
 			continue
 		}
@@ -58,7 +58,7 @@ func TestCommandsOfTheReleaseBefore(t *testing.T) {
 	}
 }
 
-// A script runs every old spelling and looks for the note.
+// A script runs every old spelling and checks the note.
 func TestOldSpellingsAreRun(t *testing.T) {
 	b, err := os.ReadFile("testdata/script/oldspellings.txtar")
 	if err != nil {
@@ -69,18 +69,18 @@ func TestOldSpellingsAreRun(t *testing.T) {
 			t.Errorf("the script does not run flyleaf %s", s.old)
 		}
 		if !strings.Contains(string(b), "is now `flyleaf "+s.now+"`") {
-			t.Errorf("the script does not look for the line that names %s", s.now)
+			t.Errorf("the script does not check the note about %s", s.now)
 		}
 	}
 }
 
-// Old spellings are neither in help nor in completion.
+// Old spellings appear neither in help nor in completion.
 func TestOldSpellingsAreHidden(t *testing.T) {
 	for _, s := range oldSpellings {
 		words := strings.Fields(s.old)
 		parent := words[:len(words)-1]
 		if mustFind(newRoot(streams{}), parent).Hidden {
-			continue // its help is that of the new command
+			continue // prints the help of the new command
 		}
 		for _, args := range [][]string{append(append([]string{}, parent...), "--help"), append(append([]string{"__complete"}, parent...), "")} {
 			var out strings.Builder

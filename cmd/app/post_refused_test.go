@@ -17,7 +17,7 @@ import (
 	"flyleaf/replica"
 )
 
-// refusing is a node whose relay refuses.
+// refusing is a node whose relay refuses changes.
 type refusing struct {
 	backend
 	err error
@@ -25,8 +25,8 @@ type refusing struct {
 
 func (r refusing) Sync(context.Context, qa.EventID, time.Duration) error { return r.err }
 
-// Exit code and list of refused changes are the same whether this process syncs or one that
-// serves.
+// Exit code and list of refused changes are the same whether this process or a serving process
+// syncs.
 func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 	n := &replica.NotSyncedError{Event: "e", Relay: qa.RelayStatus{State: qa.RelaySyncing}, Err: replica.ErrDisagree, Pending: 2}
 	for i := range maxListed + 5 {
@@ -57,11 +57,11 @@ func TestRefusedChangesHaveTheirExitCode(t *testing.T) {
 
 	late := &replica.NotSyncedError{Event: "e", Relay: qa.RelayStatus{State: qa.RelayOffline}, Err: context.DeadlineExceeded}
 	if code := codeOf(explain(late)); code != exitNotSynced {
-		t.Errorf("exit code %d for a relay that is away", code)
+		t.Errorf("exit code %d for an unreachable relay", code)
 	}
 }
 
-// toServer sends every request to one server.
+// toServer sends every request to one host.
 type toServer struct{ url string }
 
 func (s toServer) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A QR code is the same on the terminal and as a picture. That cameras can read it is not
-// tested.
+// A QR code is the same on the terminal and as a picture. The test does not check that cameras can
+// read it.
 func TestQRCodeIsTheSameInBothForms(t *testing.T) {
 	q, err := newQR("flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example#" + strings.Repeat("z", 49))
 	if err != nil {
@@ -50,6 +50,6 @@ func TestQRCodeIsTheSameInBothForms(t *testing.T) {
 		t.Errorf("%d of %d modules are dark", dark, n)
 	}
 	if s := q.text(true); !strings.Contains(s, "\x1b[38") || !strings.HasSuffix(s, "\x1b[0m\n") {
-		t.Error("no colours, or they are left on")
+		t.Error("colours are missing or not reset")
 	}
 }

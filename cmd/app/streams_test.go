@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Ctrl-C ends a command that waits for text on standard input.
+// Ctrl-C ends a command that is waiting for text on standard input.
 func TestInterruptEndsAReadOfStandardInput(t *testing.T) {
 	dir := t.TempDir()
 	if code := run(t.Context(), []string{"--data", dir, "new", "--title", "T"}, streams{strings.NewReader(""), io.Discard, io.Discard}); code != exitOK {
@@ -37,7 +37,7 @@ func TestInterruptEndsAReadOfStandardInput(t *testing.T) {
 }
 
 // Unknown commands and arguments are usage errors, in groups too.
-func TestWordsThatAreNoCommandAreAUsageError(t *testing.T) {
+func TestUnknownCommandsAreUsageErrors(t *testing.T) {
 	for _, words := range []string{"bogus", "--bogus", "list bogus", "roles bogus", "identity bogus", "identity show bogus"} {
 		var said bytes.Buffer
 		args := append([]string{"--data", t.TempDir()}, strings.Fields(words)...)
@@ -60,15 +60,15 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 	}
 }
 
-// Output to a pipe or a device is written into it, and a symbolic link is followed; neither is
-// replaced.
-func TestOutputGoesIntoWhatIsNoFile(t *testing.T) {
+// An output file that is a pipe or a device is written into, and a symbolic link is followed;
+// neither is replaced.
+func TestOutputToPipesAndLinksDoesNotReplaceThem(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Skip(err)
 	}
-	r, err := os.OpenFile(fifo, os.O_RDWR, 0) // read-write, so that nobody waits for the other side
+	r, err := os.OpenFile(fifo, os.O_RDWR, 0) // read-write, because opening one side of a pipe blocks
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestOutputGoesIntoWhatIsNoFile(t *testing.T) {
 	}
 	got := make([]byte, 5)
 	if _, err := io.ReadFull(r, got); err != nil || string(got) != "words" {
-		t.Errorf("the pipe holds %q, %v", got, err)
+		t.Errorf("the pipe contains %q, %v", got, err)
 	}
 
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
@@ -92,7 +92,7 @@ func TestOutputGoesIntoWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b, _ := os.ReadFile(file); string(b) != "new" {
-		t.Errorf("the file holds %q", b)
+		t.Errorf("the file contains %q", b)
 	}
 	if _, err := os.Readlink(link); err != nil {
 		t.Errorf("the link was replaced: %v", err)

@@ -15,7 +15,7 @@ import (
 	"flyleaf/qa"
 )
 
-// command runs a command on a data directory, and fails unless it ends with the exit code.
+// command runs a command on a data directory and checks its exit code.
 func command(t *testing.T, dir string, code int, args ...string) (out, said string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -85,8 +85,8 @@ func oldEvent(t *testing.T) (file string) {
 	return file
 }
 
-// noneForATerminal fails if a terminal would obey something that was printed.
-func noneForATerminal(t *testing.T, what, printed string) {
+// checkSafeForTerminal fails if the output contains characters that a terminal would obey.
+func checkSafeForTerminal(t *testing.T, what, printed string) {
 	t.Helper()
 	for i, line := range strings.Split(printed, "\n") {
 		if line != "" && !qa.IsText(line) && strings.TrimSpace(line) != "" {
@@ -95,10 +95,10 @@ func noneForATerminal(t *testing.T, what, printed string) {
 	}
 }
 
-// An event of an earlier version with control characters, NUL, direction overrides and
-// invisible names opens. It is printed without what a terminal would obey, and its exports can
-// be imported again.
-func TestEventsThatHoldAnything(t *testing.T) {
+// An event of an earlier version with control characters, NUL, direction overrides and invisible
+// names opens. It is printed without characters that a terminal would obey, and its exports can be
+// imported again.
+func TestOldEventsWithInvalidTextsOpen(t *testing.T) {
 	dir := t.TempDir()
 	file := oldEvent(t)
 	command(t, dir, exitOK, "import", file)
@@ -130,10 +130,10 @@ func TestEventsThatHoldAnything(t *testing.T) {
 		var out, said bytes.Buffer
 		code := run(context.Background(), append([]string{"--data", dir}, args...), streams{strings.NewReader(""), &out, &said})
 		if code == exitUsage {
-			t.Errorf("flyleaf %q is no command: %s", args, &said)
+			t.Errorf("flyleaf %q is not a command: %s", args, &said)
 		}
-		noneForATerminal(t, strings.Join(args, " "), strings.ReplaceAll(out.String(), "\r\n", "\n")) // calendars have \r\n
-		noneForATerminal(t, strings.Join(args, " "), said.String())
+		checkSafeForTerminal(t, strings.Join(args, " "), strings.ReplaceAll(out.String(), "\r\n", "\n")) // calendars have \r\n
+		checkSafeForTerminal(t, strings.Join(args, " "), said.String())
 	}
 	out, _ := command(t, dir, exitOK, "list")
 	if !strings.Contains(out, "one NUL]0;title") || !strings.Contains(out, "Ilse[2J Marrow (author)  ") || !strings.Contains(out, "(hidden by") {
@@ -176,19 +176,19 @@ func TestEventsThatHoldAnything(t *testing.T) {
 		}
 		gotN, got := posts(again)
 		if gotN != n {
-			t.Errorf("of %d posts %d come back from %s", n, gotN, format)
+			t.Errorf("of %d posts %d are imported from %s", n, gotN, format)
 		}
 		if format == "json" && got != words {
-			t.Errorf("from %s come back\n%s\nnot\n%s", format, got, words)
+			t.Errorf("importing %s gives\n%s\nwant\n%s", format, got, words)
 		}
 	}
 	// The event can still be written to.
 	command(t, dir, exitOK, "ask", "A question of today")
 }
 
-// Exports of earlier versions that hold NUL are read, and the report says that they were
+// Exports of earlier versions that contain NUL are imported, and the report says that texts were
 // cleaned.
-func TestExportsOfBefore(t *testing.T) {
+func TestOldExportsWithInvalidTextsAreCleaned(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"week.json": `{"format":"flyleaf/week/1","event":{"title":"One\u0000 NUL"},"threads":[{"id":"1111111111111111-aaaaaaaaaaaaa-8","name":"Mina\u202e","text":"a\u0000b","at":1,"replies":[]}]}`,

@@ -7,9 +7,8 @@ import (
 	"flyleaf/qa"
 )
 
-// Before the event is closed there can still be a draw; afterwards, without commitments, there
-// cannot.
-func TestDrawSentenceBeforeTheClosing(t *testing.T) {
+// Before the event is closed, a draw is still possible. Afterwards, without commitments, it is not.
+func TestDrawSentenceWithoutCommitments(t *testing.T) {
 	w := &qa.Week{}
 	if s := drawSentence(w, &drawReport{}); !strings.Contains(s, "yet") || strings.Contains(s, "was closed") {
 		t.Errorf("open: %s", s)
