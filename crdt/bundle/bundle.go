@@ -120,11 +120,11 @@ func (b *Writer) Close() error {
 	return b.write(b.sum.Sum(nil))
 }
 
-// IsBundle reports whether b begins as a bundle of any version does.
+// IsBundle reports whether b begins like a bundle, of any version.
 func IsBundle(b []byte) bool { return bytes.HasPrefix(b, []byte(magic)) }
 
-// Read reads a bundle whole. The changes share b's memory. ErrNotBundle,
-// ErrVersion, ErrTooLarge or ErrDamaged is returned for one that cannot be taken.
+// Read reads a whole bundle. The changes share b's memory. The errors are ErrNotBundle,
+// ErrVersion, ErrTooLarge and ErrDamaged.
 func Read(b []byte) (qa.EventID, []Change, error) {
 	switch {
 	case len(b) > MaxSize:

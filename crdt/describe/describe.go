@@ -57,8 +57,7 @@ func Operations(c *wire.Change, paths Paths) iter.Seq[Operation] {
 	}
 }
 
-// Change describes a change. What readers do not need, such as a post's time, is left
-// out.
+// Change describes a change. It omits what readers do not need, such as a post's time.
 func Change(c *wire.Change, paths Paths) []qa.ChangeDescription {
 	if len(c.Ops) == 0 {
 		return []qa.ChangeDescription{{Kind: schema.DidMerge}}
@@ -104,7 +103,7 @@ func addToPost(d *qa.ChangeDescription, r *schema.Row, v wire.Value) {
 	}
 }
 
-// value describes that a value was written.
+// value describes the write of a value.
 func value(r *schema.Row, path []string, v wire.Value) qa.ChangeDescription {
 	d := qa.ChangeDescription{Kind: r.Did}
 	key := path[len(path)-1]

@@ -9,30 +9,30 @@ import (
 	"flyleaf/storage"
 )
 
-// Change is a change that an Inspector found well formed and signed, or that was made on
-// this device.
+// Change is a change that an Inspector found well formed and signed, or that this device
+// made.
 type Change struct {
 	Meta      graph.Meta
 	Bytes     []byte // the type-1 chunk
 	Signature []byte // nil: unsigned
-	// Decoded may be set to nil to save memory; it is decoded again when needed. A
-	// Document lets go of it.
+	// Decoded may be set to nil to save memory; the change is decoded again when needed. A
+	// Document sets it to nil.
 	Decoded *wire.Change
-	// ReceivedAtMillis is when it came to this device, in ms since 1970.
+	// ReceivedAtMillis is when this device received the change, in ms since 1970; 0: unknown.
 	ReceivedAtMillis int64
 
 	writer     qa.Identity
 	fromLedger bool
-	stored     bool // it is from the ledger, which has it as part of the document
+	stored     bool // from a row of the ledger that is part of the document
 }
 
-// NewChange returns a change that was made here, or is known to be sound. It shares the
-// slices that it is given.
+// NewChange returns a change that this device made, or that is known to be well formed and
+// signed. It shares the given slices.
 func NewChange(decoded *wire.Change, chunk, signature []byte, receivedAtMillis int64) *Change {
 	return &Change{Meta: graph.MetaOf(decoded), Decoded: decoded, Bytes: chunk, Signature: signature, ReceivedAtMillis: receivedAtMillis}
 }
 
-// Writer returns who wrote the change.
+// Writer returns the identity that wrote the change.
 func (c *Change) Writer() qa.Identity {
 	if c.writer == "" {
 		c.writer = qa.IdentityOfActor([]byte(c.Meta.Actor))
@@ -40,10 +40,10 @@ func (c *Change) Writer() qa.Identity {
 	return c.writer
 }
 
-// FromLedger reports whether the change was a row that waited when its document was loaded.
+// FromLedger reports whether the change is a row of the ledger that was loaded.
 func (c *Change) FromLedger() bool { return c.fromLedger }
 
-// Ops returns how many operations the change has.
+// Ops returns the number of operations of the change.
 func (c *Change) Ops() int { return int(c.Meta.MaxOp + 1 - c.Meta.StartOp) }
 
 // IsGenesis reports whether the change is the first of a document: it depends on nothing and is its
@@ -65,7 +65,7 @@ func (c *Change) decode() (*wire.Change, error) {
 	return wire.DecodeChange(c.Bytes)
 }
 
-// forgetDecoded lets go of what can be decoded again.
+// forgetDecoded drops Decoded if the change can be decoded again.
 func (c *Change) forgetDecoded() {
 	if c.Bytes != nil {
 		c.Decoded = nil

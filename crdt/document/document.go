@@ -1,13 +1,13 @@
-// Package document is the core of a document that takes changes from anybody: it
-// decides what a change is, whether it may be part of the document, and what follows
-// from it. It has no I/O, no clock and no goroutines; devices, relays and audits put
-// those around it.
+// Package document accepts or refuses the changes of one document, whoever sends them: it
+// decodes and checks a change, decides whether the change may be part of the document, and
+// reports what follows. It has no I/O, no clock and no goroutines; devices, relays and audits
+// add those.
 //
-// A change passes two stages. An Inspector looks at its bytes alone: form, hash,
-// signature, shape. Document.Add puts it in its place in the graph, or lets it wait for
-// what it depends on, and holds it against the event's rules once its past is there.
-// A Loader does the second stage for the rows of a ledger, which some version of this
-// program has taken before.
+// A change passes two stages. An Inspector checks its bytes alone: form, hash, signature,
+// shape. Document.Add adds it to the graph, where it stays pending while dependencies are
+// missing, and validates it against the event's rules once they are there. A Loader does the
+// second stage for the rows of a ledger, which some version of this program has accepted
+// before.
 package document
 
 import (
@@ -24,47 +24,47 @@ import (
 	"flyleaf/storage"
 )
 
-// ErrInconsistent says that graph, policy and projection disagree, which is a fault of
-// this program and no reason to refuse anything. The document must not be used any more.
+// ErrInconsistent is returned if graph, policy and projection disagree. That is a bug of this
+// program, and not a reason to refuse a change. Do not use the document any more.
 var ErrInconsistent = errors.New("document: graph, policy and projection disagree")
 
-// MaxRefusals is how many refused changes a document remembers unless Options say
-// otherwise.
+// MaxRefusals is the number of refused changes that a document remembers by default.
 const MaxRefusals = 1 << 14
 
-// Options of a Document. The zero value is an event's document without a projection.
+// Options configure a Document. The zero value is for an event, without a projection.
 type Options struct {
-	// Open is for any Automerge document, without the rules of an event.
+	// Open accepts any Automerge document, without the rules of an event.
 	Open bool
-	// Projection keeps what pages show. A relay needs none.
+	// Projection maintains the views. A relay needs none.
 	Projection bool
 	// Validated is for readers of a ledger whose owner has validated every change:
 	// changes are added in causal order, and the event's rules are not checked again.
 	Validated bool
-	// OneVersion refuses the second of two changes to which an actor gave one sequence
-	// number, as stock Automerge clients do. Otherwise both are part of the document.
+	// OneVersion refuses the second of two changes with one actor and sequence number, as
+	// stock Automerge clients do. Otherwise both are part of the document.
 	OneVersion bool
-	// Refusals are those to begin with, and are kept up to date: a document that is
-	// loaded again need not refuse everything once more. nil: none.
+	// Refusals are the refusals that are known already. The document adds to them, so that a
+	// document that is loaded again need not refuse the same changes once more. nil: none.
 	Refusals *Refusals
 }
 
-// Document is the changes of one document and what they add up to. It is not safe for
-// concurrent use.
+// Document holds the graph of one document's changes, and the policy and projection that
+// follow from them. It is not safe for concurrent use.
 type Document struct {
 	event      qa.EventID
 	graph      *graph.Graph
-	policy     *policy.Policy         // nil: open, or Options.Validated
-	projection *projection.Projection // nil: without
+	policy     *policy.Policy         // nil with Options.Open or Options.Validated
+	projection *projection.Projection // nil without Options.Projection
 
-	// pending holds the change being added, and those that wait in the graph.
+	// pending has the change that is being added, and the changes that are pending in the
+	// graph.
 	pending     map[wire.Hash]*Change
-	unprojected []*Change // applied by the graph, and not yet by the projection
+	unprojected []*Change // applied by the graph but not yet by the projection
 	refusals    *Refusals
 	// excluded are rows of the ledger that are not part of the document: changes that the
-	// event's rules refuse, with what depends on them.
+	// event's rules refuse, and changes that depend on them.
 	excluded map[wire.Hash]storage.Status
-	// returning are rows that the ledger says are excluded, and that wait in the graph.
+	// returning are rows that are excluded in the ledger and pending in the graph.
 	returning map[wire.Hash]struct{}
 }
 
@@ -100,34 +100,33 @@ func New(event qa.EventID, o Options) *Document {
 	return d
 }
 
-// Graph returns the graph of the changes. Changes are added to it through the document
-// only.
+// Graph returns the graph of the changes. Add changes to it only through the document.
 func (d *Document) Graph() *graph.Graph { return d.graph }
 
-// Policy returns the event's rules as they stand; nil for an open document and with
+// Policy returns the event's policy; nil for an open document and with
 // Options.Validated.
 func (d *Document) Policy() *policy.Policy { return d.policy }
 
-// Projection returns what the changes add up to; nil of a document without.
+// Projection returns the event's projection; nil without Options.Projection.
 func (d *Document) Projection() *projection.Projection { return d.projection }
 
-// Excluded returns the rows of the ledger that are not part of the document, with the
-// status that they have or should have on disk. It is not to be changed.
+// Excluded returns the rows of the ledger that are not part of the document, with the status
+// that they should have on disk. Do not modify it.
 func (d *Document) Excluded() map[wire.Hash]storage.Status { return d.excluded }
 
-// HasOrPending reports whether a change is part of the document, or waits to be.
+// HasOrPending reports whether a change is part of the document or pending.
 func (d *Document) HasOrPending(h wire.Hash) bool { return d.graph.Has(h) || d.graph.IsPending(h) }
 
-// Unwanted reports whether a change is not part of the document, and is not to be asked
-// for: it was refused, or is excluded.
+// Unwanted reports whether a change was refused or is excluded, so that it must not be
+// requested.
 func (d *Document) Unwanted(h wire.Hash) bool {
 	_, excluded := d.excluded[h]
 	return excluded || d.refusals.Has(h)
 }
 
-// CanSkip reports whether nothing is to be done about a change that is offered: the
-// document holds it, or does not want it. One that was refused for its signature may
-// come again with the right one.
+// CanSkip reports whether a change that a peer offers can be ignored: the document has it, or
+// it is unwanted. A change that was refused for its signature cannot be ignored, because it
+// may come with the right signature now.
 func (d *Document) CanSkip(h wire.Hash) bool {
 	if r, refused := d.refusals.Get(h); refused && r.Code != policy.CodeSignature {
 		return true
@@ -136,29 +135,28 @@ func (d *Document) CanSkip(h wire.Hash) bool {
 	return excluded || d.HasOrPending(h)
 }
 
-// Added is what followed from adding a change.
+// Added is the result of adding a change.
 type Added struct {
-	// Applied are the changes that became part of the document, in a causal order: the
-	// one that was added and those that waited for it. None when it has to wait.
+	// Applied are the changes that became part of the document, in causal order: the added
+	// change and the pending changes that needed it. Empty if the change is pending.
 	Applied []*Change
-	// Refusal says why the change is refused; nil when it is not.
+	// Refusal is the reason why the change is refused; nil if it is not.
 	Refusal *policy.Refusal
-	// Rejected are changes that waited, and that were refused when their turn came or
-	// because they depend on one that was.
+	// Rejected are pending changes that were refused now that their dependencies are known.
 	Rejected []Rejection
 
-	returned map[wire.Hash]struct{} // of Applied, those that are excluded on disk
-	err      error                  // what Refusal was made from
+	returned map[wire.Hash]struct{} // the changes in Applied that are excluded on disk
+	err      error                  // the error that Refusal describes
 }
 
-// Rejection is a change that waited, and that is refused.
+// Rejection is a pending change that was refused.
 type Rejection struct {
 	Change  *Change
 	Refusal *policy.Refusal
 }
 
-// AppendTo adds the applied changes to a batch for the ledger, as received at a time in
-// ms since 1970 where they do not say otherwise.
+// AppendTo adds the applied changes to a batch for the ledger. now, in ms since 1970, is the
+// time of receipt of changes that have none.
 func (a *Added) AppendTo(b *storage.Batch, now int64) {
 	for _, c := range a.Applied {
 		b.Entries = append(b.Entries, c.entry(now))
@@ -171,8 +169,8 @@ func (a *Added) AppendTo(b *storage.Batch, now int64) {
 	}
 }
 
-// RefusalFromDeps returns why a change cannot be part of the document whatever it says:
-// something that it depends on was refused, or is excluded. nil if there is no such thing.
+// RefusalFromDeps returns a refusal if a dependency of the change was refused or is excluded;
+// else nil.
 func (d *Document) RefusalFromDeps(c *Change) *policy.Refusal {
 	if slices.ContainsFunc(c.Meta.Deps, d.Unwanted) {
 		return policy.RefusalOf(graph.ErrDependsOnRefused)
@@ -180,12 +178,12 @@ func (d *Document) RefusalFromDeps(c *Change) *policy.Refusal {
 	return nil
 }
 
-// Add adds a change that an Inspector has passed, or that was made here. What it refuses
-// it remembers, see Refuse; what was refused before is the caller's to ask for, with
-// RefusalFromDeps.
+// Add adds a change that an Inspector has passed, or that this device made. It remembers
+// changes that it refuses, see Refuse. It does not check whether dependencies were refused
+// before; for that, call RefusalFromDeps first.
 //
-// An error says that nothing was added: graph.ErrPendingFull or graph.ErrFull, when the
-// change may be offered again, or ErrInconsistent.
+// On an error nothing was added. graph.ErrPendingFull and graph.ErrFull mean that the change
+// can be added later. The other error is ErrInconsistent.
 func (d *Document) Add(c *Change) (Added, error) {
 	a, err := d.add(c)
 	if err != nil {
@@ -199,7 +197,7 @@ func (d *Document) Add(c *Change) (Added, error) {
 	return a, err
 }
 
-// add adds a change and remembers no refusals.
+// add is Add without remembering refusals.
 func (d *Document) add(c *Change) (Added, error) {
 	h := c.Meta.Hash
 	d.pending[h] = c
@@ -231,9 +229,9 @@ func (d *Document) add(c *Change) (Added, error) {
 	return a, nil
 }
 
-// rejected remembers and returns the changes that waited and that the graph has rejected.
-// To be called whenever the graph may have done so: else a change could be taken for
-// rejected that came again.
+// rejected remembers and returns the pending changes that the graph has rejected. Call it
+// whenever the graph may have rejected changes. Otherwise a change that comes again could be
+// mistaken for a rejected one.
 func (d *Document) rejected() (out []Rejection, err error) {
 	for _, r := range d.graph.Rejected() {
 		if errors.Is(r.Err, ErrInconsistent) {
@@ -250,9 +248,9 @@ func (d *Document) rejected() (out []Rejection, err error) {
 	return out, err
 }
 
-// admit is called by the graph before it applies a change, also one that waited.
-// Those it was called for before are applied by now, so the projection takes them first,
-// and no more than one is decoded at a time however many waited.
+// admit validates a change. The graph calls it before it applies a change, also a pending one.
+// The graph has applied all earlier admitted changes by then. So admit first projects these,
+// and at most one change is decoded at a time, however many were pending.
 func (d *Document) admit(m graph.Meta) error {
 	if err := d.project(); err != nil {
 		return err
@@ -294,7 +292,7 @@ func (d *Document) validate(c *wire.Change, stored bool) error {
 	return nil
 }
 
-// project gives the projection what the graph has applied.
+// project applies to the projection the changes that the graph has applied.
 func (d *Document) project() error {
 	for len(d.unprojected) > 0 {
 		p := d.unprojected[0]
@@ -307,23 +305,23 @@ func (d *Document) project() error {
 	return nil
 }
 
-// Refuse remembers that a change is refused: it is not asked for, and what depends on it
-// is refused too. It returns the changes that waited for it, which are refused with it.
+// Refuse remembers that a change is refused, so that it is not requested and changes that
+// depend on it are refused too. It returns the pending changes that are refused with it.
 func (d *Document) Refuse(h wire.Hash, why *policy.Refusal) []Rejection {
 	d.refusals.known.Put(h, why)
 	d.graph.Refuse(h)
-	rejected, _ := d.rejected() // none was admitted meanwhile, so there is no error
+	rejected, _ := d.rejected() // no change was admitted, so there is no error
 	return rejected
 }
 
-// Forget takes a change that waits out of the document, as if it had never come.
+// Forget removes a pending change, as if it had never arrived.
 func (d *Document) Forget(h wire.Hash) {
 	d.graph.Forget(h)
 	delete(d.pending, h)
 	delete(d.returning, h)
 }
 
-// Touched returns the rows of the views that have changed since the last call.
+// Touched returns the rows of the views that changed since the last call.
 func (d *Document) Touched() storage.ViewUpdate {
 	t := d.projection.Touched()
 	var v storage.ViewUpdate
@@ -347,7 +345,7 @@ func (d *Document) Touched() storage.ViewUpdate {
 	return v
 }
 
-// Views returns every row of the views. What Touched would have returned is among them.
+// Views returns all rows of the views, including those that Touched would return.
 func (d *Document) Views() storage.ViewUpdate {
 	d.projection.Touched()
 	if d.graph.Len() == 0 {

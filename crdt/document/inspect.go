@@ -11,45 +11,44 @@ import (
 	"flyleaf/qa"
 )
 
-// Work is what a step of an inspection is about to do.
+// Work is the cost of one step of an inspection.
 type Work struct {
-	Bytes      int // to be hashed, or decoded
-	Signatures int // to be verified
-	Changes    int // to be decoded
-	Ops        int // to be decoded
+	Bytes      int // to hash or decode
+	Signatures int // to verify
+	Changes    int // to decode
+	Ops        int // to decode
 }
 
-// Inspector looks at changes one by one and finds what their bytes alone can tell:
-// their form, their hash, and who signed them. Whether a change may be part of the
-// document depends on its past and is for Document.Add.
+// Inspector checks single changes by their bytes alone: form, hash and signature. Whether a
+// change may be part of the document depends on its past; Document.Add decides that.
 //
-// An Inspector may be used from several goroutines when its functions may.
+// An Inspector is safe for concurrent use if its functions are.
 type Inspector struct {
 	Event qa.EventID
 	// Open is for any Automerge document: changes have wire.OpenLimits, need no
 	// signature and may have any shape.
 	Open bool
-	// Unsigned takes an event's changes without their signatures. Nothing proves who
-	// wrote them.
+	// Unsigned accepts changes of an event without signatures. Then nothing proves who wrote
+	// them.
 	Unsigned bool
-	// Known reports whether a change needs no look. nil stands for none.
+	// Known reports whether a change need not be inspected; nil: every change must.
 	Known func(wire.Hash) bool
-	// Charge is told of each step before it is done; its error ends the inspection.
-	// nil charges nothing.
+	// Charge is called before each step with its cost; an error ends the inspection. nil
+	// charges nothing.
 	Charge func(Work) error
 }
 
-// Inspected is what was found about a change.
+// Inspected is the result of an inspection.
 type Inspected struct {
-	// Hash is the SHA-256 of the bytes where they hold no change.
+	// Hash is the hash of the change; if the bytes are not a change, their SHA-256.
 	Hash    wire.Hash
-	Signed  bool            // the signature is its writer's
-	Known   bool            // the Inspector's Known said so, and nothing else was looked at
+	Signed  bool            // the writer's signature is valid
+	Known   bool            // Inspector.Known returned true, and nothing else was checked
 	Refusal *policy.Refusal // nil: Change is well formed and signed by its writer
 	Change  *Change
 }
 
-// Limits returns the bounds of the changes that the Inspector takes.
+// Limits returns the limits of the changes that the Inspector accepts.
 func (in *Inspector) Limits() wire.Limits {
 	if in.Open {
 		return wire.OpenLimits
@@ -57,9 +56,9 @@ func (in *Inspector) Limits() wire.Limits {
 	return wire.EventLimits
 }
 
-// Inspect looks at a type-1 chunk (a deflated change comes from InflationBudget first) with
-// its signature, the cheapest step first. The change found does not alias chunk. An
-// error is only ever Charge's.
+// Inspect inspects a type-1 chunk and its signature, in the order of cost. Inflate a deflated
+// change first, see InflationBudget. The resulting change does not alias chunk. An error is
+// always that of Charge.
 func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	charge := in.Charge
 	if charge == nil {
@@ -78,8 +77,8 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	case err != nil:
 		return refused(h.Hash, err), nil
 	}
-	// The signature comes before all that takes longer: what is not signed by its
-	// writer is nobody's.
+	// The signature comes before all steps that take longer, because a change without a valid
+	// signature cannot be charged to a writer.
 	if !in.Open && !in.Unsigned {
 		if len(signature) > 0 {
 			if err := charge(Work{Signatures: 1}); err != nil {
@@ -106,68 +105,68 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0)}, nil
 }
 
-// checkShape refuses what no event can hold, whatever the change's past is.
+// checkShape refuses a change that is invalid in every event, or begins another event.
 func (in *Inspector) checkShape(c *wire.Change) error {
 	if err := wire.CheckSchemaShape(c); err != nil {
 		return err
 	}
 	if len(c.Deps) == 0 && qa.EventIDFromGenesis([32]byte(c.Hash)) != in.Event {
-		return &policy.Refusal{Code: policy.CodeGenesis, Reason: "It begins another event: this one's ID does not follow from it."}
+		return &policy.Refusal{Code: policy.CodeGenesis, Reason: "This change begins another event: it does not match this event's ID."}
 	}
 	return nil
 }
 
-// Unreadable is the refusal of bytes that hold no change.
+// Unreadable returns the result for bytes that are not a change.
 func Unreadable(chunk []byte, err error) Inspected {
-	return refused(sha256.Sum256(chunk), fmt.Errorf("no change; named here by the SHA-256 of its bytes: %w", err))
+	return refused(sha256.Sum256(chunk), fmt.Errorf("not a change (identified here by the SHA-256 of its bytes): %w", err))
 }
 
 func refused(h wire.Hash, err error) Inspected {
 	return Inspected{Hash: h, Refusal: policy.RefusalOf(err)}
 }
 
-// InflationBudget bounds what the deflated changes of one message come to, all together:
-// each can come to a thousand times its own size, and no known client sends any.
+// InflationBudget limits the total size to which the deflated changes of one message inflate.
+// Each can inflate to a thousand times its size. No known client sends deflated changes.
 type InflationBudget struct {
 	limits wire.Limits
-	most   int // bytes
+	max    int // bytes
 	left   int // bytes
 }
 
-// NewInflationBudget returns an InflationBudget of at most so many bytes.
-func NewInflationBudget(most int, limits wire.Limits) *InflationBudget {
-	return &InflationBudget{limits: limits, most: most, left: most}
+// NewInflationBudget returns a budget of max bytes.
+func NewInflationBudget(max int, limits wire.Limits) *InflationBudget {
+	return &InflationBudget{limits: limits, max: max, left: max}
 }
 
-// Reserve sets aside what a deflated change could come to, in bytes. Inflate may use
-// no more, and Release gives back what it did not use. The error, wire.ErrTooLarge,
-// says that nothing is left for the message.
-func (i *InflationBudget) Reserve(chunk []byte) (most int, err error) {
+// Reserve takes from the budget the number of bytes to which a deflated change may inflate,
+// and returns it. Release returns the unused part. Reserve returns wire.ErrTooLarge if the
+// budget is used up.
+func (i *InflationBudget) Reserve(chunk []byte) (reserved int, err error) {
 	if i.left <= 0 {
-		return 0, fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", i.most, wire.ErrTooLarge)
+		return 0, fmt.Errorf("the deflated changes of this message inflate to more than %d bytes: %w", i.max, wire.ErrTooLarge)
 	}
-	most = min(i.limits.Inflated, i.left, wire.MaxInflatedSize(len(chunk))+len(chunk))
-	i.left -= most
-	return most, nil
+	reserved = min(i.limits.Inflated, i.left, wire.MaxInflatedSize(len(chunk))+len(chunk))
+	i.left -= reserved
+	return reserved, nil
 }
 
-// Release gives back bytes of what Reserve set aside.
+// Release returns unused bytes to the budget.
 func (i *InflationBudget) Release(unused int) { i.left += unused }
 
-// Inflate returns the type-1 chunk of a change that may be deflated. An error refuses
-// the change; it is one of wire.Inflate's or Reserve's.
+// Inflate returns the type-1 chunk of a change, which may be deflated. On an error, of
+// wire.Inflate or Reserve, the change must be refused.
 func (i *InflationBudget) Inflate(chunk []byte) ([]byte, error) {
 	if !wire.IsDeflated(chunk) {
 		return chunk, nil
 	}
-	most, err := i.Reserve(chunk)
+	reserved, err := i.Reserve(chunk)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := wire.Inflate(chunk, most)
+	plain, err := wire.Inflate(chunk, reserved)
 	if err != nil {
 		return nil, err
 	}
-	i.Release(most - len(plain))
+	i.Release(reserved - len(plain))
 	return plain, nil
 }

@@ -12,9 +12,9 @@ import (
 	"flyleaf/storage"
 )
 
-// Loader builds a document from the rows of its ledger. They were validated when they
-// were stored, so they are held only against rules that an earlier version of this
-// program may not have had.
+// Loader builds a document from the rows of its ledger. They were validated when they were
+// stored, so the Loader checks them only against rules that earlier versions of this program
+// did not have.
 type Loader struct {
 	document *Document
 	statuses map[wire.Hash]storage.Status
@@ -22,20 +22,20 @@ type Loader struct {
 	late     []wire.Hash
 }
 
-// Loaded is where a document that was loaded differs from its ledger.
+// Loaded lists the differences between a loaded document and its ledger.
 type Loaded struct {
-	// Statuses are those of the rows whose status on disk is another: rows that the rules
-	// of this version refuse, with what depends on them, and rows that an earlier version
-	// had excluded and that are part of the document again.
+	// Statuses has the new status of each row whose status on disk is wrong: rows that the
+	// rules of this version refuse, rows that depend on those, and rows that an earlier
+	// version excluded and that are part of the document again.
 	Statuses map[wire.Hash]storage.Status
-	// Reasons say why rows are refused by the rules of this version.
+	// Reasons has, by row, why the rules of this version refuse it.
 	Reasons map[wire.Hash]*policy.Refusal
-	// Late are rows that Row said are part of the document, and that are excluded since
-	// what they waited for has come.
+	// Late are rows for which Row returned a change, and that were excluded later, when their
+	// dependencies arrived.
 	Late []wire.Hash
 }
 
-// Excludes reports whether rows are excluded that are not on disk.
+// Excludes reports whether rows are excluded that are not excluded on disk.
 func (l *Loaded) Excludes() bool {
 	for _, status := range l.Statuses {
 		if status != storage.InDocument {
@@ -45,31 +45,31 @@ func (l *Loaded) Excludes() bool {
 	return false
 }
 
-// Load begins to load a document, which has no changes yet, without the rows that are
-// given: they are excluded, with these statuses.
+// Load begins loading a document that has no changes yet. The given rows are excluded, with
+// these statuses.
 func (d *Document) Load(without map[wire.Hash]storage.Status) *Loader {
 	maps.Copy(d.excluded, without)
 	return &Loader{document: d, statuses: map[wire.Hash]storage.Status{}, reasons: map[wire.Hash]*policy.Refusal{}}
 }
 
-// Row takes the next row of the ledger and returns its change; nil when the row is not
-// part of the document. A row that depends on a damaged one waits until that one has been
-// fetched again. An error is about the row alone: its bytes cannot be read,
-// or too many rows wait; except for ErrInconsistent, loading may go on after it.
+// Row loads the next row of the ledger and returns its change; nil if the row is not part of
+// the document. A row that depends on a damaged row stays pending until that one has been
+// fetched again. An error concerns only this row: its bytes cannot be read, or too many rows
+// are pending. Loading can continue after every error except ErrInconsistent.
 func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	d := l.document
 	if d.isExcluded(e.Hash) {
 		return nil, nil
 	}
 	if e.Status != storage.InDocument && e.Status != storage.Excluded {
-		return nil, l.stay(e.Hash, e.Status)
+		return nil, l.keepExcluded(e.Hash, e.Status)
 	}
 	c, err := d.readRow(e)
 	if e.Status == storage.Excluded {
 		if err != nil {
-			return nil, l.stay(e.Hash, e.Status)
+			return nil, l.keepExcluded(e.Hash, e.Status)
 		}
-		return l.takeBack(c)
+		return l.restore(c)
 	}
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	if a.Refusal != nil {
 		var refusal *policy.Refusal
 		if !errors.As(a.err, &refusal) {
-			return nil, a.err // no version's rules would have let it in: the ledger is at fault
+			return nil, a.err // no version would have accepted this row: the ledger is damaged
 		}
 		l.exclude(c, a.Refusal)
 		return nil, nil
@@ -95,10 +95,10 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	return c, l.excludeRejected()
 }
 
-// takeBack adds a row that an earlier version excluded because an actor had given one
-// sequence number to two changes: that excluded both, and all that depended on either.
-// Such rows are valid now. What an exclusion still holds for stays excluded.
-func (l *Loader) takeBack(c *Change) (*Change, error) {
+// restore adds a row that an earlier version excluded because an actor had signed two changes
+// with one sequence number. Earlier versions excluded both changes and all that depended on
+// either. Such rows are valid now. A row that is invalid for another reason stays excluded.
+func (l *Loader) restore(c *Change) (*Change, error) {
 	d := l.document
 	h := c.Meta.Hash
 	valid := !slices.ContainsFunc(c.Meta.Deps, d.isExcluded) &&
@@ -115,18 +115,18 @@ func (l *Loader) takeBack(c *Change) (*Change, error) {
 		}
 		delete(d.returning, h)
 	}
-	return nil, l.stay(h, storage.Excluded)
+	return nil, l.keepExcluded(h, storage.Excluded)
 }
 
-// stay excludes a row as it is on disk.
-func (l *Loader) stay(h wire.Hash, status storage.Status) error {
+// keepExcluded excludes a row that is excluded on disk.
+func (l *Loader) keepExcluded(h wire.Hash, status storage.Status) error {
 	l.document.excluded[h] = status
 	l.document.graph.Refuse(h)
 	return l.excludeRejected()
 }
 
-// readRow decodes a row. storage.ErrDamaged is returned when its bytes are another
-// change's.
+// readRow decodes a row. It returns storage.ErrDamaged if the bytes are those of another
+// change.
 func (d *Document) readRow(e *storage.Entry) (*Change, error) {
 	limits := wire.EventLimits
 	if d.policy == nil {
@@ -149,14 +149,14 @@ func (d *Document) isExcluded(h wire.Hash) bool {
 	return excluded
 }
 
-// noteReturned notes the rows among those applied that the ledger says are excluded.
+// noteReturned notes the applied rows that are excluded in the ledger.
 func (l *Loader) noteReturned(a Added) {
 	for h := range a.returned {
 		l.statuses[h] = storage.InDocument
 	}
 }
 
-// exclude notes that a row which the ledger has as part of the document is not.
+// exclude excludes a row that is part of the document in the ledger.
 func (l *Loader) exclude(c *Change, why *policy.Refusal) {
 	h, status := c.Meta.Hash, storage.Refused
 	if why.Code == policy.CodeDependsOn {
@@ -169,7 +169,7 @@ func (l *Loader) exclude(c *Change, why *policy.Refusal) {
 	l.document.graph.Refuse(h)
 }
 
-// excludeRejected excludes the rows that waited and were rejected.
+// excludeRejected excludes the pending rows that the graph has rejected.
 func (l *Loader) excludeRejected() error {
 	d := l.document
 	for {
@@ -195,8 +195,7 @@ func (l *Loader) excludeRejected() error {
 	}
 }
 
-// Finish ends the loading: the document has all that the ledger has, so nothing of it is
-// Touched.
+// Finish ends loading. Touched does not report what was loaded.
 func (l *Loader) Finish() (Loaded, error) {
 	d := l.document
 	err := l.excludeRejected()

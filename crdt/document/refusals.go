@@ -8,18 +8,18 @@ import (
 	"flyleaf/internal/bounded"
 )
 
-// Refusals remembers which changes were refused, and why: a bounded number of them, the
-// newest.
+// Refusals remembers which changes were refused, and why. It keeps a bounded number of the
+// newest refusals.
 type Refusals struct {
 	known *bounded.Map[wire.Hash, *policy.Refusal]
 }
 
-// NewRefusals returns Refusals of at most so many changes.
-func NewRefusals(most int) *Refusals {
-	return &Refusals{bounded.New[wire.Hash, *policy.Refusal](most)}
+// NewRefusals returns Refusals that keep at most max changes.
+func NewRefusals(max int) *Refusals {
+	return &Refusals{bounded.New[wire.Hash, *policy.Refusal](max)}
 }
 
-// Len returns how many changes there are.
+// Len returns the number of refused changes.
 func (r *Refusals) Len() int { return r.known.Len() }
 
 // Has reports whether a change was refused.
@@ -34,9 +34,9 @@ func (r *Refusals) Forget(h wire.Hash) { r.known.Take(h) }
 // All yields the refused changes, in no order.
 func (r *Refusals) All() iter.Seq2[wire.Hash, *policy.Refusal] { return r.known.All() }
 
-// ForgetRetryable forgets the refusals that were not the changes' own fault: those for a
-// signature, and those of changes that depend on another. A hash does not cover the
-// signature, so whoever passes a change on could otherwise have it shut out by a wrong one.
+// ForgetRetryable forgets refusals that do not prove a change invalid: those for a signature,
+// and those of changes that depend on a refused change. The hash does not cover the signature,
+// so a peer could otherwise shut out a valid change by sending it with a wrong signature.
 func (r *Refusals) ForgetRetryable() {
 	for h, why := range r.known.All() {
 		if why.Code == policy.CodeSignature || why.Code == policy.CodeDependsOn {

@@ -6,9 +6,9 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// KnownHeads returns changes that the peer, by its last message, holds with all their
-// past, ascending: its heads, and the heads up to which it knows that both are equal.
-// Its heads alone would tell nothing when they are changes that were refused here.
+// KnownHeads returns changes that the peer has with all their pasts, by its last message,
+// ascending: its heads, and the heads up to which it knows that both sides are equal. Its heads
+// alone would say nothing if they are changes that we refused.
 func (p *Peer) KnownHeads() []wire.Hash {
 	known := slices.Clone(p.theirHeads)
 	for _, h := range p.theirHave {

@@ -103,7 +103,7 @@ type Peer struct {
 	theyLack       int                    // fewest changes the peer lacked since our graph last grew
 	asked          map[wire.Hash]struct{} // our changes that the peer has ever requested
 
-	scanned int // see Looked
+	scanned int // see Scanned
 
 	agreedHave []wire.Have // reused memory for a theirHave of one entry
 

@@ -165,8 +165,7 @@ func (v *Verifier) needed(c *wire.Change) schema.Roles {
 	return need
 }
 
-// Result returns what was found so far. The changes stand in the order in which
-// they were given.
+// Result returns the result so far. The changes are in the order in which they were added.
 func (v *Verifier) Result() qa.Verification {
 	out := v.out
 	out.Changes = slices.Clone(v.out.Changes)

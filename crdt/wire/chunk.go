@@ -75,8 +75,8 @@ func (c chunk) sum() (Hash, error) {
 	return h, nil
 }
 
-// SplitChunks cuts concatenated chunks of any type apart. The parts alias b.
-// Only the frames are read: neither checksums nor bodies are checked. It returns
+// SplitChunks splits concatenated chunks of any type. The parts alias b. It reads only
+// the frames, and checks neither checksums nor bodies. It returns
 // ErrMagic, ErrTruncated or ErrOverlong, and no chunks, when a frame is damaged.
 func SplitChunks(b []byte) ([][]byte, error) {
 	var chunks [][]byte

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// EncodeForMany encodes a message that goes to many peers, in the parts that their
-// frames share:
+// EncodeForMany encodes a message for many peers. It returns the parts that all their frames
+// share; the frame for a peer is
 //
-//	head | AppendTarget of the peer's name | tail
+//	head | AppendTarget of the peer's ID | tail
 //
-// m.TargetID is one of them, and m has a sender. The errors are those of EncodeWithin;
-// maxFrame is the bound, in bytes, for the frame to that peer.
+// m needs a sender, and one of the peers as m.TargetID. The errors are those of EncodeWithin;
+// maxFrame is the limit, in bytes, for the frame to that peer.
 func EncodeForMany(m *Message, maxFrame int) (head, tail []byte, err error) {
 	if m.SenderID == "" || m.TargetID == "" {
-		return nil, nil, fmt.Errorf("%w: %s to many without a sender or a target", ErrMissing, m.Type)
+		return nil, nil, fmt.Errorf("%w: %s without a sender or a target", ErrMissing, m.Type)
 	}
 	b, err := EncodeWithin(m, maxFrame)
 	if err != nil {
 		return nil, nil, err
 	}
-	// The map's keys stand in the order of frame's fields: the target is the third.
+	// The keys of the map are in the order of frame's fields; targetId is the third.
 	head = append(head, b[0])
 	for _, text := range []string{"type", m.Type, "senderId", m.SenderID, "targetId"} {
 		head = appendText(head, text)
@@ -32,7 +32,7 @@ func EncodeForMany(m *Message, maxFrame int) (head, tail []byte, err error) {
 	return head, b[len(head)+own:], nil
 }
 
-// AppendTarget appends a peer's name, of at most MaxID bytes, as it stands in a frame.
+// AppendTarget appends a peer's ID, of at most MaxID bytes, as it is encoded in a frame.
 func AppendTarget(b []byte, name string) []byte { return appendText(b, name) }
 
 // appendText appends a CBOR text string of less than 2^16 bytes, RFC 8949, section 3.

@@ -1,13 +1,13 @@
-// Package repo is the envelope that automerge-repo puts around sync messages
-// on a WebSocket: one CBOR map a frame, protocol version "1".
+// Package repo encodes and decodes the envelope that automerge-repo puts around sync messages
+// on a WebSocket: one CBOR map for each frame, protocol version "1".
 //
-// It guarantees that Decode never allocates more than a small multiple of its
-// input, never panics, and that what it returns keeps the bounds below. It
-// understands what @automerge/automerge-repo-network-websocket 2.5 writes
-// (byte strings bare or under tag 64, undefined for absent, big counts as
-// floats), and passes over keys and message types it does not know.
+// Decode never panics, never allocates more than a small multiple of its input, and returns
+// only messages within the bounds below. It reads everything that
+// @automerge/automerge-repo-network-websocket 2.5 writes (byte strings with or without tag 64,
+// undefined for absent values, large counts as floats). It ignores unknown keys, and accepts
+// unknown message types.
 //
-// It never looks into the sync messages it carries, holds no state of a
+// The package does not decode the sync messages in the envelope, keeps no state of a
 // connection, and does no I/O.
 package repo
 
@@ -20,43 +20,43 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// ProtocolVersion is the only version of the protocol there is.
+// ProtocolVersion is the only existing version of the protocol.
 const ProtocolVersion = "1"
 
-// The message types. The first eight are automerge-repo's; those that begin with
-// "flyleaf-" are ours, and stock clients pass over them.
+// The message types. The first eight are those of automerge-repo. Types that begin with
+// "flyleaf-" are Flyleaf's; stock clients ignore them.
 const (
-	TypeJoin        = "join"            // client → server, first of a connection
+	TypeJoin        = "join"            // client → server, the first message of a connection
 	TypePeer        = "peer"            // server → client, the answer to join
-	TypeLeave       = "leave"           // client → server, last of a connection
-	TypeRequest     = "request"         // a sync message of somebody who lacks the document
+	TypeLeave       = "leave"           // client → server, the last message of a connection
+	TypeRequest     = "request"         // a sync message of a peer that lacks the document
 	TypeSync        = "sync"            // a sync message
-	TypeUnavailable = "doc-unavailable" // the answer to request: not here
-	TypeEphemeral   = "ephemeral"       // a message that nobody stores
+	TypeUnavailable = "doc-unavailable" // the answer to request: the server does not have the document
+	TypeEphemeral   = "ephemeral"       // a message that is not stored
 	TypeError       = "error"           // server → client, then the server closes
-	TypeRefused     = "flyleaf-refused" // which changes were not taken, and why
-	// TypeProof has two changes of one actor and sequence number. Earlier versions of
-	// Flyleaf send it, in either direction; to others they are changes like any others.
+	TypeRefused     = "flyleaf-refused" // which changes were not accepted, and why
+	// TypeProof contains two changes with one actor and sequence number. Only earlier versions
+	// of Flyleaf send it, in both directions; a receiver treats the two like any changes.
 	TypeProof = "flyleaf-proof"
-	// TypeAccess is about a document that not everybody may read. From the server
-	// it has a challenge, one for each connection; the client answers with an
-	// identity and its signature, and then sends its request or sync again.
+	// TypeAccess is about a document that not everybody may read. The server sends a
+	// challenge, one for each connection. The client answers with an identity and its
+	// signature, and then repeats its request or sync message.
 	TypeAccess = "flyleaf-access"
 
-	// AccessAddress is the message of a challenge that is repeated because the answer
-	// named another relay's address.
+	// AccessAddress is the Message of a challenge that the server repeats because the answer
+	// named the address of another relay.
 	AccessAddress = "address"
 )
 
-// A relay that serves Flyleaf for the browser says so in its answer to the WebSocket
-// upgrade: AppHeader is AppPath, where the app is below the relay's address. Without the
-// app the relay leaves the header out.
+// A relay that serves Flyleaf for the browser sets the header AppHeader in its answer to the
+// WebSocket upgrade. The value AppPath is the path of the app below the relay's address. A
+// relay without the app omits the header.
 const (
 	AppHeader = "Flyleaf-App"
 	AppPath   = "/"
 )
 
-// Bounds of what Decode takes.
+// The bounds of a message that Decode accepts.
 const (
 	MaxFrame       = 8 << 20 // bytes of a frame
 	MaxID          = 256     // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
@@ -74,37 +74,36 @@ const (
 )
 
 var (
-	// ErrTooLarge is returned when a frame has more than MaxFrame bytes.
+	// ErrTooLarge is returned for a frame of more than MaxFrame bytes.
 	ErrTooLarge = errors.New("repo: frame too large")
-	// ErrMalformed is returned when a frame is not one CBOR map whose known
-	// keys have the types they should have.
+	// ErrMalformed is returned for a frame that is not one CBOR map, or in which a known key
+	// has the wrong type.
 	ErrMalformed = errors.New("repo: malformed message")
-	// ErrMissing is returned when a key that the message's type needs is
-	// absent or empty.
+	// ErrMissing is returned if a key that the message's type requires is absent or empty.
 	ErrMissing = errors.New("repo: incomplete message")
-	// ErrBound is returned when a field goes beyond one of the bounds above.
+	// ErrBound is returned for a field that exceeds one of the bounds above.
 	ErrBound = errors.New("repo: field out of bounds")
 )
 
-// PeerMetadata is what the two sides tell of themselves in join and peer.
+// PeerMetadata describes a peer, in join and peer messages.
 type PeerMetadata struct {
-	StorageID   string `cbor:"storageId,omitempty"` // empty: none told
-	IsEphemeral bool   `cbor:"isEphemeral"`         // true: the peer keeps nothing between connections
-	// AcceptsVersions: the peer takes several changes of one actor and sequence number, and
-	// what builds on each of them. Stock clients do not, and do not say so.
+	StorageID   string `cbor:"storageId,omitempty"` // empty: not given
+	IsEphemeral bool   `cbor:"isEphemeral"`         // the peer stores nothing between connections
+	// AcceptsVersions is set if the peer accepts several changes with one actor and sequence
+	// number, and changes that depend on each of them. Stock clients never set it.
 	AcceptsVersions bool `cbor:"flyleafVersions,omitempty"`
 }
 
-// Refusal tells the sender of a change that it was not taken.
+// Refusal tells the sender of a change that the change was not accepted.
 type Refusal struct {
 	Hash     []byte `cbor:"hash"` // HashLen bytes: the change
 	Code     string `cbor:"code"` // for programs; stable
 	Reason   string `cbor:"reason"`
-	Deferred bool   `cbor:"deferred"` // true: it may be taken later, when something else has come
+	Deferred bool   `cbor:"deferred"` // the change may be accepted later
 }
 
-// Proof is two changes of one actor with one sequence number, both signed by it.
-// That they are is for the receiver to check.
+// Proof is two changes with one actor and sequence number, both signed by the actor. The
+// receiver must check that.
 type Proof struct {
 	A    []byte `cbor:"a"`    // a type-1 chunk
 	SigA []byte `cbor:"sigA"` // SignatureLen bytes
@@ -112,16 +111,16 @@ type Proof struct {
 	SigB []byte `cbor:"sigB"` // SignatureLen bytes
 }
 
-// Message is any message of the protocol; Type says which fields count.
-// Fields that are absent on the wire are zero.
+// Message is any message of the protocol. Type determines which fields are used. Fields that
+// are absent from the frame are zero.
 type Message struct {
 	Type       string
 	SenderID   string
 	TargetID   string // empty in join and leave
 	DocumentID string // base58check, as automerge-repo writes it
 
-	// sync, request: the sync message. ephemeral: the body, a CBOR item of the
-	// sender's making, to be handed on as it is.
+	// sync, request: the sync message. ephemeral: the body, one CBOR item of any kind, which
+	// must be forwarded unchanged.
 	Data []byte
 	// sync, request: SignatureLen bytes for each change in Data, in order;
 	// empty from stock clients. ephemeral: the sender's signature, if any.
@@ -141,7 +140,7 @@ type Message struct {
 	Challenge []byte // flyleaf-access of the server: ChallengeLen bytes
 	Identity  []byte // flyleaf-access of the client: IdentityLen bytes, a public key
 	Signature []byte // flyleaf-access of the client: SignatureLen bytes
-	Version   uint64 // flyleaf-access: of the statement that is asked for, and signed; absent in version 1
+	Version   uint64 // flyleaf-access: the version of the statement to sign; absent in version 1
 }
 
 // frame is the CBOR map of a message:
@@ -155,7 +154,7 @@ type Message struct {
 //	  "proof": {"a": bytes, "sigA": bytes, "b": bytes, "sigB": bytes},
 //	  "challenge": bytes, "identity": bytes, "signature": bytes, "version": uint }
 //
-// Which keys are there depends on the type.
+// The type determines which keys are present.
 type frame struct {
 	Type                      string        `cbor:"type"`
 	SenderID                  string        `cbor:"senderId,omitempty"`
@@ -188,7 +187,7 @@ var (
 	}.DecMode())
 )
 
-// must is for options that are constants: they are right or no test runs.
+// must panics on an error. It is for constant options, which every test would find wrong.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -196,8 +195,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// JoinSignatures makes Message.Signatures of the signatures of the changes in Data, in
-// order: zeros stand for a change without one. It returns nil when none is signed.
+// JoinSignatures returns Message.Signatures for the signatures of the changes in Data, in
+// order. Zeros stand for an unsigned change. It returns nil if no change is signed.
 func JoinSignatures(signatures [][]byte) []byte {
 	if !slices.ContainsFunc(signatures, func(s []byte) bool { return len(s) == SignatureLen }) {
 		return nil
@@ -211,11 +210,11 @@ func JoinSignatures(signatures [][]byte) []byte {
 	return out
 }
 
-// Encode returns the frame of a message. ErrMissing or ErrBound is returned
-// for a message that Decode would not take.
+// Encode returns the frame of a message. It returns ErrMissing or ErrBound for a message that
+// Decode would refuse.
 func Encode(m *Message) ([]byte, error) { return EncodeWithin(m, MaxFrame) }
 
-// EncodeWithin is Encode with another bound than MaxFrame, in bytes.
+// EncodeWithin is Encode with another limit than MaxFrame, in bytes.
 func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -227,14 +226,14 @@ func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 		SessionID: m.SessionID, Message: m.Message, Refused: m.Refused, Proof: m.Proof,
 		Challenge: m.Challenge, Identity: m.Identity, Signature: m.Signature, Version: m.Version,
 	}
-	// Stock clients read peerMetadata's keys without asking whether it is there.
+	// Stock clients read the keys of peerMetadata without checking that it exists.
 	if m.Type == TypeJoin || m.Type == TypePeer {
 		f.PeerMetadata = &m.PeerMetadata
 	}
 	if m.Type == TypeEphemeral {
 		f.Count = m.Count
 		if m.Count > math.MaxUint32 {
-			f.Count = float64(m.Count) // as cbor-x does; a longer integer it would read as a BigInt
+			f.Count = float64(m.Count) // as cbor-x writes it; it would decode a 64-bit integer as a BigInt
 		}
 	}
 	b, err := encMode.Marshal(&f)
@@ -247,19 +246,18 @@ func EncodeWithin(m *Message, maxFrame int) ([]byte, error) {
 	return b, nil
 }
 
-// Decode reads one frame. The result does not share memory with b. A message
-// of a type that is not among the constants above is returned without an
-// error; of it only what happens to have known keys is kept. ErrTooLarge,
-// ErrMalformed, ErrMissing or ErrBound is returned for what cannot be used.
+// Decode reads one frame. The result does not share memory with b. A message of an unknown
+// type is not an error; Decode returns the fields with known keys. The errors are ErrTooLarge,
+// ErrMalformed, ErrMissing and ErrBound.
 func Decode(b []byte) (*Message, error) { return DecodeWithin(b, MaxFrame) }
 
-// DecodeWithin is Decode with another bound than MaxFrame, in bytes: a relay
-// for any document takes larger frames, and all take less before the handshake.
+// DecodeWithin is Decode with another limit than MaxFrame, in bytes. A relay for any document
+// accepts larger frames; before the handshake all relays accept only smaller ones.
 func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
 	if len(b) > maxFrame {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(b))
 	}
-	if len(b) == 0 || b[0]>>5 != 5 { // major type 5: a map. Null would decode as an empty struct.
+	if len(b) == 0 || b[0]>>5 != 5 { // Not of major type 5, a map. (Null would decode as an empty struct.)
 		return nil, fmt.Errorf("%w: not a map", ErrMalformed)
 	}
 	var f frame
@@ -280,7 +278,7 @@ func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
 	case nil:
 	case uint64:
 		m.Count = n
-	case float64: // cbor-x writes integers above 2^32 so
+	case float64: // how cbor-x writes integers above 2^32
 		if n < 0 || n > MaxCount || n != math.Trunc(n) {
 			return nil, fmt.Errorf("%w: count %v", ErrBound, n)
 		}
@@ -294,7 +292,7 @@ func DecodeWithin(b []byte, maxFrame int) (*Message, error) {
 	return m, nil
 }
 
-// check holds a message against the bounds and its type's needs.
+// check checks the bounds of a message, and that it is complete.
 func (m *Message) check() error {
 	if m.Type == "" {
 		return fmt.Errorf("%w: no type", ErrMissing)
@@ -349,11 +347,11 @@ func (m *Message) check() error {
 			return fmt.Errorf("%w: %s of %d bytes", ErrBound, f.name, len(f.b))
 		}
 	}
-	return m.complete()
+	return m.checkComplete()
 }
 
-// complete holds a message against its type's needs.
-func (m *Message) complete() error {
+// checkComplete checks that a message has the fields that its type requires.
+func (m *Message) checkComplete() error {
 	var sender, document, data bool
 	switch m.Type {
 	case TypeJoin, TypePeer, TypeLeave, TypeError:
@@ -378,9 +376,9 @@ func (m *Message) complete() error {
 	return nil
 }
 
-// IdentityIn returns the identity that the body of an ephemeral message of ours speaks
-// for: IdentityLen bytes at "id" of a CBOR map; nil when there is no "id", as in
-// bodies of other programs. ErrMalformed is returned when that is no identity.
+// IdentityIn returns the identity in the body of an ephemeral message of Flyleaf: the bytes at
+// the key "id" of a CBOR map. It returns nil if there is no "id", as in messages of other
+// programs, and ErrMalformed if "id" is not IdentityLen bytes.
 func IdentityIn(body []byte) ([]byte, error) {
 	if len(body) == 0 || body[0]>>5 != 5 {
 		return nil, nil
@@ -395,7 +393,7 @@ func IdentityIn(body []byte) ([]byte, error) {
 	}
 	var id []byte
 	if err := decMode.Unmarshal(raw, &id); err != nil || len(id) != IdentityLen {
-		return nil, fmt.Errorf("%w: who speaks is no identity", ErrMalformed)
+		return nil, fmt.Errorf("%w: the ID in an ephemeral message is not an identity", ErrMalformed)
 	}
 	return id, nil
 }

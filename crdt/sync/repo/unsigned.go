@@ -2,15 +2,15 @@ package repo
 
 import "unicode/utf8"
 
-// UnsignedSync is the envelope of a sync message without signatures. It shares the memory
-// of the frame it was read from.
+// UnsignedSync is the envelope of a sync message without signatures. It shares the memory of
+// its frame.
 type UnsignedSync struct {
 	SenderID, TargetID, DocumentID, Data []byte
 }
 
 // ReadUnsignedSync reads a sync message without signatures, in the layout that clients write,
-// without allocating anything. False means that the frame is something else or is
-// damaged, and that Decode is to read it. When it is true, Decode would return the same.
+// without allocating memory. If it returns true, Decode would return the same message. If it
+// returns false, the frame is another message or damaged; call Decode.
 func ReadUnsignedSync(b []byte) (g UnsignedSync, ok bool) {
 	r := cborReader{b}
 	pairs, ok := r.head(5)
@@ -39,7 +39,7 @@ func ReadUnsignedSync(b []byte) (g UnsignedSync, ok bool) {
 			return g, false
 		}
 		if *into != nil {
-			return g, false // twice, which is an error
+			return g, false // a repeated key, which is an error
 		}
 		var value []byte
 		if into == &g.Data {
@@ -60,11 +60,11 @@ func ReadUnsignedSync(b []byte) (g UnsignedSync, ok bool) {
 	return g, ok
 }
 
-// cborReader reads the few kinds of CBOR items that such a frame has, RFC 8949.
+// cborReader reads the kinds of CBOR items (RFC 8949) that ReadUnsignedSync needs.
 type cborReader struct{ b []byte }
 
-// head reads the head of an item of the major type, of definite length, and returns
-// its length or count.
+// head reads the head of an item of the major type and of definite length. It returns the
+// item's length or count.
 func (r *cborReader) head(major byte) (n int, ok bool) {
 	if len(r.b) == 0 || r.b[0]>>5 != major {
 		return 0, false
