@@ -1,12 +1,12 @@
-# The front door. `make run` to try Flyleaf, `make test` to test it.
+# `make run` to try Flyleaf, `make test` to test it.
 GO ?= go
-# Executions of each fuzz target: a few seconds. A time works too (FUZZTIME=30s), but
-# now and then Go's fuzzer reports the end of it as a failure of its own.
+# Executions of each fuzz target: a few seconds. A duration works too (FUZZTIME=30s), but Go's
+# fuzzer sometimes reports the end of the time as a failure.
 FUZZTIME ?= 10000x
 
 .PHONY: run build web dist test race lint fuzz bench microbench wasm nocgo native docs clean
 
-run: ## a relay and the app on a sample week; in the desktop pages and in a browser tab
+run: ## a relay and the app with a sample week, on the desktop and in a browser tab
 	$(GO) run ./internal/buildweb -embed -fast -out webapp/dist
 	@$(MAKE) --no-print-directory build
 	./bin/flyleaf demo $(ARGS)
@@ -16,17 +16,17 @@ build: ## bin/flyleaf and bin/syncserver
 	$(GO) build -o bin/flyleaf ./cmd/app
 	CGO_ENABLED=0 $(GO) build -o bin/syncserver ./cmd/syncserver
 
-web: ## Flyleaf for the browser: bin/web for any static host, webapp/dist to be built into the relay
+web: ## Flyleaf for the browser: bin/web for any web server, webapp/dist to be embedded in the relay
 	$(GO) run ./internal/buildweb -out bin/web
 	$(GO) run ./internal/buildweb -embed -out webapp/dist
 
 dist: web ## bin/dist: archives of both programs for Linux, macOS and Windows, with checksums; ARGS="-version v1.2.0"
 	$(GO) run ./internal/builddist $(ARGS)
 
-test: ## all tests; those that need Chromium or Node skip without them
+test: ## all tests; those that need Chromium or Node are skipped without them
 	$(GO) test ./...
 
-race: ## a short pass with the race detector, and with the order of locks checked
+race: ## short tests with the race detector, and with the lock order checked
 	$(GO) test -race -short ./crdt/... ./storage/... ./relay/... ./node/... ./webui/...
 	$(GO) test -race -short -tags lockorder ./replica/... ./internal/lockorder
 
@@ -41,22 +41,22 @@ fuzz: ## every fuzz target for FUZZTIME
 	    echo "fuzz $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-bench: ## the relay beside other sync servers, into bench/RESULTS.md; ARGS="-h" for less
+bench: ## compares the relay with other sync servers, into bench/RESULTS.md; ARGS="-h" lists options
 	$(GO) run ./bench $(ARGS)
 
 microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./importer/... ./publish/...
 
-wasm: ## what runs in a browser tab builds for it
+wasm: ## builds the packages that run in a browser tab
 	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web
 
-nocgo: ## both programs without cgo, the app on the native engine, for three systems
+nocgo: ## both programs without cgo for three systems; the app then uses the native engine
 	$(GO) run ./internal/builddist -systems linux/amd64,darwin/arm64,windows/amd64 -out bin/nocgo
 
-native: ## the tests of what writes changes, on the native engine
+native: ## tests of the packages that write changes, with the native engine
 	$(GO) test -short -tags native ./crdt ./replica
 
-docs: ## what docs/ shows of the code: the packages and their picture, the schema, all commands
+docs: ## the generated parts of docs/: the packages and their picture, the schema, all commands
 	$(GO) test -count=1 -run TestArchitectureIsDescribed . -update
 	$(GO) test -count=1 -run TestSchemaIsDescribed ./schema -update
 	$(GO) test -count=1 -run TestCommandReference ./cmd/app -update

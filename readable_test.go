@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine is how long a line of a template, a style sheet or a script may be, in
-// characters: as much as a wide window shows of both sides of a change.
+// maxLine is the maximum length of a line in a template, a style sheet or a script, in
+// characters. A side-by-side diff of such lines fits in a wide window.
 const maxLine = 160
 
-// inText are the elements that stand in the middle of a sentence or label it, so that a
-// line may hold several of them. Of all others a line begins one at most.
+// inText are elements that occur within a sentence or label it. A line may have several of
+// these, but only one other element.
 var inText = map[string]bool{
 	"a": true, "b": true, "bdi": true, "br": true, "button": true, "code": true, "em": true, "i": true, "kbd": true,
 	"label": true, "path": true, "q": true, "span": true, "strong": true, "svg": true, "time": true,
@@ -23,8 +23,8 @@ var inText = map[string]bool{
 
 var startTag = regexp.MustCompile(`<([a-z][a-z0-9]*)[\s>{]`)
 
-// TestTemplatesStylesAndScriptsCanBeRead holds what the pages are made of to lines that a
-// person can read and that a diff shows one element at a time.
+// TestTemplatesStylesAndScriptsCanBeRead checks that lines are short enough to read, and that a
+// diff shows one element per line.
 func TestTemplatesStylesAndScriptsCanBeRead(t *testing.T) {
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -61,7 +61,7 @@ func TestTemplatesStylesAndScriptsCanBeRead(t *testing.T) {
 				}
 			}
 			if len(begun) > 1 {
-				t.Errorf("%s:%d begins several elements: %s", path, n+1, strings.Join(begun, ", "))
+				t.Errorf("%s:%d has several elements: %s", path, n+1, strings.Join(begun, ", "))
 			}
 		}
 		return nil

@@ -31,16 +31,16 @@ const (
 var (
 	// ErrFormat is returned for anything but a JPEG, PNG, GIF or WebP, and for a damaged one.
 	ErrFormat = errors.New("this cannot be read as a picture (JPEG, PNG, GIF or WebP)")
-	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture that is larger
-	// than MaxSide or needs more than MaxMemory.
+	// ErrTooLarge is returned for more than MaxInput bytes, and for a picture that exceeds MaxSide or
+	// MaxMemory.
 	ErrTooLarge = errors.New("this picture is too large")
 	// ErrCannotShrink is returned for a picture that cannot be made small enough.
 	ErrCannotShrink = errors.New("this picture cannot be made small enough")
 )
 
-// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes, with edges of at most
-// MaxEdge pixels. Transparent parts become white. Of an animation it takes the first frame.
-// ErrFormat, ErrTooLarge or ErrCannotShrink is returned.
+// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes with edges of at most
+// MaxEdge pixels. Transparent parts become white. For an animation, it returns the first frame.
+// Errors are ErrFormat, ErrTooLarge or ErrCannotShrink.
 func Shrink(b []byte) ([]byte, error) {
 	if len(b) > MaxInput {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(b), MaxInput)
@@ -68,7 +68,7 @@ func Shrink(b []byte) ([]byte, error) {
 	return nil, ErrCannotShrink
 }
 
-// scale draws the picture on white. Its longer edge gets edge pixels.
+// scale draws the picture on white. Its longer edge becomes edge pixels.
 func scale(src image.Image, edge int) image.Image {
 	b := src.Bounds()
 	w, h := edge, edge

@@ -18,7 +18,7 @@ import (
 	"flyleaf/schema"
 )
 
-// noise is the worst there is to compress.
+// noise returns a picture that is as hard to compress as possible.
 func noise(w, h int) image.Image {
 	r := rand.New(rand.NewPCG(1, 2))
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -84,8 +84,8 @@ func TestTransparentBecomesWhite(t *testing.T) {
 	}
 }
 
-// TestHugeClaimsAreRefused: a few bytes that say that they are an enormous picture.
-func TestHugeClaimsAreRefused(t *testing.T) {
+// TestHugeDimensionsAreRefused for a small file whose header claims an enormous picture.
+func TestHugeDimensionsAreRefused(t *testing.T) {
 	b := encoded(t, "png", image.NewGray(image.Rect(0, 0, 1, 1)))
 	binary.BigEndian.PutUint32(b[16:], 1<<16)
 	binary.BigEndian.PutUint32(b[20:], 1<<16)
@@ -93,10 +93,10 @@ func TestHugeClaimsAreRefused(t *testing.T) {
 	if _, err := cover.Shrink(b); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
-	// 30 megapixels are too many where each takes eight bytes.
+	// 30 megapixels are too many at eight bytes each.
 	for m, want := range map[image.Image]error{
 		image.NewNRGBA64(image.Rect(0, 0, 1, 1)): cover.ErrTooLarge,
-		image.NewNRGBA(image.Rect(0, 0, 1, 1)):   cover.ErrFormat, // what follows is too short
+		image.NewNRGBA(image.Rect(0, 0, 1, 1)):   cover.ErrFormat, // the data is too short
 	} {
 		m.(draw.Image).Set(0, 0, color.NRGBA{R: 1, A: 128})
 		b := encoded(t, "png", m)
@@ -134,7 +134,7 @@ func FuzzShrink(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && c.Width*c.Height > 1<<20 {
-			return // slow, and nothing new
+			return // slow, and covers nothing new
 		}
 		out, err := cover.Shrink(b)
 		if err != nil {

@@ -10,25 +10,25 @@ import (
 	"golang.org/x/image/draw"
 )
 
-// Bounds of a picture that is decoded. They are compared with the picture's headers before
-// any memory is allocated for it.
+// Limits for decoding a picture. They are compared with the picture's headers before any memory is
+// allocated for it.
 const (
-	// MaxSide is how many pixels an edge may have. Scaling takes memory for each pixel of an
-	// edge.
+	// MaxSide is the maximum length of an edge in pixels. Scaling needs memory for each pixel
+	// of an edge.
 	MaxSide = 20_000
-	// MaxMemory is how many bytes the pixels may take while they are decoded: 40 megapixels of
-	// four bytes, fewer where a format needs more.
+	// MaxMemory is the maximum number of bytes for the pixels during decoding: 40 megapixels of
+	// four bytes, fewer if a format needs more.
 	MaxMemory = 200 << 20
 	// MaxShownSide and MaxShownMemory are the stricter bounds for a picture that is already in an
 	// event, which any program may have written and every reader's browser decodes.
 	MaxShownSide   = 4_096
 	MaxShownMemory = 32 << 20
-	// maxScans is how many scans a JPEG may have. Ordinary ones have up to ten.
+	// maxScans is the maximum number of scans of a JPEG. Ordinary JPEGs have up to ten.
 	maxScans = 100
 )
 
-// Decode reads a picture whose edges have at most side pixels and whose decoding takes at
-// most memory bytes. ErrFormat or ErrTooLarge is returned for any other.
+// Decode decodes a picture whose edges have at most side pixels and whose decoding takes at
+// most memory bytes. For any other it returns ErrFormat or ErrTooLarge.
 func Decode(b []byte, side int, memory int64) (image.Image, error) {
 	if err := check(b, side, memory); err != nil {
 		return nil, err
@@ -75,26 +75,27 @@ func cost(b []byte, format string, c *image.Config) (int64, error) {
 	case "jpeg":
 		return jpegCost(b)
 	case "png":
-		each := int64(4) // also where the header says less: with transparency one byte becomes four
+		each := int64(4) // even if the header says less, because with transparency one byte becomes four
 		switch c.ColorModel {
 		case color.RGBA64Model, color.NRGBA64Model, color.Gray16Model:
 			each = 8
 		}
 		need := pixels * each
-		if len(b) > 28 && b[28] != 0 { // interlaced: the last pass, half of the pixels, is made in a copy
+		if len(b) > 28 && b[28] != 0 { // interlaced: the last pass, half of the pixels, is decoded into a copy
 			need += need / 2
 		}
 		return need, nil
 	case "gif":
-		return 2 * pixels, nil // one byte each; interlaced ones are put in order in a copy
+		return 2 * pixels, nil // one byte each; interlaced pictures are reordered in a copy
 	case "webp":
-		return 8 * pixels, nil // four bytes each, and what the transforms need; alpha likewise
+		return 8 * pixels, nil // four bytes each, plus memory for the transforms; the same for alpha
 	}
 	return 0, fmt.Errorf("%w: %s", ErrFormat, format)
 }
 
-// jpegCost returns the bytes that the components of a JPEG take; a progressive one also takes
-// four bytes a sample for its coefficients. It refuses a JPEG of more than maxScans scans.
+// jpegCost returns the number of bytes that the components of a JPEG take. A progressive JPEG
+// also takes four bytes for each sample's coefficient. A JPEG with more than maxScans scans is
+// refused.
 func jpegCost(b []byte) (need int64, err error) {
 	scans := 0
 	for i := 2; i+1 < len(b); {
@@ -131,7 +132,7 @@ func jpegCost(b []byte) (need int64, err error) {
 	return need, nil
 }
 
-// frameCost returns the bytes that the frame header of a JPEG asks for.
+// frameCost returns the number of bytes required by a JPEG's frame header.
 func frameCost(s []byte, progressive bool) (need int64, err error) {
 	bad := fmt.Errorf("%w: a JPEG with an invalid frame header", ErrFormat)
 	if len(s) < 6 {
@@ -141,7 +142,7 @@ func frameCost(s []byte, progressive bool) (need int64, err error) {
 	if components < 1 || components > 4 || len(s) < 6+3*components {
 		return 0, bad
 	}
-	var across, down int64 // of the largest component, in blocks of an MCU
+	var across, down int64 // maximum over the components, in blocks per MCU
 	for k := range components {
 		f := s[6+3*k+1]
 		across, down = max(across, int64(f>>4)), max(down, int64(f&15))

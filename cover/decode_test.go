@@ -14,7 +14,8 @@ import (
 	"flyleaf/cover"
 )
 
-// pngOf is a black PNG of that size: 8 bits of grey a pixel, or 16 of four channels.
+// pngOf returns a black PNG of this size, with 8-bit grey pixels, or, if deep, four 16-bit
+// channels.
 func pngOf(t *testing.T, w, h int, deep, interlaced bool) []byte {
 	t.Helper()
 	depth, kind, each := byte(8), byte(0), 1
@@ -54,7 +55,7 @@ func pngOf(t *testing.T, w, h int, deep, interlaced bool) []byte {
 	return out.Bytes()
 }
 
-// jpegOf is the beginning of a JPEG: a frame, and scans without pixels.
+// jpegOf returns the beginning of a JPEG: a frame header, and scans without pixels.
 func jpegOf(frame byte, w, h int, sampling []byte, scans int) []byte {
 	b := []byte{0xff, 0xd8, 0xff, frame, 0, byte(8 + 3*len(sampling)), 8}
 	b = binary.BigEndian.AppendUint16(b, uint16(h))
@@ -69,8 +70,9 @@ func jpegOf(frame byte, w, h int, sampling []byte, scans int) []byte {
 	return append(b, 0xff, 0xd9)
 }
 
-// TestWhatCostsTooMuch is refused by what its headers say, whatever it compresses to.
-func TestWhatCostsTooMuch(t *testing.T) {
+// TestExpensivePicturesAreRefused because of their headers, before they are decoded, however
+// small the file is.
+func TestExpensivePicturesAreRefused(t *testing.T) {
 	gif := append([]byte("GIF89a\x20\x4e\x20\x4e\x80\x00\x00\x00\x00\x00\xff\xff\xff"), // 20000 by 20000
 		0x2c, 0, 0, 0, 0, 0x20, 0x4e, 0x20, 0x4e, 0, 2, 0, 0x3b)
 	webp := append([]byte("RIFF\x00\x00\x00\x00WEBPVP8L\x05\x00\x00\x00\x2f"), 0xff, 0xff, 0xff, 0x0f) // 16384 by 16384
@@ -83,8 +85,8 @@ func TestWhatCostsTooMuch(t *testing.T) {
 		"28 megapixels of deep colour":         pngOf(t, 7_000, 4_000, true, false),
 		"40 megapixels, interlaced":            pngOf(t, 8_000, 5_000, false, true),
 		"a progressive JPEG of 40 megapixels":  jpegOf(0xc2, 8_000, 5_000, colour, 1),
-		"one of 16, in full colour":            jpegOf(0xc2, 4_000, 4_000, []byte{0x11, 0x11, 0x11}, 1),
-		"one of four colours":                  jpegOf(0xc0, 8_000, 5_000, four, 1),
+		"one of 16 megapixels, in full colour": jpegOf(0xc2, 4_000, 4_000, []byte{0x11, 0x11, 0x11}, 1),
+		"a JPEG of four components":            jpegOf(0xc0, 8_000, 5_000, four, 1),
 		"a progressive JPEG of too many scans": jpegOf(0xc2, 8, 8, colour, 101),
 		"a GIF":                                gif,
 		"a WebP":                               webp,
@@ -105,9 +107,9 @@ func TestWhatCostsTooMuch(t *testing.T) {
 	}
 }
 
-// TestWhatIsTakenStaysBelow: the largest that is taken takes no more memory, all in
-// all, than its pixels and what a scaler of twice the result's edge needs.
-func TestWhatIsTakenStaysBelow(t *testing.T) {
+// TestAcceptedPicturesStayWithinMaxMemory: shrinking the largest accepted pictures allocates no
+// more than MaxMemory plus the memory for scaling.
+func TestAcceptedPicturesStayWithinMaxMemory(t *testing.T) {
 	for _, size := range []image.Point{{20_000, 2_000}, {2_000, 20_000}, {6_300, 6_300}} {
 		b := pngOf(t, size.X, size.Y, false, false)
 		var before, after runtime.MemStats
@@ -121,17 +123,17 @@ func TestWhatIsTakenStaysBelow(t *testing.T) {
 			t.Errorf("%v: %d bytes were allocated", size, took)
 		}
 		if err := cover.CheckShown(out); err != nil {
-			t.Errorf("%v: what comes out is not shown: %v", size, err)
+			t.Errorf("%v: CheckShown refuses the result: %v", size, err)
 		}
 	}
-	// A JPEG of a camera, progressive, of 24 megapixels, is below the bound.
+	// A camera's progressive JPEG of 24 megapixels is within the limits.
 	if _, err := cover.Shrink(jpegOf(0xc2, 6_000, 4_000, []byte{0x22, 0x11, 0x11}, 10)); !errors.Is(err, cover.ErrFormat) {
-		t.Errorf("a camera's picture: %v", err) // the pixels are missing, and that is all
+		t.Errorf("a camera's picture: %v", err) // ErrFormat because the pixels are missing
 	}
 }
 
-// TestOthersPictures: what an event may bring and what not.
-func TestOthersPictures(t *testing.T) {
+// TestCheckShown accepts an ordinary cover and refuses pictures that are too large or damaged.
+func TestCheckShown(t *testing.T) {
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 600, 900))); err != nil {
 		t.Fatal(err)
@@ -149,7 +151,7 @@ func TestOthersPictures(t *testing.T) {
 		"a frame of none": jpegOf(0xc0, 0, 8, []byte{0x11}, 1),
 	} {
 		if err := cover.CheckShown(bad); err == nil {
-			t.Errorf("%s is shown", name)
+			t.Errorf("%s is accepted", name)
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// Who sends a header and not the body that it speaks of is answered and does not stay,
-// whatever the request asks for.
-func TestBodiesThatDoNotCome(t *testing.T) {
+// A client that announces a body but does not send it gets an answer and is disconnected,
+// whatever it requests.
+func TestMissingBodiesEndTheConnection(t *testing.T) {
 	r, err := relay.New(relay.Config{Store: mem.New()})
 	if err != nil {
 		t.Fatal(err)

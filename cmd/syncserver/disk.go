@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// diskOf returns how many bytes the files in the data directory take, and how many are
-// free on its disk.
+// diskOf returns the total size of the files in the data directory and the free space on its
+// disk, in bytes.
 func diskOf(dir string) (used, free int64, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -17,7 +17,7 @@ func diskOf(dir string) (used, free int64, err error) {
 	for _, e := range entries {
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // SQLite has just removed it
+			continue // just removed by SQLite
 		}
 		if err != nil {
 			return 0, 0, err

@@ -4,7 +4,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// freeOn returns how many bytes this program may still write on the directory's disk.
+// freeOn returns how many bytes this program can still write to the directory's disk.
 func freeOn(dir string) (int64, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

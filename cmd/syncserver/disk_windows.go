@@ -2,7 +2,7 @@ package main
 
 import "golang.org/x/sys/windows"
 
-// freeOn returns how many bytes this program may still write on the directory's disk.
+// freeOn returns how many bytes this program can still write to the directory's disk.
 func freeOn(dir string) (int64, error) {
 	path, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

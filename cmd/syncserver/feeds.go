@@ -11,8 +11,8 @@ import (
 	"flyleaf/storage"
 )
 
-// openFeeds gives the change feeds of open events to everybody: a person who has an
-// event's ID can also read the event through the relay.
+// openFeeds serves the change feeds of open events to everybody. A person who knows an event's
+// ID can also read the event through the relay.
 type openFeeds struct {
 	storage.Ledger
 	*feed.Watchers
@@ -25,12 +25,12 @@ func (f openFeeds) Allowed(ctx context.Context, event qa.EventID) error {
 	case err != nil:
 		return err
 	case access != "open":
-		return feed.ErrNoEvent // it is not for everybody to know that the relay has it
+		return feed.ErrNoEvent // do not reveal that the relay has it
 	}
 	return nil
 }
 
-// withAPI sends requests below feed.APIPrefix to the API, and all others to the relay.
+// withAPI sends requests below feed.APIPrefix to the API and all others to the relay.
 func withAPI(relay *relay.Relay, feeds openFeeds, stop <-chan struct{}) http.Handler {
 	programs := feed.NewAPI(feed.APIConfig{Source: feeds, Stop: stop, Client: relay.AddressOf})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -24,45 +24,44 @@ import (
 )
 
 const (
-	// dataName is the directory in the user's data directory.
+	// dataName is the relay's directory in the user's data directory.
 	dataName = "flyleaf-relay"
-	// stopWithin is how long a graceful stop may take.
+	// stopWithin bounds a graceful stop.
 	stopWithin = 10 * time.Second
-	// headerWithin is how long a client may take to send its HTTP header, and likewise
-	// a body.
+	// headerWithin bounds how long a client may take to send its HTTP header, and then a body.
 	headerWithin = 10 * time.Second
 	idleWithin   = time.Minute
 	maxHeader    = 16 << 10 // bytes
 )
 
-// Main is the program. Its fields are what the flags say.
+// Main is the program. Its fields are the values of the flags.
 type Main struct {
 	Listen string // host:port
 	Data   string // directory; "" for the default
 	Open   bool
 	Quotas quota.Quotas
-	// BehindProxy: X-Forwarded-For says where connections come from.
+	// BehindProxy means that X-Forwarded-For has the client's address.
 	BehindProxy bool
 	// Addresses are the URLs by which devices reach the relay.
 	Addresses   []string
-	DiskMax     int64  // bytes that the data may take; 0 or less: any number
-	DiskReserve int64  // bytes that are left free; 0: relay.DiskReserve, less: none
+	DiskMax     int64  // maximum size of the data in bytes; 0 or less: no limit
+	DiskReserve int64  // bytes to leave free; 0: relay.DiskReserve; negative: none
 	Web         bool   // serve Flyleaf for the browser
-	WebDir      string // from this directory; "": from inside this program
-	API         bool   // answer other programs with the logs of open events
+	WebDir      string // serve it from this directory; "": from the embedded files
+	API         bool   // serve the change feeds of open events
 	Log         *slog.Logger
-	Stdout      io.Writer // gets the one line that says where the relay listens
+	Stdout      io.Writer // gets one line with the address on which the relay listens
 }
 
-// Run serves until ctx ends, then stops gracefully and returns nil. The error of
-// a start that fails says what to do about it.
+// Run serves until ctx ends, then stops gracefully and returns nil. If it cannot start, the
+// error says what to do.
 func (m *Main) Run(ctx context.Context) (err error) {
 	dir := m.Data
 	if dir == "" {
 		dir = filepath.Join(xdg.DataHome, dataName)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("the data directory cannot be made: %w; choose another with --data", err)
+		return fmt.Errorf("the data directory cannot be created: %w; choose another with --data", err)
 	}
 	lock := flock.New(filepath.Join(dir, "lock"))
 	ok, err := lock.TryLock()
@@ -70,7 +69,7 @@ func (m *Main) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("the data directory %s cannot be locked: %w; choose another with --data", dir, err)
 	}
 	if !ok {
-		return fmt.Errorf("another syncserver is running on the data directory %s; nothing was changed: stop that one first, or give this one a directory of its own with --data", dir)
+		return fmt.Errorf("another syncserver uses the data directory %s; nothing was changed. Stop it first, or choose another directory with --data", dir)
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
 
@@ -120,11 +119,11 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	case err = <-served:
 	case <-ctx.Done():
 	}
-	m.Log.Info("relay stops")
+	m.Log.Info("relay stopping")
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	// The relay first: its connections are no longer the HTTP server's. Upgrades
-	// that still come are refused.
+	// The relay stops first, because the HTTP server no longer controls upgraded connections. The
+	// relay refuses upgrades from now on.
 	stopErr := r.Shutdown(stopCtx)
 	if e := server.Shutdown(stopCtx); e != nil {
 		stopErr = errors.Join(stopErr, e, server.Close())
@@ -135,15 +134,14 @@ func (m *Main) Run(ctx context.Context) (err error) {
 	return errors.Join(err, stopErr)
 }
 
-// bodiesWithin limits the time in which a request may send its body. No handler reads a
-// body, but the HTTP server waits for it before it answers, and would otherwise wait
-// for ever.
+// bodiesWithin limits how long a request may take to send its body. No handler reads a body,
+// but the HTTP server waits for it before answering, without a limit of its own.
 func bodiesWithin(d time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 { // -1: it does not say how long
+		if r.ContentLength != 0 { // -1 if the length is unknown
 			w.Header().Set("Connection", "close")
 			if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)); err != nil {
-				http.Error(w, "No request with a body is taken.", http.StatusBadRequest)
+				http.Error(w, "Requests with a body are not accepted.", http.StatusBadRequest)
 				return
 			}
 		}

@@ -24,12 +24,11 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// The test binary is the program when this is set, so that there is a real
-// process to kill.
-const beProgram = "FLYLEAF_TEST_SYNCSERVER"
+// If this variable is set, the test binary runs the program, so that tests can kill a real process.
+const envRunProgram = "FLYLEAF_TEST_SYNCSERVER"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(beProgram) != "" {
+	if os.Getenv(envRunProgram) != "" {
 		main()
 	}
 	os.Exit(m.Run())
@@ -46,7 +45,7 @@ type process struct {
 func spawn(t testing.TB, dir string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0], "--listen", "127.0.0.1:0", "--data", dir), stderr: new(bytes.Buffer)}
-	p.cmd.Env = append(os.Environ(), beProgram+"=1")
+	p.cmd.Env = append(os.Environ(), envRunProgram+"=1")
 	p.cmd.Stderr = p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -95,25 +94,25 @@ func within(t testing.TB) context.Context {
 
 var killCount = flag.Int("kills", 8, "how often TestKilledUnderLoad kills the relay")
 
-// What the relay has said that it holds is there after kill -9, under load.
+// Changes that the relay has acknowledged survive kill -9 under load.
 func TestKilledUnderLoad(t *testing.T) {
 	kills := *killCount
 	if testing.Short() {
 		kills = 2
 	}
 	acknowledged := 0
-	// Anew now and then, or the documents get large and most of the time goes there.
+	// Start again after eight kills, because large documents would slow the test down.
 	for done := 0; done < kills; done += 8 {
 		acknowledged += killUnderLoad(t, min(8, kills-done))
 	}
 	t.Logf("%d acknowledgements looked up after %d kills", acknowledged, kills)
 	if acknowledged < kills*10 {
-		t.Error("too few to say anything")
+		t.Error("too few acknowledgements for the test to mean anything")
 	}
 }
 
-// killUnderLoad kills one relay as often as it is told, and returns how many
-// changes it had said to hold.
+// killUnderLoad kills one relay as often as kills says. It returns how many acknowledged
+// changes it looked up.
 func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -143,7 +142,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 						if _, err := d.Write(); err != nil {
 							return // the connection is gone
 						}
-						// At the relay's pace: most writes are answered before the next.
+						// Keep the relay's pace: usually wait for the answer before the next write.
 						ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 						_ = d.Until(ctx, func(s relaytest.State) bool { return s.Held || !s.Connected })
 						cancel()
@@ -151,7 +150,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 				})
 			}
 		}
-		// Killed in the middle of it: when every document has moved on by a bit.
+		// Kill the relay while it is busy: after some messages about every document.
 		for _, name := range events {
 			before := devices[name][0].State().Messages
 			if err := devices[name][0].Until(within(t), func(s relaytest.State) bool { return s.Messages > before+5+round }); err != nil {
@@ -159,7 +158,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 			}
 		}
 		if err := p.end(t, syscall.SIGKILL); err == nil {
-			t.Fatal("ended well by SIGKILL")
+			t.Fatal("SIGKILL did not end the process with an error")
 		}
 		close(stop)
 		wg.Wait()
@@ -184,16 +183,16 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 			for h := range told {
 				acknowledged++
 				if !fresh.Has(h) {
-					t.Errorf("round %d: %s was said to be on the relay and is gone", round, h)
+					t.Errorf("round %d: %s was acknowledged but is lost", round, h)
 				}
 			}
 			fresh.Disconnect()
 		}
 		if err := p.end(t, syscall.SIGTERM); err != nil {
-			t.Fatalf("did not end well by SIGTERM: %v; %s", err, p.stderr)
+			t.Fatalf("did not end cleanly on SIGTERM: %v; %s", err, p.stderr)
 		}
 	}
-	// And nothing that only a device has is lost: it comes back with the device.
+	// Changes that only a device has are not lost either: they arrive when it connects.
 	p := spawn(t, dir)
 	for _, name := range events {
 		for _, d := range devices[name] {
@@ -211,7 +210,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 		}
 	}
 	if err := p.end(t, syscall.SIGTERM); err != nil {
-		t.Errorf("did not end well by SIGTERM: %v", err)
+		t.Errorf("did not end cleanly on SIGTERM: %v", err)
 	}
 	return acknowledged
 }
@@ -220,7 +219,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	first := spawn(t, dir)
 	cmd := exec.Command(os.Args[0], "--listen", "127.0.0.1:0", "--data", dir)
-	cmd.Env = append(os.Environ(), beProgram+"=1")
+	cmd.Env = append(os.Environ(), envRunProgram+"=1")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != exitFailed {
@@ -232,13 +231,13 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	if err := first.end(t, os.Interrupt.(syscall.Signal)); err != nil {
 		t.Errorf("the first ended with %v", err)
 	}
-	again := spawn(t, dir) // the lock went with the first
+	again := spawn(t, dir) // the first released the lock
 	if err := again.end(t, syscall.SIGTERM); err != nil {
 		t.Errorf("ended with %v", err)
 	}
 }
 
-// The same Main runs in this process.
+// Main also runs inside another program.
 func TestRunInProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "by", "it")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -269,7 +268,7 @@ func TestRunInProcess(t *testing.T) {
 			t.Error(err)
 		}
 	case <-within(t).Done():
-		t.Fatal("does not end")
+		t.Fatal("Run does not return")
 	}
 }
 
@@ -317,7 +316,7 @@ func TestFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m.Listen != "x:2" || m.Open {
-		t.Errorf("flags do not go before the environment: %+v", m)
+		t.Errorf("flags do not override the environment: %+v", m)
 	}
 	env = map[string]string{"SYNCSERVER_QUOTAS": "person-rate=5, event-bytes=1G", "SYNCSERVER_BEHIND_PROXY": "yes", "SYNCSERVER_ADDRESSES": "wss://relay.example, ws://other.example:3030"}
 	m, err = parse([]string{"--quota", "person-rate=7", "--quota", "newcomers-burst=off", "--address", "ws://third.example"}, func(k string) string { return env[k] }, &out, &errs)
@@ -336,10 +335,10 @@ func TestFlags(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if _, err := parse(nil, func(k string) string { return map[string]string{"SYNCSERVER_DISK_MAX": "much"}[k] }, &out, &errs); err == nil {
-		t.Error("a size that is none was taken")
+		t.Error("an invalid size was accepted")
 	}
 	if _, err := parse(nil, func(k string) string { return map[string]string{"SYNCSERVER_QUOTAS": "what=5"}[k] }, &out, &errs); err == nil {
-		t.Error("a quota of no name was taken")
+		t.Error("an unknown quota was accepted")
 	}
 	none := func(string) string { return "" }
 	for _, args := range [][]string{{"--nonsense"}, {"--quota", "person-rate=none"}, {"--disk-max", "0"}, {"--disk-reserve", "some"}, {"--behind-proxy=maybe"}, {"word"}, {"--log-level", "loud"}, {"--address", "relay.example"}, {"--open=maybe"}} {
@@ -354,13 +353,12 @@ func TestFlags(t *testing.T) {
 	}
 	for _, want := range []string{"-listen", "-data", "-open", "-log-level", "wss://", "SYNCSERVER_DATA", "-behind-proxy", "-address", "newcomers-burst", "3000", "-disk-max", "-disk-reserve", "founder-bytes"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("--help does not speak of %s", want)
+			t.Errorf("--help does not mention %s", want)
 		}
 	}
 }
 
-// The disk is looked at: what the data takes, and what is free; and the relay that runs
-// heeds it.
+// diskOf measures the size of the data and the free space.
 func TestDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "relay.db"), make([]byte, 12345), 0o600); err != nil {
@@ -374,12 +372,12 @@ func TestDisk(t *testing.T) {
 		t.Errorf("%d used, %d free, %v", used, free, err)
 	}
 	if _, _, err := diskOf(filepath.Join(dir, "none")); err == nil {
-		t.Error("no directory has a size")
+		t.Error("a missing directory gives no error")
 	}
 }
 
-// A relay whose data takes as much as it may begins no event, and says why.
-func TestDiskMaxIsHeeded(t *testing.T) {
+// A relay whose data has reached --disk-max accepts no new event, and says why.
+func TestDiskMaxIsEnforced(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r, w := io.Pipe()
 	m := &Main{Listen: "127.0.0.1:0", Data: t.TempDir(), DiskMax: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Stdout: w}
@@ -400,7 +398,7 @@ func TestDiskMaxIsHeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := d.State().Refused[0]; !r.Deferred || policy.Code(r.Code) != policy.CodeRelayFull {
-		t.Errorf("told %+v", r)
+		t.Errorf("refused with %+v", r)
 	}
 	d.Disconnect()
 	cancel()

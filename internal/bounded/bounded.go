@@ -1,15 +1,15 @@
-// Package bounded has a map that holds a bounded number of keys.
+// Package bounded has a map with a maximum number of keys.
 package bounded
 
 import "iter"
 
-// Map holds at most so many keys, each with a value. When it is full, the key that was
-// put first makes room for a new one. A Map is not safe for concurrent use.
+// Map is a map with a maximum number of keys. When it is full, a new key replaces the key that
+// was added first. A Map is not safe for concurrent use.
 type Map[K comparable, V any] struct {
-	most  int
+	max   int
 	known map[K]slot[V]
-	order []K // a ring once it is full; keys that were taken are still in it
-	next  int // where the ring is overwritten next
+	order []K // a ring buffer once it is full; removed keys are still in it
+	next  int // the place in order that is overwritten next
 }
 
 type slot[V any] struct {
@@ -17,15 +17,15 @@ type slot[V any] struct {
 	at    int // the key's place in order
 }
 
-// New returns a Map of at most so many keys, 1 or more.
-func New[K comparable, V any](most int) *Map[K, V] {
-	return &Map[K, V]{most: most, known: map[K]slot[V]{}}
+// New returns an empty Map of at most max keys, which must be 1 or more.
+func New[K comparable, V any](max int) *Map[K, V] {
+	return &Map[K, V]{max: max, known: map[K]slot[V]{}}
 }
 
-// Len returns how many keys there are.
+// Len returns the number of keys.
 func (m *Map[K, V]) Len() int { return len(m.known) }
 
-// Has reports whether a key is there.
+// Has reports whether the map has a key.
 func (m *Map[K, V]) Has(k K) bool {
 	_, ok := m.known[k]
 	return ok
@@ -37,24 +37,24 @@ func (m *Map[K, V]) Get(k K) (V, bool) {
 	return s.value, ok
 }
 
-// Put sets the value of a key. A key that is there keeps its place in the order.
+// Put sets the value of a key. An existing key keeps its place in the order.
 func (m *Map[K, V]) Put(k K, v V) {
 	if s, ok := m.known[k]; ok {
 		m.known[k] = slot[V]{v, s.at}
 		return
 	}
-	if len(m.order) < m.most {
+	if len(m.order) < m.max {
 		m.known[k] = slot[V]{v, len(m.order)}
 		m.order = append(m.order, k)
 		return
 	}
-	// The oldest key may have been taken, and even put again, at another place.
+	// The oldest key may have been removed, and even added again at another place.
 	if oldest := m.order[m.next]; m.Has(oldest) && m.known[oldest].at == m.next {
 		delete(m.known, oldest)
 	}
 	m.known[k] = slot[V]{v, m.next}
 	m.order[m.next] = k
-	m.next = (m.next + 1) % m.most
+	m.next = (m.next + 1) % m.max
 }
 
 // Take removes a key and returns its value.
@@ -64,7 +64,8 @@ func (m *Map[K, V]) Take(k K) (V, bool) {
 	return s.value, ok
 }
 
-// All yields the keys and their values, in no order. Keys may be taken meanwhile.
+// All yields the keys and values in no particular order. Keys may be removed during the
+// iteration.
 func (m *Map[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
 		for k, s := range m.known {

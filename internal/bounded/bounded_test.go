@@ -6,14 +6,13 @@ import (
 	"flyleaf/internal/bounded"
 )
 
-// TestTheOldestGoes: a full map forgets what was put first, and never holds more than
-// its bound.
-func TestTheOldestGoes(t *testing.T) {
+// TestAFullMapDropsTheOldestKey and never exceeds its maximum.
+func TestAFullMapDropsTheOldestKey(t *testing.T) {
 	const most = 100
 	m := bounded.New[int, int](most)
 	for i := range 3 * most {
 		m.Put(i, i)
-		m.Put(i, i+1) // no newer than before
+		m.Put(i, i+1) // does not make the key newer
 		if m.Len() != min(i+1, most) {
 			t.Fatalf("%d keys after %d", m.Len(), i+1)
 		}
@@ -34,9 +33,8 @@ func TestTheOldestGoes(t *testing.T) {
 	}
 }
 
-// TestAKeyThatWasTakenIsNew: a key that was taken and is put again is the newest, and
-// its old place in the order displaces nothing.
-func TestAKeyThatWasTakenIsNew(t *testing.T) {
+// TestARemovedKeyIsNewWhenAddedAgain, and its old place in the order displaces nothing.
+func TestARemovedKeyIsNewWhenAddedAgain(t *testing.T) {
 	m := bounded.New[string, int](3)
 	for _, k := range []string{"a", "b", "c"} {
 		m.Put(k, 1)
@@ -51,7 +49,7 @@ func TestAKeyThatWasTakenIsNew(t *testing.T) {
 	m.Put("d", 1) // over b
 	m.Put("e", 1) // over c
 	if v, _ := m.Get("a"); v != 2 || m.Has("b") || m.Has("c") || !m.Has("d") || !m.Has("e") {
-		t.Error("it is not the oldest that went")
+		t.Error("the dropped key is not the oldest")
 	}
 	m.Take("d")
 	m.Put("d", 2) // over a

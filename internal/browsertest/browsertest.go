@@ -16,11 +16,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a browser may take for one test. It is far longer than it takes.
+// patience bounds the time a browser may take for one test. It is far more than any test needs.
 const patience = 4 * time.Minute
 
-// Start starts a Chromium with a profile of its own, that ends with the test. Where there
-// is none the test is skipped, or fails when FLYLEAF_REQUIRE_ALL is set.
+// Start starts Chromium with a profile of its own. It ends with the test. If Chromium is
+// missing, the test is skipped, or fails if FLYLEAF_REQUIRE_ALL is set.
 func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := find()
@@ -56,13 +56,13 @@ func find() string {
 	return ""
 }
 
-// Wasm is the tests of a package, built for js and wasm and served to a browser.
+// Wasm is the tests of a package, built for js/wasm and served to a browser.
 type Wasm struct {
-	URL string // of a page that runs them; the arguments are what stands behind #, separated by spaces
+	URL string // a page that runs the tests; their arguments follow #, separated by spaces
 	ctx context.Context
 }
 
-// BuildWasm builds the tests of the package in the working directory for js and wasm.
+// BuildWasm builds the tests of the package in the working directory for js/wasm.
 func BuildWasm(t testing.TB, ctx context.Context) *Wasm {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,8 +101,8 @@ func BuildWasm(t testing.TB, ctx context.Context) *Wasm {
 	return w
 }
 
-// runScript runs the tests in a page, or in a worker whose URL has the arguments behind
-// its #, and leaves what they print and their exit code in globals.
+// runScript runs the tests in a page, or in a worker whose URL has the arguments after #. It
+// stores their output and exit code in globals.
 const runScript = `
 globalThis.printed = ""; globalThis.exitCode = -1;
 const decoder = new TextDecoder();
@@ -118,12 +118,12 @@ globalThis.fs.write = (fd, b, offset, length, _, done) => { globalThis.fs.writeS
 })().catch(e => { globalThis.printed += e.stack || e; globalThis.exitCode = 1; });
 `
 
-// Run runs the tests in a page with these arguments, and fails with what they print
-// unless they pass. It returns what they printed.
+// Run runs the tests in a page with these arguments and returns their output. If they fail, the
+// test fails with the output.
 func (w *Wasm) Run(t testing.TB, args ...string) string {
 	t.Helper()
 	url := w.URL + "#" + strings.Join(args, "%20")
-	// By way of another page: only the part behind # may differ from the page before.
+	// Open another page first, because a change after # alone does not reload the page.
 	if _, err := chromedp.Run(w.ctx, chromedp.Steps(chromedp.Navigate("about:blank"), chromedp.Navigate(url))); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func (w *Wasm) Run(t testing.TB, args ...string) string {
 			t.Fatalf("%v\n%s", err, printed)
 		}
 		if code < 0 {
-			time.Sleep(50 * time.Millisecond) // between two looks
+			time.Sleep(50 * time.Millisecond) // polling interval
 			continue
 		}
 		printed, err := chromedp.Run(w.ctx, chromedp.Evaluate[string]("globalThis.printed"))

@@ -1,6 +1,5 @@
-// Buildweb puts Flyleaf for the browser together: a directory that any web server can
-// serve, below any path. Beside each file that gains by it stand its compressed forms,
-// name.br and name.gz.
+// Buildweb builds Flyleaf for the browser: a directory that any web server can serve, below any
+// path. Files that become smaller also have compressed versions, name.br and name.gz.
 package main
 
 import (
@@ -23,8 +22,8 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "bin/web", "the `directory` to write; everything in it but .gitignore is replaced")
-	embed := flag.Bool("embed", false, "leave out what the relay does not need inside it: the program uncompressed, and gzip")
+	out := flag.String("out", "bin/web", "the `directory` to write; everything in it except .gitignore is replaced")
+	embed := flag.Bool("embed", false, "leave out the files that the relay does not need: the uncompressed program, and gzip versions")
 	fast := flag.Bool("fast", false, "compress less, for tests and make run")
 	flag.Parse()
 	if err := build(*out, options{*embed, *fast}); err != nil {
@@ -37,7 +36,7 @@ const static = "cmd/web/static"
 
 type options struct{ embed, fast bool }
 
-// versionFile says which build a directory holds, so that the same one is not written again.
+// versionFile identifies the build in a directory, so that the same build is not written again.
 const versionFile = ".version"
 
 func build(out string, o options) error {
@@ -70,7 +69,7 @@ func build(out string, o options) error {
 	}
 	version := stamp(files)
 	if had, err := os.ReadFile(filepath.Join(out, versionFile)); err == nil {
-		// A better compressed build of the same files will do as well.
+		// A better compressed build of the same files is fine too.
 		if is := string(had); is == (options{o.embed, false}).describe(version) || is == o.describe(version) {
 			return nil
 		}
@@ -127,8 +126,8 @@ func program(root string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// stamp writes into the worker which version it is, so that the browser notices when
-// any file changes, and how large the program is. It returns the version.
+// stamp writes the version and the size of the program into the service worker, so that the
+// browser notices when any file changes. It returns the version.
 func stamp(files map[string][]byte) string {
 	h := sha256.New()
 	names := make([]string, 0, len(files))
@@ -147,7 +146,7 @@ func stamp(files map[string][]byte) string {
 	return version
 }
 
-// write writes a file and, where they are smaller, its compressed forms.
+// write writes a file and, if they are smaller, its compressed versions.
 func write(path string, b []byte, o options) error {
 	if !o.embed || filepath.Ext(path) != ".wasm" {
 		if err := os.WriteFile(path, b, 0o644); err != nil {

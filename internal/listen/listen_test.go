@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestAddresses(t *testing.T) {
+func TestInvalidAddressesAreExplained(t *testing.T) {
 	for _, ok := range []string{"127.0.0.1:7117", "127.0.0.1:0", ":3030", "[::1]:3030", "localhost:65535", "0.0.0.0:1"} {
 		if err := Check(ok); err != nil {
 			t.Errorf("%s: %v", ok, err)
@@ -22,12 +22,12 @@ func TestAddresses(t *testing.T) {
 		"127.0.0.1":            "has no port",
 		"localhost":            "has no port",
 		"7117":                 "127.0.0.1:7117",
-		"99999":                "is a port alone",
+		"99999":                "is only a port",
 		"::1":                  "[::1]:7117",
 		"::1:3030":             "brackets",
 		"fe80::1:2:3:4:5:3030": "brackets",
 		"http://127.0.0.1:80":  "address of a page",
-		"a b:1":                "characters that no host has",
+		"a b:1":                "characters that a host cannot have",
 		"":                     "it is empty",
 	} {
 		err := Check(address)
@@ -37,13 +37,13 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatIsTaken(t *testing.T) {
+func TestListenErrorsSayWhatToDo(t *testing.T) {
 	ln, err := TCP(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	for address, want := range map[string]string{ln.Addr().String(): "another program does already", "192.0.2.1:0": "this machine has no address", "no-such-host.invalid:0": "--listen"} {
+	for address, want := range map[string]string{ln.Addr().String(): "another program already does", "192.0.2.1:0": "this machine has no address", "no-such-host.invalid:0": "--listen"} {
 		if ln, err := TCP(t.Context(), address); err == nil {
 			_ = ln.Close()
 			t.Errorf("%s is open", address)

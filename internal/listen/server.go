@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// Limits of a server of this machine's pages. No connection costs anything for as long as
-// its other side likes.
+// Timeouts of a server for this machine. No client can keep a connection busy indefinitely.
 const (
-	headerWithin = 10 * time.Second // a request's header
-	// stalledWithin is how long the other side may take to send the next part of a body, or
-	// to take the next part of an answer. Streams last as long as they are read.
+	headerWithin = 10 * time.Second // to receive the header of a request
+	// stalledWithin is how long a client may take to send the next part of a body, or to
+	// receive the next part of a response. A stream lasts as long as it is read.
 	stalledWithin = 30 * time.Second
 	idleWithin    = 2 * time.Minute // between two requests
 	maxHeader     = 64 << 10        // bytes
 )
 
-// Server returns a server that waits for nobody for ever.
+// Server returns a server that never waits indefinitely for a client.
 func Server(h http.Handler) *http.Server { return server(h, headerWithin, stalledWithin, idleWithin) }
 
 func server(h http.Handler, header, stalled, idle time.Duration) *http.Server {
@@ -30,16 +29,16 @@ func server(h http.Handler, header, stalled, idle time.Duration) *http.Server {
 	}
 }
 
-// stalledAfter ends a request when nothing of it moves for so long. The server's own
-// timeouts are for whole requests, and would end every stream.
+// stalledAfter ends a request if its client makes no progress for d. The timeouts of
+// http.Server are for whole requests and would end every stream.
 func stalledAfter(d time.Duration, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := http.NewResponseController(w)
-		// What a request before this one set on the connection is over. Errors are of
+		// Replace the deadline of the previous request on the connection. Errors occur only for
 		// writers without a connection, in tests.
 		_ = c.SetWriteDeadline(time.Now().Add(d))
 		if r.ContentLength != 0 {
-			// Also for what reads none of it: the server reads the rest before it goes on.
+			// Needed also if the handler does not read the body, because the server reads the rest.
 			_ = c.SetReadDeadline(time.Now().Add(d))
 			r.Body = &body{r.Body, c, d}
 		}
@@ -70,8 +69,8 @@ func (b *body) Read(p []byte) (int, error) {
 	_ = b.c.SetReadDeadline(time.Now().Add(b.d))
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		// Once the body is read the server looks for the end of the connection: that the
-		// other side is silent while it waits for its answer is no reason to end it.
+		// After the body, the server reads to notice a closed connection. A client that silently
+		// waits for the response must not time out.
 		_ = b.c.SetReadDeadline(time.Time{})
 	}
 	return n, err

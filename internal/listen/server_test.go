@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// TestServersWaitForNobody: who sends half a header, half a body or nothing is let go,
-// and who reads a stream keeps it, however long nothing is to be said.
-func TestServersWaitForNobody(t *testing.T) {
+// TestSlowClientsAreDisconnected if they send half a header, half a body or nothing. A client
+// that reads a stream stays connected, however long there is nothing to send.
+func TestSlowClientsAreDisconnected(t *testing.T) {
 	ln, err := TCP(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestServersWaitForNobody(t *testing.T) {
 			select {
 			case <-goOn:
 			case <-r.Context().Done():
-				t.Error("the stream was ended")
+				t.Error("the stream was cut off")
 			}
 		}
 	})
@@ -41,7 +41,7 @@ func TestServersWaitForNobody(t *testing.T) {
 		_, err := io.ReadAll(r.Body)
 		<-goOn
 		if err != nil || r.Context().Err() != nil {
-			t.Errorf("a request that was read is ended while it is answered: %v, %v", err, r.Context().Err())
+			t.Errorf("a complete request was cut off before its response: %v, %v", err, r.Context().Err())
 		}
 		fmt.Fprintln(w, "done")
 	})
@@ -76,13 +76,13 @@ func TestServersWaitForNobody(t *testing.T) {
 	long := bufio.NewReader(dial("POST /long HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\n\r\nx"))
 	line(stream, "news")
 	for _, half := range []string{"", "GET / HT", "GET /nowhere HTTP/1.1\r\nHost: here\r\n\r\n", "POST /nowhere HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx", "POST /body HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\nx"} {
-		// Reading ends when the server lets go, after longer than it waits for anybody.
+		// Reading ends when the server closes the connection.
 		if _, err := io.Copy(io.Discard, dial(half)); err != nil && !strings.Contains(err.Error(), "reset") {
 			t.Errorf("%q: %v", half, err)
 		}
 	}
 	if err := <-ended; err == nil {
-		t.Error("half a body was read as a whole")
+		t.Error("half a body was read without an error")
 	}
 	goOn <- true
 	goOn <- true

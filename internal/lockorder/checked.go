@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// Mutex is a sync.Mutex that panics when it is locked out of order.
+// Mutex is a sync.Mutex that panics if it is locked out of order.
 type Mutex[R Rank] struct{ mu sync.Mutex }
 
-// held has the mutexes that each goroutine holds, in the order it locked them.
+// held has the mutexes held by each goroutine, in the order of locking.
 var held struct {
 	mu sync.Mutex
 	by map[int64][]lock
@@ -40,7 +40,7 @@ func (m *Mutex[R]) Lock() {
 	m.note(g)
 }
 
-// TryLock locks the mutex if it is free. It does not wait, so the order is not checked.
+// TryLock locks the mutex if it is free. It never waits, so the order is not checked.
 func (m *Mutex[R]) TryLock() bool {
 	ok := m.mu.TryLock()
 	if ok {
@@ -58,7 +58,7 @@ func (m *Mutex[R]) note(g int64) {
 	held.by[g] = append(held.by[g], lock{m, *new(R)})
 }
 
-// Unlock unlocks the mutex. It panics when another goroutine locked it.
+// Unlock unlocks the mutex. It panics if this goroutine has not locked it.
 func (m *Mutex[R]) Unlock() {
 	g := goroutine()
 	held.mu.Lock()
@@ -74,8 +74,8 @@ func (m *Mutex[R]) Unlock() {
 	m.mu.Unlock()
 }
 
-// goroutine returns the number of the calling goroutine, which only a stack trace tells:
-// "goroutine 7 [running]: …".
+// goroutine returns the number of the calling goroutine, which is available only in a stack
+// trace: "goroutine 7 [running]: …".
 func goroutine() int64 {
 	var b [64]byte
 	trace := bytes.Fields(b[:runtime.Stack(b[:], false)])

@@ -10,7 +10,7 @@ func panics(f func()) (did bool) {
 	return false
 }
 
-func TestOrder(t *testing.T) {
+func TestLockingOutOfOrderPanics(t *testing.T) {
 	var document, other Mutex[Document]
 	var node Mutex[Node]
 	var summary Mutex[Summary]
@@ -26,7 +26,7 @@ func TestOrder(t *testing.T) {
 		t.Error("a second document was locked")
 	}
 	if !other.TryLock() {
-		t.Error("TryLock of a free mutex")
+		t.Error("TryLock failed on a free mutex")
 	}
 	other.Unlock()
 	document.Unlock()

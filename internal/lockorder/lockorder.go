@@ -1,21 +1,21 @@
-// Package lockorder has the mutex of a node's parts, and the one order in which a
-// goroutine may lock them.
+// Package lockorder has the mutex type for the parts of a replica, and the order in which a
+// goroutine may lock these mutexes.
 //
-// A goroutine that holds a mutex locks only mutexes of a higher rank; so no two
-// goroutines can wait for each other. TryLock never waits and may be called out of
-// order. The ranks, lowest first:
+// While a goroutine holds a mutex, it may lock only mutexes of a higher rank, so no two goroutines
+// can wait for each other. TryLock never waits and may be called in any order. The ranks, lowest
+// first:
 //
 //	Import      one import at a time
 //	Document    the contents of one event's document
-//	Subscribers who is told of changes
-//	the rest    each guards the memory of one part for a moment; while one of
-//	            them is held, no other mutex of the node is locked
+//	Subscribers the subscribers to updates
+//	the rest    each guards the data of one part for a short time; while one of them is
+//	            held, no other mutex of the replica is locked
 //
-// With the build tag lockorder each Lock checks the order and panics, naming both
-// mutexes, where it is broken. `make race` runs the tests of package replica so.
+// With the build tag lockorder, Lock checks the order, and panics with the names of both mutexes if
+// it is violated. `make race` runs the tests of package replica with this tag.
 package lockorder
 
-// Rank is a place in the order. It is implemented by the types of this package.
+// Rank is a place in the order. Only the types of this package implement it.
 type Rank interface {
 	rank() int
 	name() string
@@ -30,15 +30,15 @@ type (
 	// Subscribers is held while an update is handed to the subscribers.
 	Subscribers struct{}
 
-	Subscription struct{} // what one subscriber has not read yet
+	Subscription struct{} // the unread updates of one subscriber
 	Node         struct{} // which events are followed
 	Random       struct{} // the source of randomness
 	Sources      struct{} // which source each event was imported from
-	Summary      struct{} // what is cached of one document
+	Summary      struct{} // the cached summary of one document
 	Engines      struct{} // which documents have an engine in memory
-	Presence     struct{} // who is answering what
-	Clubs        struct{} // what the followed clubs list
-	Schedule     struct{} // which old weeks take their turn on a connection
+	Presence     struct{} // presence messages
+	Clubs        struct{} // the lists of the followed clubs
+	Schedule     struct{} // which archived weeks are synced when
 	Connections  struct{} // the connections to relays
 	Connection   struct{} // one connection to a relay
 )

@@ -7,11 +7,11 @@ import (
 	"flyleaf/qa"
 )
 
-// Importer founded the weeks that AsWeek makes.
+// Importer is the founder of the weeks that AsWeek returns.
 var Importer = qa.Identity(strings.Repeat("a1", 32))
 
-// AsWeek makes the week that an import becomes, with the times and the order that an
-// importer gives posts whose time is not known.
+// AsWeek returns the week that importing im creates. Posts without a known time get the same
+// times and order as from an importer.
 func AsWeek(im qa.Imported) qa.Week {
 	e := im.Event
 	e.ID, e.Kind, e.Founder, e.Access = "imported", "event", Importer, "open"

