@@ -18,7 +18,7 @@ import (
 	"flyleaf/schema"
 )
 
-// written lists what a change sets, as "key=value" in its order; a map is "key={}".
+// written lists the writes of a change in their order, as "key=value"; a map is "key={}".
 func written(c *wire.Change) []string {
 	var out []string
 	for i := range c.Ops {
@@ -42,9 +42,9 @@ func written(c *wire.Change) []string {
 	return out
 }
 
-// TestActsSetWhatTheyName: each act of trust and of a week's end sets these keys
-// and no others, nothing the second time, and its opposite where it has one.
-func TestActsSetWhatTheyName(t *testing.T) {
+// TestActsWriteTheirKeys: each act about roles, and about the end of a week, writes these keys
+// and no others. The same act again writes nothing.
+func TestActsWriteTheirKeys(t *testing.T) {
 	for _, kind := range []string{"event", "club"} {
 		d, _ := found(t, qa.Event{Kind: kind, Title: "A book"})
 		q := do(t, d, qa.Act{Kind: qa.ActPost, Text: "Why?"})
@@ -87,10 +87,10 @@ func TestActsSetWhatTheyName(t *testing.T) {
 			}
 			made := do(t, d, c.act)
 			if made.NoChange != (c.want == nil) {
-				t.Errorf("%s: nothing is %v, want %q", c.act.Kind, made.NoChange, c.want)
+				t.Errorf("%s: no change: %v, want %q", c.act.Kind, made.NoChange, c.want)
 				continue
 			}
-			// Automerge itself leaves out a value that stands already.
+			// Automerge itself omits a value that the key has already.
 			if made.Change != nil {
 				got := written(made.Change)
 				for _, s := range got {
@@ -103,14 +103,14 @@ func TestActsSetWhatTheyName(t *testing.T) {
 				}
 			}
 			if c.want != nil && !do(t, d, c.act).NoChange {
-				t.Errorf("%s again is not nothing", c.act.Kind)
+				t.Errorf("%s again made a change", c.act.Kind)
 			}
 		}
 	}
 }
 
-// TestAClaimIsWrittenByTheInvitation, once, and by nobody else.
-func TestAClaimIsWrittenByTheInvitation(t *testing.T) {
+// TestOnlyTheInvitationKeyClaims: only the key of the invitation writes a claim, and only once.
+func TestOnlyTheInvitationKeyClaims(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book"})
 	do(t, d, qa.Act{Kind: qa.ActInvite, Identity: idOf(8), Role: qa.RoleAuthor, On: true})
 	claim := qa.Act{Kind: qa.ActClaim, Identity: idOf(8), Successor: idOf(9), AtMillis: monday}
@@ -128,13 +128,13 @@ func TestAClaimIsWrittenByTheInvitation(t *testing.T) {
 		t.Fatalf("the claim is %+v", c)
 	}
 	if !do(t, d, claim).NoChange {
-		t.Error("the same claim again is not nothing")
+		t.Error("the same claim again made a change")
 	}
 	claim.Successor = idOf(7)
 	if _, err := d.Do(claim); !errors.Is(err, crdt.ErrClaimed) {
 		t.Errorf("a second claim: %v", err)
 	}
-	// And the first writer goes on where it was.
+	// The first writer continues its own sequence.
 	if err := d.WriteAs(actorOf(1, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -143,8 +143,8 @@ func TestAClaimIsWrittenByTheInvitation(t *testing.T) {
 	}
 }
 
-// TestOriginIsSaidOfAPost that stands for another.
-func TestOriginIsSaidOfAPost(t *testing.T) {
+// TestPostWithOrigin: a post that is a copy of another names its origin.
+func TestPostWithOrigin(t *testing.T) {
 	d, made := found(t, qa.Event{Title: "A book"})
 	g := graph.New()
 	f := projection.New("", g, authority.New(g))
@@ -162,7 +162,7 @@ func TestOriginIsSaidOfAPost(t *testing.T) {
 	}
 }
 
-// TestBytesAtTheLimit are taken in one change, and one more is not.
+// TestBytesAtTheLimit: bytes up to the limit fit into one change, and one more byte is refused.
 func TestBytesAtTheLimit(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book"})
 	for limit, act := range map[int]qa.Act{

@@ -18,9 +18,8 @@ import (
 
 var canonicalChanges = flag.Int64("canonical.changes", 100_000, "changes of automerge-go to decode and encode again; 10,000 with -short")
 
-// TestCanonical: what automerge-go writes for every act of ours, by devices that
-// fork and merge at random, decodes, and encodes to the same bytes and so the same
-// hash.
+// TestCanonical: changes of automerge-go for acts of every kind, by devices that fork and merge
+// at random, decode, and encode to the same bytes and so to the same hash.
 func TestCanonical(t *testing.T) {
 	want := *canonicalChanges
 	if testing.Short() {
@@ -71,12 +70,12 @@ func TestCanonical(t *testing.T) {
 		changes.Load(), next.Load(), operations.Load(), merges.Load(), preds.Load(), others.Load(), largest.Load())
 	if changes.Load() < want || operations.Load() < 2*want || merges.Load() < want/20 || preds.Load() < want/20 ||
 		others.Load() < want/20 || largest.Load() < 30_000 {
-		t.Error("the random documents did not do what they are for")
+		t.Error("the random documents did not cover enough")
 	}
 }
 
-// writeAtRandom lets two to five devices write an event, each seeing some of what
-// the others wrote, and hands every change to take.
+// writeAtRandom has two to five devices write an event, each with some of the others' changes,
+// and calls take with every change.
 func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 3))
@@ -119,7 +118,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 		switch {
 		case errors.Is(err, crdt.ErrBroken):
 			t.Fatalf("seed %d: %s: %v", seed, a.Kind, err)
-		case err != nil || m.NoChange: // a post that this party has not seen, or is another's
+		case err != nil || m.NoChange: // a post that this device does not have, or that is another person's
 			continue
 		}
 		p.has[add(m.Bytes).Hash] = true
@@ -129,7 +128,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 	}
 }
 
-// strange returns text of up to n characters, sometimes of 32 kB.
+// strange returns unusual text of up to n characters, sometimes of 32 kB.
 func strange(r *rand.Rand, n int) string {
 	parts := []string{"a", "word ", "\n", "zwei Wörter", "😀", "e\u0301", "ключ", "“”", "\u200d", "\t"}
 	if r.IntN(3) > 0 {

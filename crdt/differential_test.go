@@ -19,8 +19,8 @@ import (
 	"flyleaf/e2e/stockjs"
 )
 
-// said is a change as e2e/js/changes.mjs writes down what JavaScript's
-// decodeChange says about it.
+// said is a decoded change in the form in which e2e/js/changes.mjs prints the result of
+// JavaScript's decodeChange.
 type said struct {
 	Actor, Hash  string
 	Seq, StartOp uint64
@@ -38,8 +38,8 @@ type saidOp struct {
 	Pred                   []string
 }
 
-// ours says the same about a change that crdt/wire decoded.
-func ours(c *wire.Change) said {
+// saidByWire returns the same for a change that crdt/wire decoded.
+func saidByWire(c *wire.Change) said {
 	s := said{
 		Actor: c.Actor.String(), Hash: c.Hash.String(), Seq: c.Seq, StartOp: c.StartOp, Time: c.TimeMillis,
 		Message: c.Message, Deps: []string{}, Extra: hex.EncodeToString(c.Extra), Ops: []saidOp{},
@@ -111,7 +111,7 @@ func valueText(op *wire.Op) string {
 	return "?"
 }
 
-// tally counts what the random documents had in them.
+// tally counts what the random documents contained.
 type tally map[string]int
 
 func (n tally) note(s said) {
@@ -134,13 +134,12 @@ func (n tally) check(t *testing.T, least int, what ...string) {
 	t.Logf("%v", map[string]int(n))
 	for _, w := range what {
 		if n[w] < least {
-			t.Errorf("only %d of %s: the random documents did not do what they are for", n[w], w)
+			t.Errorf("only %d of %s: the random documents did not cover enough", n[w], w)
 		}
 	}
 }
 
-// agrees decodes a change and holds what automerge-go says about it against that;
-// it returns what we say.
+// agrees decodes a change and compares the result with automerge-go's. It returns crdt/wire's.
 func agrees(t *testing.T, seed uint64, b []byte, theirs *automerge.Change) said {
 	t.Helper()
 	c, err := wire.DecodeChangeLimits(b, wire.OpenLimits)
@@ -150,7 +149,7 @@ func agrees(t *testing.T, seed uint64, b []byte, theirs *automerge.Change) said 
 	if enc := c.Encode(); !bytes.Equal(enc, b) {
 		t.Fatalf("seed %d: %x is encoded to %x", seed, b, enc)
 	}
-	us := ours(c)
+	us := saidByWire(c)
 	them := said{
 		Actor: theirs.ActorID(), Hash: theirs.Hash().String(), Seq: theirs.ActorSeq(), Time: theirs.Timestamp().UnixMilli(),
 		Message: theirs.Message(), Deps: []string{},
@@ -167,8 +166,8 @@ func agrees(t *testing.T, seed uint64, b []byte, theirs *automerge.Change) said 
 	return us
 }
 
-// TestAgreesWithAutomerge: on random documents of every type that automerge-go
-// can write, our hashes, deps, actors and sequence numbers are automerge-go's.
+// TestAgreesWithAutomerge: for random documents with every type that automerge-go can write,
+// crdt/wire and automerge-go return the same hashes, deps, actors and sequence numbers.
 func TestAgreesWithAutomerge(t *testing.T) {
 	n := tally{}
 	for seed := uint64(1); n["changes"] < differential(); seed++ {
@@ -187,9 +186,9 @@ func differential() int {
 	return 2000
 }
 
-// TestAgreesWithJavaScript: JavaScript's decodeChange says field by field what we
-// say about changes of automerge-go, and we what it says about its own. Those
-// automerge-go reads, too, and agrees.
+// TestAgreesWithJavaScript: crdt/wire and JavaScript's decodeChange agree in every field, on
+// changes of automerge-go and on changes of JavaScript. automerge-go also reads the latter, and
+// agrees.
 func TestAgreesWithJavaScript(t *testing.T) {
 	j := stockjs.Start(t, "changes.mjs")
 	compare := func(seed uint64, b []byte, us, js said) {

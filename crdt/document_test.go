@@ -17,7 +17,7 @@ import (
 	"flyleaf/schema"
 )
 
-// actorOf returns the actor of test person n on device k.
+// actorOf returns the actor of person n on device k.
 func actorOf(n, k byte) wire.ActorID {
 	return wire.ActorID(bytes.Repeat([]byte{n}, 32)) + wire.ActorID(bytes.Repeat([]byte{k}, 8))
 }
@@ -55,7 +55,7 @@ func do(t *testing.T, d *crdt.Document, a qa.Act) crdt.Made {
 	return made
 }
 
-// checkShape checks what every change of ours must be.
+// checkShape checks what every change of this package must satisfy.
 func checkShape(t *testing.T, made crdt.Made) {
 	t.Helper()
 	c, err := wire.DecodeChange(made.Bytes)
@@ -66,13 +66,13 @@ func checkShape(t *testing.T, made crdt.Made) {
 		t.Fatal("the change encodes to other bytes")
 	}
 	if !reflect.DeepEqual(c, made.Change) {
-		t.Fatal("Made.Change is not what Made.Bytes decode to")
+		t.Fatal("Made.Bytes decode to another change than Made.Change")
 	}
 	if len(c.Actor) != 40 || c.TimeMillis == 0 || c.Message != "" || len(c.Extra) != 0 {
 		t.Fatalf("actor of %d bytes, time %d, message %q, %d extra bytes", len(c.Actor), c.TimeMillis, c.Message, len(c.Extra))
 	}
 	if len(c.Ops) == 0 && len(c.Deps) < 2 {
-		t.Fatal("a change without operations that joins nothing")
+		t.Fatal("a change without operations that is not a merge")
 	}
 	for _, op := range c.Ops {
 		if (op.Action != wire.MakeMap && op.Action != wire.Set) || op.Key.Kind != wire.MapKey || op.Insert {
@@ -135,7 +135,7 @@ func TestIDsMatchOperations(t *testing.T) {
 		t.Errorf("revision %s, want %s", e.Revision, want)
 	}
 
-	// After foreign changes and a reload the counters still fit.
+	// The counters are still right after changes of others and a reload.
 	other, err := crdt.Load(actorOf(2, 1), d.Save(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func TestIDsMatchOperations(t *testing.T) {
 	}
 }
 
-func TestNothing(t *testing.T) {
+func TestActsThatChangeNothing(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book", Links: []qa.Link{{Text: "t", URL: "u"}}})
 	q := do(t, d, qa.Act{Kind: qa.ActPost, Text: "Why?"})
 	set := []qa.Act{
@@ -186,7 +186,7 @@ func TestNothing(t *testing.T) {
 		}
 	}
 	if !slices.Equal(heads, d.Heads()) {
-		t.Fatal("the heads moved though nothing was made")
+		t.Fatal("the heads changed although no change was made")
 	}
 	for i, a := range set {
 		if do(t, d, a).NoChange {
@@ -201,7 +201,7 @@ func TestNothing(t *testing.T) {
 			continue
 		}
 		if do(t, d, a).NoChange {
-			t.Errorf("taking back %d (%s) made no change", i, a.Kind)
+			t.Errorf("undoing %d (%s) made no change", i, a.Kind)
 		}
 	}
 }
@@ -225,7 +225,7 @@ func TestMergeJoinsHeads(t *testing.T) {
 	do(t, a, qa.Act{Kind: qa.ActPost, Text: "after an empty change"})
 }
 
-func TestLimitsAreRefusedByName(t *testing.T) {
+func TestLimitErrorsNameTheField(t *testing.T) {
 	d, _ := found(t, qa.Event{Title: "A book"})
 	q := do(t, d, qa.Act{Kind: qa.ActPost, Text: "Why?"})
 	long := func(n int) string { return strings.Repeat("x", n) }
@@ -236,7 +236,7 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 	for _, c := range []struct {
 		field string
 		why   error
-		at    *qa.Act // what is still taken
+		at    *qa.Act // at the limit: valid
 		above qa.Act
 	}{
 		{"post/text", qa.ErrTooLong, &qa.Act{Kind: qa.ActPost, Text: long(schema.MaxText)}, qa.Act{Kind: qa.ActPost, Text: long(schema.MaxText + 1)}},
@@ -293,7 +293,7 @@ func TestLimitsAreRefusedByName(t *testing.T) {
 			t.Errorf("%s: the error does not say the limit: %v", c.field, err)
 		}
 		if !bytes.Equal(before, d.Save()) {
-			t.Errorf("%s: the document changed though the act was refused", c.field)
+			t.Errorf("%s: the document changed although the act was refused", c.field)
 		}
 	}
 	if _, err := d.Do(qa.Act{Kind: qa.ActPost, Text: "no time"}); !errors.Is(err, qa.ErrBadValue) {
@@ -318,7 +318,7 @@ func TestTwentyReactions(t *testing.T) {
 	}
 }
 
-func TestRefusalsThatNeedTheDocument(t *testing.T) {
+func TestErrorsThatDependOnTheDocument(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
 	q := do(t, a, qa.Act{Kind: qa.ActPost, Text: "Why?"})
 	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Bytes, q.Bytes})

@@ -5,12 +5,12 @@ import (
 	"flyleaf/qa"
 )
 
-// CreateNative is Found on the native engine, whatever this build's own is.
+// CreateNative is Create with the native engine, in every build.
 func CreateNative(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 	return createWith(newNative, actor, act)
 }
 
-// LoadNative is Load on the native engine.
+// LoadNative is Load with the native engine.
 func LoadNative(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
 	return loadWith(newNative, actor, snapshot, changes)
 }

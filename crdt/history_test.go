@@ -10,8 +10,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// longHistory is an event in which one key was written so often by each of some actors,
-// without each other's changes.
+// longHistory returns an event in which several actors have written one key many times,
+// concurrently with each other.
 func longHistory(t testing.TB, actors, writes int) ([][]byte, []wire.Hash) {
 	t.Helper()
 	add := func(out [][]byte, c *wire.Change) ([][]byte, wire.Hash) {
@@ -45,7 +45,7 @@ func longHistory(t testing.TB, actors, writes int) ([][]byte, []wire.Hash) {
 	return out, heads
 }
 
-// TestLoadAtOnce: loaded at once, a long history is the same document, and goes on.
+// TestLoadAtOnce: a long history loaded at once gives the same document, which accepts acts.
 func TestLoadAtOnce(t *testing.T) {
 	for _, n := range []struct{ actors, writes int }{{1, 3000}, {300, 10}, {40, 50}} {
 		changes, heads := longHistory(t, n.actors, n.writes)

@@ -14,7 +14,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// ledger is our side: a graph and its bytes, and one conversation.
+// ledger is our side: a graph, its changes, and one conversation.
 type ledger struct {
 	t     *testing.T
 	g     *graph.Graph
@@ -77,9 +77,9 @@ func headsOf(d *automerge.Doc) []wire.Hash {
 	return r
 }
 
-// Automerge's own sync and ours, talking at random, end with equal heads. Its
-// 0.5.0 has a flaw by which it can fall silent too early; a new connection
-// then has to put things right, and must be needed seldom.
+// TestOurSyncConvergesWithAutomerge: random conversations with automerge-go's sync end with equal
+// heads. Its version 0.5.0 has a bug by which it can fall silent too early. Then a new connection
+// must fix the state, and must rarely be necessary.
 func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 	runs := 400
 	if testing.Short() {
@@ -91,7 +91,7 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 		actor := func() string { // 40 bytes
 			return fmt.Sprintf("%080x", r.Uint64())
 		}
-		theirs, mine := automerge.New(), automerge.New() // mine only makes changes
+		theirs, mine := automerge.New(), automerge.New() // mine only makes our changes
 		check := func(err error) {
 			t.Helper()
 			if err != nil {
@@ -112,7 +112,7 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 		}
 		editMine := func() {
 			t.Helper()
-			// mine lags behind the ledger, as a document not loaded does.
+			// mine may lack changes of the ledger, like a document that is not loaded.
 			for h := range l.g.Order() {
 				if r.Intn(3) == 0 {
 					break
@@ -200,12 +200,12 @@ func TestOurSyncConvergesWithAutomerge(t *testing.T) {
 			t.Fatalf("seed %d: %d heads here, %d there", seed, len(a), len(b))
 		}
 		if l.g.PendingLen() > 0 {
-			t.Fatalf("seed %d: changes wait", seed)
+			t.Fatalf("seed %d: changes are pending", seed)
 		}
 	}
 	t.Logf("%d messages, %d edits, %d restarts, %d stalls", messages, edits, restarts, stalls)
 	if messages < 5*runs || edits < 10*runs || restarts < runs {
-		t.Error("the test did not do its work")
+		t.Error("the conversations did not cover enough")
 	}
 	if stalls > runs/50 {
 		t.Errorf("%d stalls in %d runs", stalls, runs)

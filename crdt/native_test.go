@@ -24,17 +24,17 @@ import (
 	"flyleaf/qa"
 )
 
-var engineChanges = flag.Int("crdt.changes", 3_000, "changes that both engines are made to make")
+var engineChanges = flag.Int("crdt.changes", 3_000, "number of changes that both engines make")
 
-// both is one device of a random event, held three times: on this build's engine, on
-// the native one, and over what graph and projection say.
+// both is one device of a random event with three documents: on this build's engine, on the
+// native engine, and from the state of graph and projection.
 type both struct {
-	ours, native, over *crdt.Document
-	state              *state
-	has                map[wire.Hash]bool
+	own, native, fromState *crdt.Document
+	state                  *state
+	has                    map[wire.Hash]bool
 }
 
-// state is a crdt.State of graph and projection.
+// state implements crdt.State with a graph and a projection.
 type state struct {
 	t *testing.T
 	*projection.Projection
@@ -82,22 +82,22 @@ func (s *state) Values(in wire.OpID, key string) (out []crdt.StateValue) {
 
 func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	t.Helper()
-	want, wantErr := b.ours.Do(a)
+	want, wantErr := b.own.Do(a)
 	got, err := b.native.Do(a)
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
 		t.Fatalf("seed %d: %+v\nnative: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
 	case got.NoChange != want.NoChange || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Bytes, want.Bytes):
 		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Bytes, crdt.EngineName, want.Bytes)
-	case !slices.Equal(b.native.Heads(), b.ours.Heads()):
-		t.Fatalf("seed %d: other heads", seed)
+	case !slices.Equal(b.native.Heads(), b.own.Heads()):
+		t.Fatalf("seed %d: different heads", seed)
 	}
-	third, err := b.over.Do(a)
+	third, err := b.fromState.Do(a)
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
-		t.Fatalf("seed %d: %+v\nover a state: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
+		t.Fatalf("seed %d: %+v\nfrom a state: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
 	case third.NoChange != want.NoChange || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Bytes, want.Bytes):
-		t.Fatalf("seed %d: %+v\nover a state: %x\n%s: %x", seed, a, third.Bytes, crdt.EngineName, want.Bytes)
+		t.Fatalf("seed %d: %+v\nfrom a state: %x\n%s: %x", seed, a, third.Bytes, crdt.EngineName, want.Bytes)
 	case len(third.Bytes) > 0:
 		b.state.add(third.Bytes)
 	}
@@ -107,7 +107,7 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	return want
 }
 
-// pull takes some of what others made: a causal past, in a random causal order.
+// pull applies some changes of others: a causal past, in a random causal order.
 func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
 	t.Helper()
 	var take [][]byte
@@ -122,7 +122,7 @@ func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
 			take = append(take, h.bytes[i])
 		}
 	}
-	for _, d := range []*crdt.Document{b.ours, b.native} {
+	for _, d := range []*crdt.Document{b.own, b.native} {
 		if err := d.Absorb(take); err != nil {
 			t.Fatal(err)
 		}
@@ -130,30 +130,30 @@ func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
 	b.state.add(take...)
 }
 
-// loadOver begins again with another actor, over changes.
-func (b *both) loadOver(t *testing.T, actor wire.ActorID, changes ...[]byte) {
+// loadFromState replaces fromState by a document for another actor and these changes.
+func (b *both) loadFromState(t *testing.T, actor wire.ActorID, changes ...[]byte) {
 	t.Helper()
 	b.state = newState(t, changes...)
 	var err error
-	if b.over, err = crdt.FromState(actor, b.state); err != nil {
+	if b.fromState, err = crdt.FromState(actor, b.state); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (b *both) close() {
-	b.ours.Close()
+	b.own.Close()
 	b.native.Close()
-	b.over.Close()
+	b.fromState.Close()
 }
 
-// enginesAgree lets some devices act and merge at random, on both engines.
+// enginesAgree has several devices act and merge at random, on both engines.
 func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 7))
 	h := &history{}
 	e := qa.Event{Title: "A book", StartsAtMillis: monday, EndsAtMillis: monday + 4*day, Kind: []string{"", "club"}[r.IntN(8)/7]}
 	act := qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &e}
-	ours, made, err := crdt.Create(actorOf(1, 1), act)
+	own, made, err := crdt.Create(actorOf(1, 1), act)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,19 +162,19 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		t.Fatalf("seed %d: another genesis: %v", seed, err)
 	}
 	h.add(t, made.Bytes)
-	devices := []*both{{ours: ours, native: native, has: map[wire.Hash]bool{made.Change.Hash: true}}}
-	devices[0].loadOver(t, actorOf(1, 1), made.Bytes)
+	devices := []*both{{own: own, native: native, has: map[wire.Hash]bool{made.Change.Hash: true}}}
+	devices[0].loadFromState(t, actorOf(1, 1), made.Bytes)
 	for i := 1; i < 2+r.IntN(4); i++ {
-		who := byte(1 + i - r.IntN(2)) // the second device of somebody, now and then
+		who := byte(1 + i - r.IntN(2)) // sometimes the second device of a person
 		actor := actorOf(who, byte(10+i))
 		b := &both{has: map[wire.Hash]bool{made.Change.Hash: true}}
-		if b.ours, err = crdt.Load(actor, nil, h.bytes[:1]); err != nil {
+		if b.own, err = crdt.Load(actor, nil, h.bytes[:1]); err != nil {
 			t.Fatal(err)
 		}
 		if b.native, err = crdt.LoadNative(actor, nil, h.bytes[:1]); err != nil {
 			t.Fatal(err)
 		}
-		b.loadOver(t, actor, h.bytes[0])
+		b.loadFromState(t, actor, h.bytes[0])
 		devices = append(devices, b)
 	}
 	defer func() {
@@ -197,14 +197,14 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 				kinds["merge"]++
 			}
 			continue
-		case 4: // it is let go and loaded from what it saved, with a new actor
+		case 4: // the document is closed and loaded from its snapshot, with a new actor
 			actor := wire.ActorID(fmt.Sprintf("%s%08d", string(actorOf(byte(1+i), 0)[:32]), n))
 			saved := b.native.Save()
 			fresh, err := crdt.LoadNative(actor, saved, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Automerge reads what the native engine saved.
+			// Automerge reads the native engine's snapshot.
 			other, err := crdt.Load(actor, saved, nil)
 			if err != nil {
 				t.Fatalf("seed %d: %s does not load what the native engine saved: %v", seed, crdt.EngineName, err)
@@ -214,12 +214,12 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 				t.Fatal(err)
 			}
 			b.close()
-			b.native, b.ours = fresh, other
-			b.loadOver(t, actor, chunks...)
+			b.native, b.own = fresh, other
+			b.loadFromState(t, actor, chunks...)
 			kinds["reloaded"]++
 		}
-		a := randomActOfAll(r, b.ours.Identity(), posts)
-		if r.IntN(4) == 0 { // what two devices are likely to say at the same time
+		a := randomActOfAll(r, b.own.Identity(), posts)
+		if r.IntN(4) == 0 { // acts that conflict when two devices do them concurrently
 			a = qa.Act{Kind: qa.ActEvent, AtMillis: monday, Fields: map[string]any{"title": fmt.Sprint("Book ", r.IntN(3)), "prizes": uint64(r.IntN(3))}}
 			if e.Kind == "club" {
 				delete(a.Fields, "prizes")
@@ -244,9 +244,9 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 	return h
 }
 
-// TestEnginesMakeTheSameChanges: of the same acts, on the same changes taken in the
-// same random orders, the native engine makes the same bytes as this build's own.
-// With 100,000 changes: go test ./crdt -run Engines -crdt.changes 100000
+// TestEnginesMakeTheSameChanges: for the same acts, after the same changes in the same random
+// order, the native engine makes the same bytes as this build's engine. For 100,000 changes:
+// go test ./crdt -run Engines -crdt.changes 100000
 func TestEnginesMakeTheSameChanges(t *testing.T) {
 	kinds := map[string]int{}
 	n := 0
@@ -261,8 +261,8 @@ func TestEnginesMakeTheSameChanges(t *testing.T) {
 	}
 }
 
-// TestJavaScriptLoadsWhatTheNativeEngineSaves: it finds the same changes in it, and
-// so the same document.
+// TestJavaScriptLoadsWhatTheNativeEngineSaves: JavaScript reads the same changes from a snapshot
+// of the native engine.
 func TestJavaScriptLoadsWhatTheNativeEngineSaves(t *testing.T) {
 	j := stockjs.Start(t, "changes.mjs")
 	for seed := uint64(1); seed <= 20; seed++ {
@@ -288,9 +288,9 @@ func TestJavaScriptLoadsWhatTheNativeEngineSaves(t *testing.T) {
 	}
 }
 
-// TestNativeEngineRefusesWhatIsNotInOrder: the caller has checked what it loads, and
-// a mistake of the caller's is an error all the same.
-func TestNativeEngineRefusesWhatIsNotInOrder(t *testing.T) {
+// TestNativeEngineRefusesChangesOutOfOrder: although the caller must check what it loads, its
+// mistakes are errors.
+func TestNativeEngineRefusesChangesOutOfOrder(t *testing.T) {
 	h := enginesAgree(t, 3, map[string]int{})
 	if _, err := crdt.LoadNative(actorOf(9, 9), nil, [][]byte{h.bytes[0], h.bytes[len(h.bytes)-1]}); !errors.Is(err, crdt.ErrBroken) {
 		t.Errorf("a change without its past: %v", err)

@@ -125,7 +125,7 @@ func (s *stockJS) reconnect(lost bool) {
 	}
 }
 
-// pair is a conversation of ours with another implementation.
+// pair is a conversation with another implementation.
 type pair struct {
 	t        *testing.T
 	l        *ledger
@@ -138,7 +138,7 @@ func newPair(t *testing.T, other stock) *pair {
 	return &pair{t: t, other: other, l: &ledger{t: t, g: graph.New(), bytes: map[wire.Hash][]byte{}, peer: sync.NewPeer()}}
 }
 
-// mine makes n changes on our side, as automerge would.
+// mine makes n changes on our side.
 func (p *pair) mine(n int) {
 	p.t.Helper()
 	me := actorOf(1, 1)
@@ -166,7 +166,7 @@ func (p *pair) theirs(n int) {
 	}
 }
 
-// round lets both say one thing and hear it; false when both are silent.
+// round has each side send one message and receive one; false if both are silent.
 func (p *pair) round() bool {
 	p.t.Helper()
 	a, b := p.l.generate(), p.other.generate()
@@ -181,8 +181,8 @@ func (p *pair) round() bool {
 	return a != nil || b != nil
 }
 
-// equal lets both talk until they are silent, in few messages, and then have the
-// same heads and all edits.
+// equal runs the conversation until both sides are silent. That must take at most the given
+// number of messages, and then both must have the same heads and all edits.
 func (p *pair) equal(most int) {
 	p.t.Helper()
 	before := p.messages
@@ -196,21 +196,20 @@ func (p *pair) equal(most int) {
 		p.t.Fatalf("%d heads here, %d there", len(ours), len(theirs))
 	}
 	if p.l.g.Len() != p.edits || p.l.g.PendingLen() > 0 {
-		p.t.Fatalf("%d changes of %d edits, %d wait", p.l.g.Len(), p.edits, p.l.g.PendingLen())
+		p.t.Fatalf("%d changes of %d edits, %d pending", p.l.g.Len(), p.edits, p.l.g.PendingLen())
 	}
 	if !p.l.peer.InSync(p.l.g) {
-		p.t.Fatal("silent and equal, but we do not know it")
+		p.t.Fatal("silent and equal, but InSync is false")
 	}
 }
 
-// reconnect begins a new connection; what was under way is lost.
+// reconnect starts a new connection; messages on their way are lost.
 func (p *pair) reconnect(theyLost bool) {
 	p.l.peer = sync.NewPeer()
 	p.other.reconnect(theyLost)
 }
 
-// TestPairings has the conversations that happen every day, of ours with
-// automerge-go 0.5.0 and with JavaScript 3.5.
+// TestPairings runs typical conversations with automerge-go 0.5.0 and with JavaScript 3.5.
 func TestPairings(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) stock{"automerge-go": newStockGo, "JavaScript": newStockJS} {
 		t.Run(name, func(t *testing.T) {
@@ -246,7 +245,7 @@ func TestPairings(t *testing.T) {
 					if k%3 != 0 {
 						p.theirs(1 + k%2)
 					}
-					if k%4 == 3 { // both go on while messages are under way
+					if k%4 == 3 { // both write while messages are on their way
 						p.round()
 						p.mine(1)
 						p.theirs(1)
@@ -269,7 +268,7 @@ func TestPairings(t *testing.T) {
 					for range 5 {
 						p.mine(7)
 						p.theirs(7)
-						p.round() // and then the line breaks, with an answer of each lost
+						p.round() // then the connection breaks, and one answer of each side is lost
 						p.l.generate()
 						p.other.generate()
 						p.reconnect(c.theyLost)

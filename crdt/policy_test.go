@@ -16,19 +16,19 @@ import (
 	"flyleaf/schema"
 )
 
-// gated is what a replica keeps of an event whose changes go through the policy.
-type gated struct {
+// validated is a replica that validates every change.
+type validated struct {
 	g      *graph.Graph
 	policy *policy.Policy
 }
 
-func newGated(event qa.EventID) *gated {
+func newValidated(event qa.EventID) *validated {
 	g := graph.New()
-	return &gated{g, policy.New(event, g)}
+	return &validated{g, policy.New(event, g)}
 }
 
-// take judges a change and adds it when it is valid.
-func (r *gated) take(c *wire.Change) error {
+// take validates a change and adds it if it is valid.
+func (r *validated) take(c *wire.Change) error {
 	if err := r.g.Check(graph.MetaOf(c)); err != nil {
 		return err
 	}
@@ -41,24 +41,24 @@ func (r *gated) take(c *wire.Change) error {
 	return r.policy.Add(c)
 }
 
-// member is one device of an event whose people do only what they may.
+// member is one device of an event, with a document and a validating replica.
 type member struct {
-	*gated
+	*validated
 	doc *crdt.Document
 }
 
-// TestWhatOurWriterMakesIsValid: acts of every kind by people who may do them, on
-// devices that hear of each other now and then. Each change passes the policy of its
-// writer and, in any order, that of everybody else; what others try is refused for
-// want of the role, or because it is somebody else's.
-func TestWhatOurWriterMakesIsValid(t *testing.T) {
+// TestOurChangesAreValid: people do permitted acts of every kind on devices that sync now and
+// then. Each change is valid on its writer's device and, in every order of arrival, on all others.
+// Acts that are not permitted are refused only for a missing role, or because something belongs
+// to another person.
+func TestOurChangesAreValid(t *testing.T) {
 	kinds := map[qa.ActKind]int{}
 	refused := map[policy.Code]int{}
 	for _, s := range seeds(t) {
 		r := rand.New(rand.NewPCG(s, 9))
-		h, event := gatedEvent(t, s, r, kinds, refused)
+		h, event := validatedEvent(t, s, r, kinds, refused)
 		for range 3 {
-			everybody := newGated(event)
+			everybody := newValidated(event)
 			for _, i := range h.shuffle(r) {
 				if err := everybody.take(h.changes[i]); err != nil {
 					t.Fatalf("seed %d: change %d, valid where it was made, is refused elsewhere: %v", s, i, err)
@@ -66,9 +66,9 @@ func TestWhatOurWriterMakesIsValid(t *testing.T) {
 			}
 		}
 		compareNow(t, s, h, event, r)
-		check(t, h, r) // the projection against automerge-go, and its views kept by what was touched
+		check(t, h, r) // compares the projection with automerge-go, and its views with rows updated by Touched
 	}
-	t.Logf("taken: %v; refused: %v", kinds, refused)
+	t.Logf("accepted: %v; refused: %v", kinds, refused)
 	for _, k := range []qa.ActKind{
 		qa.ActPost, qa.ActEdit, qa.ActWithdraw, qa.ActReact, qa.ActPerson, qa.ActEvent, qa.ActRole, qa.ActMark, qa.ActMerge,
 		qa.ActInvite, qa.ActClaim, qa.ActAdmit, qa.ActBlock, qa.ActWinner, qa.ActDraw, qa.ActContact, qa.ActBlob, qa.ActWeek,
@@ -81,13 +81,13 @@ func TestWhatOurWriterMakesIsValid(t *testing.T) {
 		switch code {
 		case policy.CodeRole, policy.CodeClosed, policy.CodeClaim:
 		default:
-			t.Errorf("%d changes of our own writer were refused as %s", refused[code], code)
+			t.Errorf("%d changes of this package were refused as %s", refused[code], code)
 		}
 	}
 }
 
-// gatedEvent lets people act at random and keeps what the policy takes.
-func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, refused map[policy.Code]int) (*history, qa.EventID) {
+// validatedEvent has people act at random and keeps the valid changes.
+func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, refused map[policy.Code]int) (*history, qa.EventID) {
 	t.Helper()
 	e := qa.Event{
 		Title: "A book", Kind: []string{"event", "club"}[r.IntN(2)], Access: []string{"open", "invited"}[r.IntN(2)],
@@ -121,7 +121,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 				t.Fatal(err)
 			}
 		}
-		m := &member{gated: newGated(event), doc: d}
+		m := &member{validated: newValidated(event), doc: d}
 		if err := m.take(made.Change); err != nil {
 			t.Fatalf("seed %d: the genesis: %v", s, err)
 		}
@@ -137,7 +137,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 	for range 10 + r.IntN(50) {
 		m := all[r.IntN(n)]
 		if r.IntN(3) == 0 {
-			pullGated(t, m, h, r)
+			pullValidated(t, m, h, r)
 		}
 		a := randomActOfAll(r, m.doc.Identity(), posts)
 		before := m.doc.Save()
@@ -151,7 +151,7 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 				t.Fatalf("seed %d: %v", s, err)
 			}
 			if why.Code == policy.CodeOwner && a.Mark == "candidate" {
-				why.Code = policy.CodeRole // a candidate is named by each author alone
+				why.Code = policy.CodeRole // authors can name only their own candidates
 			}
 			refused[why.Code]++
 			drafts++
@@ -167,8 +167,8 @@ func gatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]int, 
 	return h, event
 }
 
-// again gives the device its document back as it was before a change that was
-// refused, with an actor of its own, as a device does that rebuilds it.
+// again replaces the document by the one before a refused change, with a new actor, like a
+// device that rebuilds its document.
 func (m *member) again(t *testing.T, saved []byte, actor wire.ActorID, n int) {
 	t.Helper()
 	actor = wire.ActorID(fmt.Sprintf("%s%08d", string(actor[:32]), n))
@@ -180,7 +180,7 @@ func (m *member) again(t *testing.T, saved []byte, actor wire.ActorID, n int) {
 	m.doc = d
 }
 
-func pullGated(t *testing.T, m *member, h *history, r *rand.Rand) {
+func pullValidated(t *testing.T, m *member, h *history, r *rand.Rand) {
 	t.Helper()
 	var take [][]byte
 	for i, c := range h.changes {
@@ -188,7 +188,7 @@ func pullGated(t *testing.T, m *member, h *history, r *rand.Rand) {
 			continue
 		}
 		if err := m.take(c); err != nil {
-			t.Fatalf("what one device found valid another refuses: %v", err)
+			t.Fatalf("a change that is valid on one device is refused by another: %v", err)
 		}
 		take = append(take, h.bytes[i])
 	}
@@ -197,7 +197,7 @@ func pullGated(t *testing.T, m *member, h *history, r *rand.Rand) {
 	}
 }
 
-// randomActOfAll is randomAct with the acts of trust and of a week's end.
+// randomActOfAll is randomAct with acts about roles and about the end of a week.
 func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 	if r.IntN(3) > 0 || len(posts) == 0 {
 		return randomAct(r, me, posts)
@@ -232,11 +232,10 @@ func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 	return a
 }
 
-// compareNow holds what the policy says of now against the projection, which says it from
-// all values.
+// compareNow compares the current roles and blocks by the policy with those by the projection.
 func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Rand) {
 	t.Helper()
-	x := newGated(event)
+	x := newValidated(event)
 	f := projection.New(event, x.g, authority.New(x.g))
 	for _, i := range h.shuffle(r) {
 		if err := x.take(h.changes[i]); err != nil {
@@ -248,26 +247,26 @@ func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Ra
 	}
 	e := f.Event()
 	if x.policy.Founder() != e.Founder || x.policy.Kind() != e.Kind || x.policy.Access() != e.Access {
-		t.Fatalf("seed %d: the gate reads another genesis", s)
+		t.Fatalf("seed %d: the policy reads another genesis", s)
 	}
 	for who := byte(1); who < 10; who++ {
 		if got, want := x.policy.Blocked(idOf(who)), f.Blocked(idOf(who)); got != want {
-			t.Fatalf("seed %d: that %d is blocked is %v for the gate, %v for the fold", s, who, got, want)
+			t.Fatalf("seed %d: whether %d is blocked: policy %v, projection %v", s, who, got, want)
 		}
 		for _, role := range []qa.Role{
 			qa.RoleOrganiser, qa.RoleAuthor, qa.RoleModerator, qa.RoleMember,
 			qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember,
 		} {
 			if got, want := x.policy.HoldsRole(idOf(who), role), e.HasRole(idOf(who), role); got != want {
-				t.Fatalf("seed %d: of %s for %d the gate says %v, the fold %v", s, role, who, got, want)
+				t.Fatalf("seed %d: role %s of %d: policy %v, projection %v", s, role, who, got, want)
 			}
 		}
 	}
 }
 
-// TestOurLargestActsAreValid: of each kind, the act that says most. The policy bounds
-// the operations of a change by what these make (R25), so a field more in the schema
-// that the bound does not know would fail here.
+// TestOurLargestActsAreValid: the largest act of each kind is valid. The policy limits the
+// operations of a change to the number that these acts make (R25). A new field of the schema that
+// the limit does not include would fail here.
 func TestOurLargestActsAreValid(t *testing.T) {
 	fill := func(n int) (links []qa.Link, relays []string, x map[string]string) {
 		x = map[string]string{}
@@ -299,16 +298,16 @@ func TestOurLargestActsAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		gate := newGated(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+		gate := newValidated(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
 		if err := gate.take(made.Change); err != nil {
-			t.Fatalf("founding: %v", err)
+			t.Fatalf("genesis: %v", err)
 		}
 		acts(func(a qa.Act) crdt.Made {
 			t.Helper()
 			a.AtMillis = 5
 			made, err := d.Do(a)
 			if err != nil || made.NoChange {
-				t.Fatalf("%s: %v, nothing: %v", a.Kind, err, made.NoChange)
+				t.Fatalf("%s: %v, no change: %v", a.Kind, err, made.NoChange)
 			}
 			if err := gate.take(made.Change); err != nil {
 				t.Fatalf("%s: %v", a.Kind, err)
@@ -341,7 +340,7 @@ func TestOurLargestActsAreValid(t *testing.T) {
 		do(qa.Act{Kind: qa.ActContact, Bytes: []byte("A")})
 		do(qa.Act{Kind: qa.ActBlob, Bytes: []byte("A")})
 	})
-	play(full, func(do func(qa.Act) crdt.Made) { // every link is there, and all change
+	play(full, func(do func(qa.Act) crdt.Made) { // every link exists, and all of them change
 		links, relays, _ := fill(2)
 		do(qa.Act{Kind: qa.ActEvent, Links: links, Relays: relays})
 	})
@@ -352,6 +351,6 @@ func TestOurLargestActsAreValid(t *testing.T) {
 	})
 	t.Logf("operations of the largest act of each kind: %v", most)
 	if most[qa.ActEvent] < 80 || most[qa.ActPost] < 30 {
-		t.Error("these are not the largest")
+		t.Error("the policy allows more operations than these acts make")
 	}
 }

@@ -25,8 +25,8 @@ import (
 )
 
 var (
-	docs = flag.Int("fold.docs", 300, "random documents of each kind to compare with automerge-go")
-	seed = flag.Uint64("fold.seed", 0, "run only this seed, when not 0")
+	docs = flag.Int("projection.docs", 300, "random documents of each kind to compare with automerge-go")
+	seed = flag.Uint64("projection.seed", 0, "run only this seed, when not 0")
 )
 
 func seeds(t *testing.T) []uint64 {
@@ -44,7 +44,7 @@ func seeds(t *testing.T) []uint64 {
 	return out
 }
 
-// history is what was made, each with its bytes, in one causal order.
+// history is a list of changes with their bytes, in causal order.
 type history struct {
 	changes []*wire.Change
 	bytes   [][]byte
@@ -80,7 +80,7 @@ func (h *history) shuffle(r *rand.Rand) []int {
 	}
 	for len(ready) > 0 {
 		k := r.IntN(len(ready))
-		if r.IntN(3) == 0 { // now and then run down one branch
+		if r.IntN(3) == 0 { // sometimes follow one branch to its end
 			k = len(ready) - 1
 		}
 		i := ready[k]
@@ -97,7 +97,7 @@ func (h *history) shuffle(r *rand.Rand) []int {
 
 const testEvent = qa.EventID("an event")
 
-// view is what the projection says, kept from what it says was touched.
+// view is the views of a projection, updated with what Touched reports.
 type view struct {
 	Event     qa.Event
 	Posts     map[qa.PostID]qa.Post
@@ -148,8 +148,8 @@ func whole(f *projection.Projection) view {
 	return v
 }
 
-// foldIn folds a history in an order, keeping a view by what was touched.
-func foldIn(t *testing.T, h *history, order []int, r *rand.Rand) (*projection.Projection, view) {
+// project applies a history in an order, and updates a view with what Touched reports.
+func project(t *testing.T, h *history, order []int, r *rand.Rand) (*projection.Projection, view) {
 	t.Helper()
 	g := graph.New()
 	f := projection.New(testEvent, g, authority.New(g))
@@ -159,7 +159,7 @@ func foldIn(t *testing.T, h *history, order []int, r *rand.Rand) (*projection.Pr
 			t.Fatalf("graph: %v", err)
 		}
 		if err := f.Apply(h.changes[i]); err != nil {
-			t.Fatalf("fold: %v", err)
+			t.Fatalf("projection: %v", err)
 		}
 		if r.IntN(2) == 0 {
 			v.update(f)
@@ -177,12 +177,12 @@ func weekOf(f *projection.Projection) []byte {
 	return b
 }
 
-// compare walks a document as automerge-go reads it and the projection beside it.
+// compare compares every value of a document, as automerge-go reads it, with the projection.
 func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...string) (conflicts int) {
 	t.Helper()
 	obj, ok := f.Object(path...)
 	if !ok {
-		t.Fatalf("%q is a map in automerge-go and not in the fold", path)
+		t.Fatalf("%q is a map in automerge-go and not in the projection", path)
 	}
 	values, err := m.Values()
 	if err != nil {
@@ -196,7 +196,7 @@ func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...s
 	ours := f.Keys(obj)
 	slices.Sort(ours)
 	if !slices.Equal(keys, ours) {
-		t.Fatalf("keys of %q: automerge-go %q, fold %q", path, keys, ours)
+		t.Fatalf("keys of %q: automerge-go %q, projection %q", path, keys, ours)
 	}
 	for _, key := range keys {
 		live := f.Values(obj, key)
@@ -211,14 +211,14 @@ func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...s
 		last := live[len(live)-1]
 		v := values[key]
 		if last.IsObject != (v.Kind() == automerge.KindMap) {
-			t.Fatalf("%q/%q is %v in automerge-go, made in the fold: %v", path, key, v.Kind(), last.IsObject)
+			t.Fatalf("%q/%q is %v in automerge-go, an object in the projection: %v", path, key, v.Kind(), last.IsObject)
 		}
 		if last.IsObject {
 			conflicts += compare(t, f, v.Map(), append(slices.Clone(path), key)...)
 			continue
 		}
 		if slices.Equal(path, []string{"blobs"}) {
-			continue // the projection leaves those bytes to the ledger
+			continue // the projection does not store the bytes of blobs
 		}
 		var got any
 		switch last.Value.Kind {
@@ -237,14 +237,14 @@ func compare(t *testing.T, f *projection.Projection, m *automerge.Map, path ...s
 			}
 		}
 		if want := v.Interface(); !reflect.DeepEqual(got, want) {
-			t.Fatalf("%q/%q: automerge-go %#v, fold %#v", path, key, want, got)
+			t.Fatalf("%q/%q: automerge-go %#v, projection %#v", path, key, want, got)
 		}
 	}
 	return conflicts
 }
 
-// check compares everything about one history, and returns its week and how many
-// conflicts it has.
+// check compares all results for one history, and returns its week and the number of its
+// conflicts.
 func check(t *testing.T, h *history, r *rand.Rand) ([]byte, int) {
 	t.Helper()
 	doc := automerge.New()
@@ -262,7 +262,7 @@ func check(t *testing.T, h *history, r *rand.Rand) ([]byte, int) {
 		if i > 0 {
 			order = h.shuffle(r)
 		}
-		f, kept := foldIn(t, h, order, r)
+		f, kept := project(t, h, order, r)
 		if i == 0 {
 			conflicts = compare(t, f, doc.RootMap())
 			first = weekOf(f)
@@ -270,19 +270,19 @@ func check(t *testing.T, h *history, r *rand.Rand) ([]byte, int) {
 			t.Fatalf("another order gives another week:\n%s\n%s", first, again)
 		}
 		if want := whole(f); !reflect.DeepEqual(kept, want) {
-			t.Fatalf("kept by what was touched:\n%+v\nfrom scratch:\n%+v", kept, want)
+			t.Fatalf("updated with what was touched:\n%+v\nfrom scratch:\n%+v", kept, want)
 		}
 	}
 	return first, conflicts
 }
 
-// party is one device of a random event: its document and what it has seen.
+// party is one device of a random event: its document and the changes that it has.
 type party struct {
 	doc *crdt.Document
 	has map[wire.Hash]bool
 }
 
-// pull takes some of what others made, a causal past each.
+// pull applies some changes of others, each with its past.
 func (p *party) pull(t *testing.T, h *history, r *rand.Rand) {
 	t.Helper()
 	var take [][]byte
@@ -304,8 +304,8 @@ func (p *party) pull(t *testing.T, h *history, r *rand.Rand) {
 	}
 }
 
-// randomEvent lets some parties act and merge at random. roles has the founder name
-// authors, moderators and organisers, who then act and lose their roles.
+// randomEvent has several parties act and merge at random. The founder names authors, moderators
+// and organisers, who act and lose their roles again.
 func randomEvent(t *testing.T, r *rand.Rand) *history {
 	t.Helper()
 	h := &history{}
@@ -326,7 +326,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 	for i := 1; i < n; i++ {
 		who := byte(1 + i)
 		if r.IntN(2) == 0 {
-			who = byte(i) // the second device of somebody
+			who = byte(i) // the second device of a person
 		}
 		d, err := crdt.Load(actorOf(who, byte(10+i)), nil, h.bytes[:1])
 		if err != nil {
@@ -343,7 +343,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 		}
 		a := randomAct(r, p.doc.Identity(), posts)
 		m, err := p.doc.Do(a)
-		if err != nil || m.NoChange { // a post that this party has not seen, or is another's
+		if err != nil || m.NoChange { // a post that this party does not have, or that is another person's
 			continue
 		}
 		checkShape(t, m)
@@ -378,7 +378,7 @@ func randomAct(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 		}
 	case 3, 4, 5:
 		a.Kind, a.Post, a.Text = qa.ActEdit, pick(), text
-		for range 10 { // one's own, if it can be found
+		for range 10 { // prefer a post of one's own
 			if strings.HasPrefix(string(a.Post), string(me[:16])) {
 				break
 			}
@@ -424,7 +424,7 @@ func randomAct(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 	return a
 }
 
-func TestFoldReadsWhatAutomergeReads(t *testing.T) {
+func TestProjectionReadsWhatAutomergeReads(t *testing.T) {
 	conflicts, merges, late, versions := 0, 0, 0, 0
 	for _, s := range seeds(t) {
 		ok := t.Run(fmt.Sprint("seed", s), func(t *testing.T) {
@@ -438,29 +438,29 @@ func TestFoldReadsWhatAutomergeReads(t *testing.T) {
 				}
 			}
 			late += bytes.Count(week, []byte(`"late":true`))
-			f, _ := foldIn(t, h, h.shuffle(r), r)
+			f, _ := project(t, h, h.shuffle(r), r)
 			for _, p := range f.Posts() {
 				if len(p.Versions()) > 1 {
 					versions++
 				}
 				if len(p.Versions()) == 0 {
-					t.Fatalf("post %s shows no version of its text", p.ID)
+					t.Fatalf("post %s has no text", p.ID)
 				}
 			}
 		})
 		if !ok {
-			t.Fatalf("seed %d: go test ./crdt -run FoldReads -fold.seed=%d", s, s)
+			t.Fatalf("seed %d: go test ./crdt -run ProjectionReads -projection.seed=%d", s, s)
 		}
 	}
 	t.Logf("%d conflicts, %d merging changes, %d late posts, %d posts of more than one version", conflicts, merges, late, versions)
 	if *seed == 0 && (conflicts == 0 || merges == 0 || late == 0 || versions == 0) {
-		t.Fatal("the random documents did not do what they are for")
+		t.Fatal("the random documents did not cover enough")
 	}
 }
 
-// TestFoldOfWildDocuments lets parties write anything a map can hold anywhere, also
-// where the schema wants something else: maps made twice, overwritten and deleted.
-func TestFoldOfWildDocuments(t *testing.T) {
+// TestProjectionOfWildDocuments: parties write any value into any map, also against the schema;
+// maps are made twice, overwritten and deleted.
+func TestProjectionOfWildDocuments(t *testing.T) {
 	names := []string{
 		"event", "people", "roles", "blocks", "posts", "relays", "revisions", "reactions", "marks", "links", "closed",
 		"0", "text", "hidden", "kind", "author", "moderator", "organiser", "x", "assigned", string(idOf(1)), string(idOf(2)),
@@ -551,7 +551,7 @@ func TestFoldOfWildDocuments(t *testing.T) {
 			conflicts += k
 		})
 		if !ok {
-			t.Fatalf("seed %d: go test ./crdt -run Wild -fold.seed=%d", s, s)
+			t.Fatalf("seed %d: go test ./crdt -run Wild -projection.seed=%d", s, s)
 		}
 	}
 	t.Logf("%d conflicts", conflicts)
@@ -560,8 +560,8 @@ func TestFoldOfWildDocuments(t *testing.T) {
 	}
 }
 
-// TestTwoDevicesConverge: two devices of one reader edit the same post and others;
-// whatever the interleaving, both end with one week, and no text is lost.
+// TestTwoDevicesConverge: two devices of one reader edit the same post and other posts. In every
+// interleaving both end with the same week, and no text is lost.
 func TestTwoDevicesConverge(t *testing.T) {
 	both := 0
 	for _, s := range seeds(t) {
@@ -578,7 +578,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 		sent := [2]int{2, 2}
 		for i := range 2 + r.IntN(10) {
 			k := r.IntN(2)
-			if r.IntN(3) == 0 { // k hears what the other has made
+			if r.IntN(3) == 0 { // k receives the changes of the other device
 				if err := docs[k].Absorb(known[1-k][sent[1-k]:]); err != nil {
 					t.Fatal(err)
 				}
@@ -598,7 +598,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 			for _, c := range append(slices.Clone(known[k]), known[1-k][2:]...) {
 				h.add(t, c)
 			}
-			f, _ := foldIn(t, h, h.shuffle(r), r)
+			f, _ := project(t, h, h.shuffle(r), r)
 			weeks[k] = sha256.Sum256(weekOf(f))
 			p, ok := f.Post(q.Post)
 			if !ok {
@@ -644,7 +644,7 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 		h.add(t, m.Bytes)
 	}
 	r := rand.New(rand.NewPCG(1, 1))
-	f, _ := foldIn(t, h, []int{0, 1, 2, 3}, r)
+	f, _ := project(t, h, []int{0, 1, 2, 3}, r)
 	p, _ := f.Post(q.Post)
 	if v := p.Versions(); len(v) != 2 || v[0].Text == v[1].Text {
 		t.Fatalf("versions: %+v", v)
@@ -652,19 +652,19 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 	if len(p.Revisions) != 3 || !p.Revisions[0].Superseded || p.Text() != p.Versions()[1].Text {
 		t.Fatalf("revisions: %+v", p.Revisions)
 	}
-	// Who has seen both and writes again settles it.
+	// A further edit after both resolves the conflict.
 	if err := a.Absorb([][]byte{y.Bytes}); err != nil {
 		t.Fatal(err)
 	}
 	h.add(t, do(t, a, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "both"}).Bytes)
-	f, _ = foldIn(t, h, []int{0, 1, 3, 2, 4}, r)
+	f, _ = project(t, h, []int{0, 1, 3, 2, 4}, r)
 	p, _ = f.Post(q.Post)
 	if v := p.Versions(); len(v) != 1 || v[0].Text != "both" || len(p.Revisions) != 4 {
 		t.Fatalf("versions: %+v", v)
 	}
 }
 
-func TestPostWithAllThereIs(t *testing.T) {
+func TestPostWithEveryField(t *testing.T) {
 	d, g := found(t, qa.Event{Title: "A book", Authors: "Ann"})
 	h := &history{}
 	h.add(t, g.Bytes)
@@ -689,7 +689,7 @@ func TestPostWithAllThereIs(t *testing.T) {
 	} {
 		h.add(t, do(t, d, a).Bytes)
 	}
-	f, _ := foldIn(t, h, h.shuffle(rand.New(rand.NewPCG(1, 1))), rand.New(rand.NewPCG(1, 1)))
+	f, _ := project(t, h, h.shuffle(rand.New(rand.NewPCG(1, 1))), rand.New(rand.NewPCG(1, 1)))
 	p, ok := f.Post(q.Post)
 	if !ok {
 		t.Fatal("no post")

@@ -11,8 +11,8 @@ import (
 	"flyleaf/schema"
 )
 
-// TestSubtitle: an event's subtitle stands in its x, from the founding on and by every
-// later change, and what other programs keep there stays beside it.
+// TestSubtitle: the event's subtitle is a key of its x, in the genesis and in later changes, and
+// does not affect the keys of other programs there.
 func TestSubtitle(t *testing.T) {
 	for _, first := range []string{"", "The first"} {
 		d, made := found(t, qa.Event{Title: "A book", Subtitle: first, X: map[string]string{"other": "kept"}})
@@ -21,7 +21,7 @@ func TestSubtitle(t *testing.T) {
 		read := func() qa.Event {
 			t.Helper()
 			r := rand.New(rand.NewPCG(1, 1))
-			f, _ := foldIn(t, h, h.shuffle(r), r)
+			f, _ := project(t, h, h.shuffle(r), r)
 			return f.Event()
 		}
 		if e := read(); e.Subtitle != first || e.Edits != 0 {
@@ -46,7 +46,7 @@ func TestSubtitle(t *testing.T) {
 	}
 	e := qa.Event{Kind: "event", Title: "A book", X: map[string]string{"subtitle": "S"}}
 	if err := e.Validate(); err == nil {
-		t.Error("a field is written as one of x, too")
+		t.Error("a field was also accepted as a key of x")
 	}
 	if e.Clean(); e.Subtitle != "S" || e.X != nil || e.Validate() != nil {
 		t.Errorf("%+v", e)

@@ -14,7 +14,7 @@ import (
 	"flyleaf/e2e/stockjs"
 )
 
-// wholeDocument makes a document chunk of changes, each after what it depends on.
+// wholeDocument returns a document chunk of changes, which are in causal order.
 func wholeDocument(t *testing.T, seed uint64, chunks [][]byte) []byte {
 	t.Helper()
 	var changes []*wire.Change
@@ -45,8 +45,8 @@ func sortedHashes(set map[wire.Hash]bool) (r []wire.Hash) {
 	return r
 }
 
-// loadsBack holds what automerge-go reads from a document chunk against the changes:
-// it makes each of them anew, and their hashes come out right or it refuses the whole.
+// loadsBack compares the changes that automerge-go reads from a document chunk with the original
+// ones. automerge-go reconstructs each change, and refuses the chunk if a hash is wrong.
 func loadsBack(t *testing.T, seed uint64, whole []byte, chunks [][]byte) {
 	t.Helper()
 	d, err := automerge.Load(whole)
@@ -66,13 +66,13 @@ func loadsBack(t *testing.T, seed uint64, whole []byte, chunks [][]byte) {
 	}
 	for _, c := range back {
 		if !want[string(c.Save())] {
-			t.Fatalf("seed %d: change %s came back as another", seed, c.Hash())
+			t.Fatalf("seed %d: change %s differs", seed, c.Hash())
 		}
 	}
 }
 
-// TestWholeDocuments: what automerge-go and JavaScript make of our document chunk of
-// a random document of every type is the same changes, to the byte.
+// TestWholeDocuments: automerge-go reads our document chunk of random documents, with every type
+// of value, as the same changes, byte for byte.
 func TestWholeDocuments(t *testing.T) {
 	changes := 0
 	for seed := uint64(1); changes < differential(); seed++ {
@@ -103,7 +103,7 @@ func TestWholeDocumentsInJavaScript(t *testing.T) {
 		}
 		for _, b := range back {
 			if !want[b] {
-				t.Fatalf("seed %d: a change came back as another: %s", seed, b)
+				t.Fatalf("seed %d: a change differs: %s", seed, b)
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func TestWholeDocumentsInJavaScript(t *testing.T) {
 	}
 }
 
-// causal puts changes after those they depend on.
+// causal sorts changes into causal order.
 func causal(t *testing.T, chunks [][]byte) (r [][]byte) {
 	t.Helper()
 	have := map[wire.Hash]bool{}
@@ -170,7 +170,7 @@ func causal(t *testing.T, chunks [][]byte) (r [][]byte) {
 			r = append(r, b)
 		}
 		if len(later) == len(chunks) {
-			t.Fatal("changes depend on others that are not there")
+			t.Fatal("changes depend on missing changes")
 		}
 		chunks = later
 	}

@@ -17,7 +17,7 @@ import (
 	"flyleaf/qa"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "rewrite the golden file")
 
 var event = qa.MakeEventID([16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 
@@ -46,7 +46,7 @@ func samples() []Change {
 	}
 }
 
-// seal gives a changed bundle the checksum it needs.
+// seal corrects the checksum of a modified bundle.
 func seal(b []byte) []byte {
 	if len(b) < sha256.Size {
 		return b
@@ -57,8 +57,7 @@ func seal(b []byte) []byte {
 	return b
 }
 
-// TestGolden: the bytes are those of the annotated file, so the format does not
-// change unnoticed.
+// TestGolden: the bytes match the annotated file, so the format cannot change unnoticed.
 func TestGolden(t *testing.T) {
 	const file = "testdata/two.txt"
 	b := write(t, samples()...)
@@ -108,7 +107,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestBundlesComeBack(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		var in []Change
@@ -128,52 +127,52 @@ func TestBundlesComeBack(t *testing.T) {
 		}
 		for i := range in {
 			if !bytes.Equal(in[i].Bytes, out[i].Bytes) || !bytes.Equal(in[i].Signature, out[i].Signature) {
-				t.Fatalf("seed %d: change %d is another", seed, i)
+				t.Fatalf("seed %d: change %d differs", seed, i)
 			}
 		}
 	}
 }
 
-// TestDamage: every cut and every flipped bit of a bundle is noticed.
+// TestDamage: Read detects every truncation and every flipped bit.
 func TestDamage(t *testing.T) {
 	good := write(t, samples()...)
 	for n := range good {
 		if _, _, err := Read(good[:n]); err == nil {
-			t.Fatalf("cut off after %d bytes, and taken", n)
+			t.Fatalf("cut off after %d bytes, and accepted", n)
 		}
 		for bit := range 8 {
 			b := bytes.Clone(good)
 			b[n] ^= 1 << bit
 			if _, _, err := Read(b); err == nil {
-				t.Fatalf("bit %d of byte %d flipped, and taken", bit, n)
+				t.Fatalf("bit %d of byte %d flipped, and accepted", bit, n)
 			}
 		}
 	}
 	if _, _, err := Read(append(bytes.Clone(good), 0)); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a byte more: %v", err)
+		t.Errorf("a trailing byte: %v", err)
 	}
 }
 
-// TestLies: a bundle with a fitting checksum that does not hold what it says.
-func TestLies(t *testing.T) {
+// TestInconsistentBundles: a bundle with a valid checksum and inconsistent contents is refused.
+func TestInconsistentBundles(t *testing.T) {
 	good := write(t, samples()...)
 	first := headerSize
 	for name, c := range map[string]struct {
 		change func(b []byte) []byte
 		want   error
 	}{
-		"another file":          {func([]byte) []byte { return []byte("Dear reader,\n") }, ErrNotBundle},
-		"nothing":               {func([]byte) []byte { return nil }, ErrNotBundle},
-		"carried as text":       {func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }, ErrNotBundle},
-		"a later version":       {func(b []byte) []byte { b[8] = 2; return b }, ErrVersion},
-		"a change of no bytes":  {func(b []byte) []byte { copy(b[first:], "\x00\x00\x00\x00"); return b }, ErrTooLarge},
-		"a change of 4 GB":      {func(b []byte) []byte { copy(b[first:], "\xff\xff\xff\xff"); return b }, ErrTooLarge},
-		"a change over the end": {func(b []byte) []byte { copy(b[first:], "\x00\x00\xff\xff"); return b }, ErrDamaged},
-		"more than it says":     {func(b []byte) []byte { b[len(b)-33] = 1; return b }, ErrDamaged},
-		"fewer than it says":    {func(b []byte) []byte { b[len(b)-33] = 3; return b }, ErrDamaged},
-		"a billion changes":     {func(b []byte) []byte { copy(b[len(b)-36:], "\x40\x00\x00\x00"); return b }, ErrTooLarge},
-		"no end":                {func(b []byte) []byte { b[len(b)-37] = 1; return b }, ErrDamaged},
-		"only a head":           {func(b []byte) []byte { return b[:headerSize] }, ErrDamaged},
+		"another file":                 {func([]byte) []byte { return []byte("Dear reader,\n") }, ErrNotBundle},
+		"nothing":                      {func([]byte) []byte { return nil }, ErrNotBundle},
+		"transferred as text":          {func(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }, ErrNotBundle},
+		"a later version":              {func(b []byte) []byte { b[8] = 2; return b }, ErrVersion},
+		"a change of no bytes":         {func(b []byte) []byte { copy(b[first:], "\x00\x00\x00\x00"); return b }, ErrTooLarge},
+		"a change of 4 GB":             {func(b []byte) []byte { copy(b[first:], "\xff\xff\xff\xff"); return b }, ErrTooLarge},
+		"a change beyond the end":      {func(b []byte) []byte { copy(b[first:], "\x00\x00\xff\xff"); return b }, ErrDamaged},
+		"more changes than the count":  {func(b []byte) []byte { b[len(b)-33] = 1; return b }, ErrDamaged},
+		"fewer changes than the count": {func(b []byte) []byte { b[len(b)-33] = 3; return b }, ErrDamaged},
+		"a billion changes":            {func(b []byte) []byte { copy(b[len(b)-36:], "\x40\x00\x00\x00"); return b }, ErrTooLarge},
+		"no end":                       {func(b []byte) []byte { b[len(b)-37] = 1; return b }, ErrDamaged},
+		"only a header":                {func(b []byte) []byte { return b[:headerSize] }, ErrDamaged},
 	} {
 		if _, _, err := Read(seal(c.change(bytes.Clone(good)))); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -231,11 +230,11 @@ func FuzzRead(f *testing.F) {
 		id, changes, err := Read(b)
 		if err != nil {
 			if len(changes) > 0 {
-				t.Fatal("changes beside an error")
+				t.Fatal("Read returned both changes and an error")
 			}
 			return
 		}
-		// What is taken has one form.
+		// Every bundle that Read accepts has only one encoding.
 		var out bytes.Buffer
 		w, err := NewWriter(&out, id)
 		if err != nil {
@@ -253,7 +252,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%x was read and written as %x", b, out.Bytes())
 		}
 		if n := binary.BigEndian.Uint32(b[len(b)-36:]); int(n) != len(changes) {
-			t.Fatalf("%d changes, it says %d", len(changes), n)
+			t.Fatalf("%d changes, the count is %d", len(changes), n)
 		}
 	})
 }

@@ -17,7 +17,7 @@ import (
 	"flyleaf/storage"
 )
 
-// device is a document with the ledger that its owner would keep.
+// device is a document with its ledger.
 type device struct {
 	t         *testing.T
 	event     qa.EventID
@@ -36,8 +36,8 @@ func newDevice(t *testing.T, event qa.EventID) *device {
 	}
 }
 
-// take does with a change what devices and relays do.
-func (x *device) take(s policytest.Signed) document.Added {
+// receive handles a change as devices and relays do.
+func (x *device) receive(s policytest.Signed) document.Added {
 	x.t.Helper()
 	found, err := x.inspector.Inspect(s.Bytes, s.Signature)
 	if err != nil || found.Refusal != nil {
@@ -75,7 +75,7 @@ func (x *device) take(s policytest.Signed) document.Added {
 	return added
 }
 
-// load makes a document of rows.
+// load loads a document from rows.
 func load(t *testing.T, event qa.EventID, without map[wire.Hash]storage.Status, rows []storage.Entry) (*document.Document, document.Loaded) {
 	t.Helper()
 	d := document.New(event, document.Options{Projection: true})
@@ -95,8 +95,8 @@ func load(t *testing.T, event qa.EventID, without map[wire.Hash]storage.Status, 
 // week is an event with changes that are invalid and changes that depend on these.
 type week struct {
 	*policytest.World
-	invalid map[wire.Hash]bool // not allowed
-	after   map[wire.Hash]bool // fine but for what they depend on
+	invalid map[wire.Hash]bool
+	after   map[wire.Hash]bool // valid, but depending on an invalid change
 }
 
 func newWeek() *week {
@@ -115,7 +115,7 @@ func newWeek() *week {
 	return w
 }
 
-// views returns what a document shows, without the order of its rows.
+// views returns the views of a document, regardless of the order of rows.
 func views(d *document.Document) (qa.Event, map[qa.PostID]qa.Post) {
 	v := d.Views()
 	posts := map[qa.PostID]qa.Post{}
@@ -125,13 +125,14 @@ func views(d *document.Document) (qa.Event, map[qa.PostID]qa.Post) {
 	return *v.Event, posts
 }
 
-// TestAnyOrder: in whatever order changes come, the same ones are part of the document,
-// and whatever is not allowed, or depends on it, is refused or rejected once.
-func TestAnyOrder(t *testing.T) {
+// TestOrderOfArrivalDoesNotMatter: in every order of arrival the same changes become part of
+// the document. Each invalid change, and each change that depends on one, is refused or rejected
+// exactly once.
+func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 	w := newWeek()
 	first := newDevice(t, w.Event)
 	for _, s := range w.Changes {
-		first.take(s)
+		first.receive(s)
 	}
 	event, posts := views(first.d)
 	if len(posts) != 11 || len(first.refused) != 2 || len(first.rejected) != 0 {
@@ -144,13 +145,13 @@ func TestAnyOrder(t *testing.T) {
 		random.Shuffle(len(changes), func(i, j int) { changes[i], changes[j] = changes[j], changes[i] })
 		x := newDevice(t, w.Event)
 		for _, s := range changes {
-			if added := x.take(s); len(added.Applied) == 0 && added.Refusal == nil {
+			if added := x.receive(s); len(added.Applied) == 0 && added.Refusal == nil {
 				waited++
 			}
-			x.take(s) // a second time: it is settled, or waits already
+			x.receive(s) // a second time: it can be skipped, or is pending
 		}
 		if e, p := views(x.d); !reflect.DeepEqual(e, event) || !reflect.DeepEqual(p, posts) {
-			t.Fatal("the order of arrival changes what is shown")
+			t.Fatal("the order of arrival changes the views")
 		}
 		if !slices.Equal(x.d.Graph().Heads(), first.d.Graph().Heads()) || x.d.Graph().PendingLen() != 0 {
 			t.Fatal("the order of arrival changes what is part of the document")
@@ -167,15 +168,15 @@ func TestAnyOrder(t *testing.T) {
 		}
 		again, loaded := load(t, w.Event, nil, x.ledger)
 		if e, p := views(again); !reflect.DeepEqual(e, event) || len(p) != len(posts) || len(loaded.Statuses) != 0 {
-			t.Fatal("the ledger loads as something else")
+			t.Fatal("the document loaded from the ledger differs")
 		}
 	}
 	if waited == 0 {
-		t.Error("nothing ever waited")
+		t.Error("no change was ever pending")
 	}
 }
 
-// earlier are the rows of a ledger to which an earlier version took everything.
+// earlier returns the ledger of an earlier version, which accepted everything.
 func (w *week) earlier() (rows []storage.Entry) {
 	for _, s := range w.Changes {
 		rows = append(rows, storage.Entry{
@@ -185,8 +186,7 @@ func (w *week) earlier() (rows []storage.Entry) {
 	return rows
 }
 
-// spam returns a week whose ledger holds what Recheck refuses, which is not all that
-// Validate does.
+// spam returns a week with changes that Recheck refuses. (Validate refuses more.)
 func spam() *week {
 	w := &week{policytest.NewWorld(policytest.Options{}), map[wire.Hash]bool{}, map[wire.Hash]bool{}}
 	eve, ann := w.Writer("eve"), w.Writer("ann")
@@ -201,9 +201,9 @@ func spam() *week {
 	return w
 }
 
-// TestLedgerOfAnEarlierVersion: what this version's rules refuse is excluded, with what
-// depends on it, whatever the order of the rows; the ledger that is told so loads without
-// a difference.
+// TestLedgerOfAnEarlierVersion: changes that the rules of this version refuse are excluded, with
+// all that depend on them, in every order of the rows. Once the ledger has the new statuses, it
+// loads without further differences.
 func TestLedgerOfAnEarlierVersion(t *testing.T) {
 	w := spam()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -232,18 +232,17 @@ func TestLedgerOfAnEarlierVersion(t *testing.T) {
 		}
 		d, again := load(t, w.Event, nil, rows)
 		if len(again.Statuses) != 0 || len(d.Excluded()) != 2 {
-			t.Fatalf("loaded again, it has %v to note", again.Statuses)
+			t.Fatalf("loaded again, it reports %v", again.Statuses)
 		}
 		if v := d.Touched(); len(v.Posts) > 0 || v.Event != nil {
-			t.Error("loading touched rows that are there")
+			t.Error("loading touched rows of the views")
 		}
 	}
 }
 
-// TestRowsComeBack: a row that an earlier version excluded, and that is valid, is part of
-// the document again; unless its signature is not its writer's, or what it depends on
-// stays excluded.
-func TestRowsComeBack(t *testing.T) {
+// TestValidExcludedRowsAreRestored: a valid row that an earlier version excluded becomes part of
+// the document again, unless its signature is invalid or a dependency stays excluded.
+func TestValidExcludedRowsAreRestored(t *testing.T) {
 	w := newWeek()
 	rows := w.earlier()
 	var valid []storage.Entry
@@ -258,20 +257,20 @@ func TestRowsComeBack(t *testing.T) {
 	}
 	d, loaded := load(t, w.Event, nil, valid)
 	if len(loaded.Statuses) != len(out) || loaded.Excludes() || len(d.Excluded()) != 0 || d.Graph().Len() != len(valid) {
-		t.Fatalf("%v came back", loaded.Statuses)
+		t.Fatalf("%v were restored", loaded.Statuses)
 	}
-	// One with another's signature stays, with all that depends on it.
+	// A row with another writer's signature stays excluded, with all that depend on it.
 	out[0].Signature = out[1].Signature
 	d, loaded = load(t, w.Event, nil, valid)
 	if len(loaded.Statuses) != 0 || len(d.Excluded()) != len(out) || d.Graph().Len() != 3 {
-		t.Fatalf("%v came back on a wrong signature", loaded.Statuses)
+		t.Fatalf("%v were restored despite a wrong signature", loaded.Statuses)
 	}
-	// One whose past is missing waits, and comes back with it.
+	// A row whose dependencies are missing is pending, and is restored with them.
 	missing := w.Changes[3]
 	valid = append(slices.Clone(valid[:3]), out[1:]...)
 	d, loaded = load(t, w.Event, nil, valid)
 	if len(loaded.Statuses) != 0 || len(d.Excluded()) != 0 || d.Graph().PendingLen() != len(out)-1 {
-		t.Fatalf("%v came back before their past", loaded.Statuses)
+		t.Fatalf("%v were restored before their dependencies", loaded.Statuses)
 	}
 	found, err := (&document.Inspector{Event: w.Event}).Inspect(missing.Bytes, missing.Signature)
 	if err != nil {
@@ -298,9 +297,9 @@ func TestRowsComeBack(t *testing.T) {
 	}
 }
 
-// TestRowsThatWaitAreExcludedLate: a row that waits for a damaged one is excluded when the
-// rules refuse what came in its place of the ledger, and the caller is told.
-func TestRowsThatWaitAreExcludedLate(t *testing.T) {
+// TestPendingRowsAreExcludedLate: a row that is pending because of a damaged row is excluded
+// when the rules refuse its dependency, and Loaded.Late reports it.
+func TestPendingRowsAreExcludedLate(t *testing.T) {
 	w := spam()
 	rows := w.earlier()
 	slices.Reverse(rows)
@@ -315,9 +314,9 @@ func TestRowsThatWaitAreExcludedLate(t *testing.T) {
 	}
 }
 
-// TestLoadWithout: rows that are given are excluded, with the statuses that are given,
-// and what depends on them waits for nothing.
-func TestLoadWithout(t *testing.T) {
+// TestLoadExcludesGivenRows: the given rows are excluded with the given statuses, and rows that
+// depend on them are not pending.
+func TestLoadExcludesGivenRows(t *testing.T) {
 	w := newWeek()
 	rows := w.earlier()
 	without := map[wire.Hash]storage.Status{rows[9].Hash: storage.Refused}
@@ -330,8 +329,8 @@ func TestLoadWithout(t *testing.T) {
 	}
 }
 
-// TestStoredRowsAreRechecked: what the ledger has was validated when it was stored, so it
-// stays, even where Validate would say something else now; Recheck alone can exclude it.
+// TestStoredRowsAreRechecked: rows of the ledger were validated when they were stored. So only
+// Recheck can exclude them, even if Validate would refuse them now.
 func TestStoredRowsAreRechecked(t *testing.T) {
 	w := newWeek()
 	d, loaded := load(t, w.Event, nil, w.earlier())
@@ -340,8 +339,8 @@ func TestStoredRowsAreRechecked(t *testing.T) {
 	}
 }
 
-// TestRowsThatFitNoGraph: a row that no version can have taken is an error, and is not
-// noted as refused by the rules.
+// TestRowsThatFitNoGraph: a row that no version can have accepted is an error, and is not
+// reported as refused by the rules.
 func TestRowsThatFitNoGraph(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	first := w.Changes[0].Change
@@ -369,8 +368,8 @@ func TestRowsThatFitNoGraph(t *testing.T) {
 	}
 }
 
-// TestBytesOfAnotherChange: a row whose bytes are another change's is an error, and
-// nothing of it is taken.
+// TestBytesOfAnotherChange: a row with the bytes of another change is an error, and is not
+// loaded.
 func TestBytesOfAnotherChange(t *testing.T) {
 	w := newWeek()
 	rows := w.earlier()
@@ -382,17 +381,17 @@ func TestBytesOfAnotherChange(t *testing.T) {
 	wrong := rows[1]
 	wrong.Bytes = rows[2].Bytes
 	if c, err := l.Row(&wrong); err == nil || c != nil || d.Graph().Len() != 1 {
-		t.Errorf("taken: %v, %v", c, err)
+		t.Errorf("loaded: %v, %v", c, err)
 	}
 	wrong.Bytes = bytes.Clone(rows[1].Bytes[:20])
 	if c, err := l.Row(&wrong); err == nil || c != nil {
-		t.Errorf("taken: %v, %v", c, err)
+		t.Errorf("loaded: %v, %v", c, err)
 	}
 }
 
-// TestRefusalsAreForgiven: a wrong signature says nothing about a change, nor about what
-// depends on it; all other refusals are for good.
-func TestRefusalsAreForgiven(t *testing.T) {
+// TestForgetRetryable: refusals for a wrong signature, and of changes that depend on a refused
+// change, can be forgotten; all other refusals are permanent.
+func TestForgetRetryable(t *testing.T) {
 	r := document.NewRefusals(3)
 	d := document.New("e", document.Options{Refusals: r})
 	signature, depends, role, newest := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}, wire.Hash{4}
@@ -400,17 +399,17 @@ func TestRefusalsAreForgiven(t *testing.T) {
 	d.Refuse(depends, &policy.Refusal{Code: policy.CodeDependsOn})
 	d.Refuse(role, &policy.Refusal{Code: policy.CodeRole})
 	if !d.Unwanted(signature) || d.CanSkip(signature) || !d.CanSkip(depends) || !d.CanSkip(role) {
-		t.Error("only what came with a wrong signature may come again")
+		t.Error("only a change with a wrong signature may come again")
 	}
 	r.ForgetRetryable()
 	if d.Unwanted(signature) || d.Unwanted(depends) || !d.Unwanted(role) || r.Len() != 1 {
-		t.Error("not forgiven, or too much")
+		t.Error("too few or too many refusals were forgotten")
 	}
 	for _, h := range []wire.Hash{signature, depends, newest} {
 		d.Refuse(h, &policy.Refusal{Code: policy.CodeRole})
 	}
 	if r.Len() != 3 || r.Has(role) || !r.Has(newest) {
-		t.Error("it is not the oldest that is forgotten")
+		t.Error("the forgotten refusal is not the oldest")
 	}
 }
 
@@ -420,7 +419,7 @@ func TestValidatedChangesAreNotCheckedAgain(t *testing.T) {
 	w := newWeek()
 	device := newDevice(t, w.Event)
 	for _, s := range w.Changes {
-		device.take(s)
+		device.receive(s)
 	}
 	reader := func(refusedToo bool) *document.Document {
 		d := document.New(w.Event, document.Options{Projection: true, Validated: true})

@@ -16,7 +16,7 @@ import (
 	"flyleaf/keys"
 )
 
-// deflate makes the deflated chunk of a change.
+// deflate returns the deflated chunk of a change.
 func deflate(t *testing.T, plain []byte) []byte {
 	t.Helper()
 	_, n := binary.Uvarint(plain[9:])
@@ -35,8 +35,8 @@ func deflate(t *testing.T, plain []byte) []byte {
 	return append(binary.AppendUvarint(chunk, uint64(body.Len())), body.Bytes()...)
 }
 
-// TestInspect: what an inspection finds, and the work that was charged for by then: what
-// is cheap to see is seen before anything dear is done.
+// TestInspect checks the result of an inspection and the steps that it charged: cheap checks
+// come before expensive ones.
 func TestInspect(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	other := policytest.NewWorld(policytest.Options{By: "somebody else"})
@@ -90,20 +90,20 @@ func TestInspect(t *testing.T) {
 				t.Errorf("the hash is %s", got.Hash)
 			}
 			if got.Change != nil && (!bytes.Equal(got.Change.Bytes, c.chunk) || got.Change.Meta.Hash != got.Hash) {
-				t.Error("the change found is not the one that came")
+				t.Error("the result contains another change")
 			}
 		})
 	}
 }
 
-// TestSigned: an inspection says of every change whether its signature is its writer's,
-// also of one that is refused for something else.
+// TestSigned: an inspection reports for every change whether its signature is valid, also if the
+// change is refused for another reason.
 func TestSigned(t *testing.T) {
 	refused := 0
 	for _, c := range policytest.Cases() {
 		h, err := wire.ReadHeader(c.Bad.Bytes, wire.EventLimits)
 		if err != nil {
-			continue // no change
+			continue // not a change
 		}
 		in := document.Inspector{Event: c.Event}
 		found, err := in.Inspect(c.Bad.Bytes, c.Bad.Signature)
@@ -122,7 +122,7 @@ func TestSigned(t *testing.T) {
 	}
 }
 
-// TestInspectStopsWhenTheChargeFails: nothing is done that was not paid for.
+// TestInspectStopsWhenTheChargeFails: no step is done after a failed charge.
 func TestInspectStopsWhenTheChargeFails(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	s := w.Changes[0]
@@ -136,14 +136,14 @@ func TestInspectStopsWhenTheChargeFails(t *testing.T) {
 			return nil
 		}}
 		if got, err := in.Inspect(s.Bytes, s.Signature); !errors.Is(err, broke) || got.Change != nil || steps != most+1 {
-			t.Errorf("with %d steps paid: %+v, %v after %d", most, got, err, steps)
+			t.Errorf("with %d steps allowed: %+v, %v after %d", most, got, err, steps)
 		}
 	}
 }
 
-// TestInflation: deflated changes come to what they were, and those of a message to no
-// more than its bound, however many they are.
-func TestInflation(t *testing.T) {
+// TestInflationBudget: deflated changes inflate to the original bytes, and all changes of a
+// message together to no more than the budget.
+func TestInflationBudget(t *testing.T) {
 	c := &wire.Change{Actor: wire.ActorID(strings.Repeat("a", 40)), Seq: 1, StartOp: 1, Message: strings.Repeat("x", 60<<10)}
 	plain := c.Encode()
 	deflated := deflate(t, plain)
@@ -158,7 +158,7 @@ func TestInflation(t *testing.T) {
 		case err == nil:
 			inflated += len(got)
 			if !bytes.Equal(got, plain) {
-				t.Fatal("inflated to something else")
+				t.Fatal("inflated to other bytes")
 			}
 		case !errors.Is(err, wire.ErrTooLarge):
 			t.Fatal(err)

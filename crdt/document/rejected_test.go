@@ -10,7 +10,7 @@ import (
 	"flyleaf/storage"
 )
 
-// family is a question, the answer that depends on it, and a post beside both.
+// family is a parent change, a child that depends on it, and an independent change.
 type family struct {
 	*policytest.World
 	parent, child, other policytest.Signed
@@ -59,7 +59,7 @@ func (f *family) add(t *testing.T, s policytest.Signed) document.Added {
 	return added
 }
 
-// orphan has the child wait, and refuses the parent for its signature.
+// orphan makes the child pending and refuses the parent for its signature.
 func (f *family) orphan(t *testing.T) {
 	t.Helper()
 	for _, s := range f.before() {
@@ -70,16 +70,16 @@ func (f *family) orphan(t *testing.T) {
 	}
 	rejected := f.d.Refuse(f.parent.Change.Hash, &policy.Refusal{Code: policy.CodeSignature})
 	if len(rejected) != 1 || rejected[0].Change.Meta.Hash != f.child.Change.Hash || rejected[0].Refusal.Code != policy.CodeDependsOn {
-		t.Fatalf("what waited: %+v", rejected)
+		t.Fatalf("rejected: %+v", rejected)
 	}
 	if !f.d.Unwanted(f.child.Change.Hash) || f.d.HasOrPending(f.child.Change.Hash) {
 		t.Error("the child is not refused with its parent")
 	}
 }
 
-// TestRefusingRejectsWhatWaits: what waits is refused with what it waits for, at once; it
-// is not in anybody's way later, even if it is forgotten in between.
-func TestRefusingRejectsWhatWaits(t *testing.T) {
+// TestRefusingRejectsPendingDependents: a pending change is rejected at once when its dependency
+// is refused, and causes no error later, even if it is forgotten in between.
+func TestRefusingRejectsPendingDependents(t *testing.T) {
 	f := newFamily()
 	f.orphan(t)
 	f.d.Forget(f.child.Change.Hash) // as a relay does when the session leaves that sent it
@@ -88,9 +88,9 @@ func TestRefusingRejectsWhatWaits(t *testing.T) {
 	}
 }
 
-// TestForgivenChangesComeBack: once the right signature has come for the parent, the child
-// is as good as any, whichever of the two comes first.
-func TestForgivenChangesComeBack(t *testing.T) {
+// TestRetriedChangesAreAccepted: once the parent has arrived with its right signature, the child
+// is accepted too, whichever of the two arrives first.
+func TestRetriedChangesAreAccepted(t *testing.T) {
 	for _, childFirst := range []bool{true, false} {
 		f := newFamily()
 		f.orphan(t)
@@ -110,8 +110,8 @@ func TestForgivenChangesComeBack(t *testing.T) {
 	}
 }
 
-// TestExcludedRowIsOfferedAgain: a row that is excluded for its signature, and that
-// somebody offers with the right one, is part of the document, here and on disk.
+// TestExcludedRowIsOfferedAgain: a row that is excluded for its signature becomes part of the
+// document, in memory and on disk, when a peer offers it with the right signature.
 func TestExcludedRowIsOfferedAgain(t *testing.T) {
 	f := newFamily()
 	row := func(s policytest.Signed) storage.Entry {
@@ -125,7 +125,7 @@ func TestExcludedRowIsOfferedAgain(t *testing.T) {
 	bad.Status, bad.Signature = storage.Excluded, f.child.Signature
 	f.d, _ = load(t, f.Event, nil, append(rows, bad))
 	if !f.d.Unwanted(f.parent.Change.Hash) {
-		t.Fatal("taken on a wrong signature")
+		t.Fatal("accepted with a wrong signature")
 	}
 	added := f.add(t, f.parent)
 	var b storage.Batch
@@ -134,6 +134,6 @@ func TestExcludedRowIsOfferedAgain(t *testing.T) {
 		t.Errorf("%+v with %v", added, b.Statuses)
 	}
 	if why := f.d.RefusalFromDeps(f.inspect(t, f.child)); why != nil {
-		t.Errorf("what depends on it: %v", why)
+		t.Errorf("a change that depends on it: %v", why)
 	}
 }

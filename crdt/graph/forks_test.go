@@ -9,9 +9,9 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// forkedHistory makes changes of actors that now and then go back to an earlier
-// change of their own and write on from there. The past of each change is kept as a
-// plain set. refused are those that had another with their number in their past.
+// forkedHistory makes changes of actors that sometimes continue from an earlier change of their
+// own. past has the past of each change as a plain set. refused are changes that have another
+// change with their actor and number in their past.
 func forkedHistory(r *rand.Rand, n, actors int) (all, refused []Meta, past map[wire.Hash]map[wire.Hash]bool) {
 	past = map[wire.Hash]map[wire.Hash]bool{}
 	by := map[wire.Hash]Meta{}
@@ -19,7 +19,7 @@ func forkedHistory(r *rand.Rand, n, actors int) (all, refused []Meta, past map[w
 	for range n {
 		a := r.Intn(actors)
 		m := Meta{Hash: hashOf(uint64(r.Int63())), Actor: actorNo(a), Seq: 1, StartOp: 1}
-		if k := len(own[a]); k > 0 && (a > 0 || r.Intn(8) > 0) { // actor 0 also begins anew
+		if k := len(own[a]); k > 0 && (a > 0 || r.Intn(8) > 0) { // actor 0 also starts again without a previous change
 			prev := own[a][k-1]
 			if a < 2 && r.Intn(4) == 0 {
 				prev = own[a][r.Intn(k)]
@@ -43,7 +43,7 @@ func forkedHistory(r *rand.Rand, n, actors int) (all, refused []Meta, past map[w
 		}
 		m.MaxOp = m.StartOp + uint64(r.Intn(4)) - 1
 		if slices.ContainsFunc(all, func(x Meta) bool { return x.Actor == m.Actor && x.Seq == m.Seq && set[x.Hash] }) {
-			refused = append(refused, m) // it knows of another with its number
+			refused = append(refused, m) // another change with its number is in its past
 			continue
 		}
 		past[m.Hash], by[m.Hash] = set, m
@@ -53,8 +53,8 @@ func forkedHistory(r *rand.Rand, n, actors int) (all, refused []Meta, past map[w
 	return all, refused, past
 }
 
-// TestForks: with Forks, all that is asked of a graph in which actors use numbers
-// twice is what plain sets say, in whatever order the changes came.
+// TestForks: if actors use numbers twice, a graph with the option Forks gives the same answers
+// as plain sets, in every order of arrival.
 func TestForks(t *testing.T) {
 	forked, known, ambiguous, knew := 0, 0, 0, 0
 	for seed := int64(1); seed <= 60; seed++ {
@@ -69,13 +69,13 @@ func TestForks(t *testing.T) {
 		for _, m := range refused {
 			knew++
 			if err := g.Check(m); !errors.Is(err, ErrDuplicateSeq) {
-				t.Fatalf("seed %d: a change that knows of another with its number: %v", seed, err)
+				t.Fatalf("seed %d: a change with its own number in its past: %v", seed, err)
 			}
 		}
 		if g.Len() != len(all) || g.PendingLen() != 0 {
 			t.Fatalf("seed %d: %d of %d changes", seed, g.Len(), len(all))
 		}
-		// twice returns the lowest number of an actor that a set has twice.
+		// twice returns the lowest number that a set contains twice for an actor.
 		twice := func(a wire.ActorID, has func(wire.Hash) bool) uint64 {
 			n, lowest := map[uint64]int{}, uint64(0)
 			for _, m := range all {
@@ -112,7 +112,7 @@ func TestForks(t *testing.T) {
 				} else if got {
 					known++
 				}
-				// Update what the past holds, an operation's change is found; of two, one of them.
+				// Resolve finds an operation in the past, and at most one of two with the same ID.
 				for c := x.StartOp; c <= x.MaxOp; c++ {
 					holders := 0
 					for _, y := range all {
@@ -122,7 +122,7 @@ func TestForks(t *testing.T) {
 					}
 					lazy := g.LazyPast(m.Deps)
 					op, ok := g.Resolve(wire.OpID{Counter: c, Actor: x.Actor}, &lazy)
-					if !lazy.known { // then it is for the caller to look
+					if !lazy.known { // then the caller must check the past
 						ok = ok && set.Has(int(op.Place))
 					}
 					if ok != (holders > 0) {
@@ -146,7 +146,7 @@ func TestForks(t *testing.T) {
 	}
 }
 
-// TestForksKeepTheOtherRules: what is refused besides is refused still.
+// TestForksKeepTheOtherRules: the option Forks relaxes no other rule.
 func TestForksKeepTheOtherRules(t *testing.T) {
 	g := New(Forks)
 	first := Meta{Hash: hashOf(1), Actor: actorNo(1), Seq: 1, StartOp: 1, MaxOp: 1}
@@ -159,10 +159,10 @@ func TestForksKeepTheOtherRules(t *testing.T) {
 		m    Meta
 		want error
 	}{
-		"not on its own previous":  {Meta{Hash: hashOf(4), Actor: actorNo(1), Seq: 2, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{stranger.Hash}}, ErrOwnPrevious},
-		"a number left out":        {Meta{Hash: hashOf(5), Actor: actorNo(1), Seq: 4, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{second.Hash}}, ErrSeqGap},
-		"a counter that is low":    {Meta{Hash: hashOf(6), Actor: actorNo(1), Seq: 2, StartOp: 1, MaxOp: 1, Deps: []wire.Hash{first.Hash}}, ErrStartOp},
-		"one of its own too early": {Meta{Hash: hashOf(7), Actor: actorNo(1), Seq: 3, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{first.Hash, stranger.Hash}}, ErrOwnPrevious},
+		"not depending on its previous":          {Meta{Hash: hashOf(4), Actor: actorNo(1), Seq: 2, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{stranger.Hash}}, ErrOwnPrevious},
+		"a gap in the numbers":                   {Meta{Hash: hashOf(5), Actor: actorNo(1), Seq: 4, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{second.Hash}}, ErrSeqGap},
+		"a counter that is too low":              {Meta{Hash: hashOf(6), Actor: actorNo(1), Seq: 2, StartOp: 1, MaxOp: 1, Deps: []wire.Hash{first.Hash}}, ErrStartOp},
+		"depending on an earlier one of its own": {Meta{Hash: hashOf(7), Actor: actorNo(1), Seq: 3, StartOp: 3, MaxOp: 3, Deps: []wire.Hash{first.Hash, stranger.Hash}}, ErrOwnPrevious},
 	} {
 		slices.SortFunc(c.m.Deps, compare)
 		if _, err := g.Add(c.m); !errors.Is(err, c.want) {

@@ -13,13 +13,13 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// history makes changes as writers do: deps are heads and the actor's own
-// previous change, startOp is one more than the past's highest counter.
+// history makes changes as writers do: the deps are heads and the actor's previous change, and
+// startOp is one above the highest counter of the past.
 type history struct {
 	r      *rand.Rand
 	all    []Meta
 	by     map[wire.Hash]int
-	heads  map[wire.ActorID][]wire.Hash // what each actor has seen last
+	heads  map[wire.ActorID][]wire.Hash // the heads of each actor's replica
 	merges int
 }
 
@@ -63,7 +63,7 @@ func randomHistory(seed int64, n, actors int) *history {
 	return h
 }
 
-// past is the plain definition: everything reachable over deps.
+// past returns the past by its definition: everything that is reachable over deps.
 func (h *history) past(of wire.Hash) map[wire.Hash]bool {
 	p := map[wire.Hash]bool{}
 	stack := slices.Clone(h.all[h.by[of]].Deps)
@@ -95,7 +95,7 @@ func TestAgainstPlainDefinitions(t *testing.T) {
 		g := New()
 		applied := map[wire.Hash]bool{}
 		for _, i := range h.r.Perm(len(h.all)) {
-			for range 2 { // twice, as it may come twice
+			for range 2 { // twice, because a change may arrive twice
 				for _, a := range mustAdd(t, g, h.all[i]) {
 					for _, d := range h.all[h.by[a]].Deps {
 						if !applied[d] {
@@ -108,7 +108,7 @@ func TestAgainstPlainDefinitions(t *testing.T) {
 			if !applied[h.all[i].Hash] {
 				waited++
 				if !g.IsPending(h.all[i].Hash) || g.Has(h.all[i].Hash) {
-					t.Fatalf("seed %d: neither applied nor waiting", seed)
+					t.Fatalf("seed %d: neither applied nor pending", seed)
 				}
 			}
 		}
@@ -118,7 +118,7 @@ func TestAgainstPlainDefinitions(t *testing.T) {
 		compareWithHistory(t, seed, h, g)
 	}
 	if merges < 1000 || waited < 1000 {
-		t.Errorf("%d merges, %d waited: not much of a test", merges, waited)
+		t.Errorf("%d merges, %d pending changes: too few for this test", merges, waited)
 	}
 }
 
@@ -201,9 +201,9 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 			}
 		}
 		if before.Has(len(order)) {
-			t.Fatalf("seed %d: what comes later is in the past", seed)
+			t.Fatalf("seed %d: a later change is in the past", seed)
 		}
-		// With only the newest in view it finds the same or that it cannot.
+		// A walk over only the newest changes finds the same, or reports that it cannot.
 		from := h.r.Intn(len(order))
 		i, _ := g.find(b.Hash)
 		j, _ := g.find(c.Hash)
@@ -224,7 +224,7 @@ func compareWithHistory(t *testing.T, seed int64, h *history, g *Graph) {
 	}
 }
 
-func TestCheckNamesWhatIsWrong(t *testing.T) {
+func TestCheckReturnsTheRightError(t *testing.T) {
 	g := New()
 	h := newHistory(1)
 	a, b := actorNo(1), actorNo(2)
@@ -282,7 +282,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestLenientTakesHighStartOpOnly(t *testing.T) {
+func TestLenientAcceptsOnlyHighStartOps(t *testing.T) {
 	g := New(Lenient)
 	h := newHistory(1)
 	a1 := h.change(actorNo(1), false)
@@ -295,12 +295,13 @@ func TestLenientTakesHighStartOpOnly(t *testing.T) {
 		t.Errorf("low: %v", err)
 	}
 	if added := mustAdd(t, g, m); len(added) != 1 || !g.IsAncestor(a1.Hash, m.Hash) {
-		t.Error("high was not taken")
+		t.Error("a high startOp was refused")
 	}
 }
 
-// A refused change takes what waits for it along, and only that.
-func TestRefusedTakesWaitingAlong(t *testing.T) {
+// TestRefusingRejectsPendingDependents: refusing a change rejects the pending changes that
+// depend on it, and no others.
+func TestRefusingRejectsPendingDependents(t *testing.T) {
 	g := New()
 	h := newHistory(1)
 	a, b := actorNo(1), actorNo(2)
@@ -328,15 +329,15 @@ func TestRefusedTakesWaitingAlong(t *testing.T) {
 		gone = append(gone, r.Hash)
 	}
 	if !slices.Equal(gone, []wire.Hash{a2.Hash, a3.Hash}) || g.IsPending(a2.Hash) || g.IsPending(a3.Hash) || g.Rejected() != nil {
-		t.Errorf("gone: %v", gone)
+		t.Errorf("rejected: %v", gone)
 	}
 	if added := mustAdd(t, g, b1); len(added) != 2 {
 		t.Errorf("b's changes: %d", len(added))
 	}
 }
 
-// What is wrong with a waiting change comes to light when its deps are there.
-func TestWaitingIsCheckedWhenItsTurnComes(t *testing.T) {
+// TestPendingChangesAreChecked: a pending change is checked once its deps have arrived.
+func TestPendingChangesAreChecked(t *testing.T) {
 	h := newHistory(1)
 	a := actorNo(1)
 	a1, a2, a3 := h.change(a, false), h.change(a, false), h.change(a, false)
@@ -370,19 +371,19 @@ func TestWaitingIsCheckedWhenItsTurnComes(t *testing.T) {
 	}
 }
 
-// A full graph says nothing of a change: with room it is taken, and so is what waits
-// for it meanwhile.
-func TestFullIsNotRefused(t *testing.T) {
+// TestFullGraphRefusesNothing: a change that does not fit into a full graph is not refused, nor
+// are pending changes that depend on it. Both are applied once there is room.
+func TestFullGraphRefusesNothing(t *testing.T) {
 	g := New()
 	c := chain(4, 1)
 	mustAdd(t, g, c[0])
-	mustAdd(t, g, c[3]) // it waits
+	mustAdd(t, g, c[3]) // pending
 	g.maxChanges = 1
 	if _, err := g.Add(c[1]); !errors.Is(err, ErrFull) {
 		t.Fatal(err)
 	}
 	if len(g.Rejected()) != 0 || !g.IsPending(c[3].Hash) {
-		t.Fatal("what waits was refused")
+		t.Fatal("a pending change was refused")
 	}
 	g.maxChanges = MaxChanges
 	mustAdd(t, g, c[1])
@@ -419,10 +420,10 @@ func TestPendingBufferIsBounded(t *testing.T) {
 	}
 	g.Refuse(orphan(0, 4000).Deps[0])
 	if g.IsPending(orphan(0, 4000).Hash) {
-		t.Error("it still waits")
+		t.Error("it is still pending")
 	}
 	if _, err := g.Add(orphan(n, 4000)); err != nil {
-		t.Errorf("no room was made: %v", err)
+		t.Errorf("forgetting made no room: %v", err)
 	}
 }
 
@@ -442,7 +443,7 @@ func chain(n, actors int) []Meta {
 	return all
 }
 
-// The package comment's figure.
+// TestMemoryOfAChange checks the number in the package comment.
 func TestMemoryOfAChange(t *testing.T) {
 	const n = 100_000
 	all := chain(n, 50)
@@ -503,8 +504,8 @@ func BenchmarkIsAncestorFar(b *testing.B) {
 	}
 }
 
-// BenchmarkIndex holds the table of index.go against a Go map, which holds each
-// hash a second time. Both metrics are per change.
+// BenchmarkIndex compares the table of index.go with a Go map, which stores each hash a second
+// time. Both metrics are per change.
 func BenchmarkIndex(b *testing.B) {
 	const n = 100_000
 	hashes := make([]wire.Hash, n)

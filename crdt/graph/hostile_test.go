@@ -8,10 +8,10 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// hostile makes graphs as bad as the rules allow. Each has about the given number
-// of changes; actors write as they like, for new ones cost nothing.
+// hostile makes the worst graphs that the rules allow, with about n changes each. New actors
+// cost an attacker nothing.
 var hostile = map[string]func(n int) []Meta{
-	// Every change a head, every actor new.
+	// Every change is a head, by a new actor.
 	"wide": func(n int) []Meta {
 		out := []Meta{meta(0, 0, 1, 1)}
 		for i := 1; i < n; i++ {
@@ -19,7 +19,7 @@ var hostile = map[string]func(n int) []Meta{
 		}
 		return out
 	},
-	// One long chain of changes, each by another actor.
+	// One long chain of changes, each by a new actor.
 	"deep": func(n int) []Meta {
 		out := []Meta{meta(0, 0, 1, 1)}
 		for i := 1; i < n; i++ {
@@ -27,7 +27,7 @@ var hostile = map[string]func(n int) []Meta{
 		}
 		return out
 	},
-	// A ladder: two chains that name each other at every step, 2^n paths.
+	// Two chains that depend on each other at every step: 2^n paths.
 	"ladder": func(n int) []Meta {
 		out := []Meta{meta(0, 0, 1, 1)}
 		a, b := out[0].Hash, out[0].Hash
@@ -43,7 +43,7 @@ var hostile = map[string]func(n int) []Meta{
 		}
 		return out
 	},
-	// Fans: 4096 forks, a change that joins all of them, and again.
+	// 4,096 forks and a change that joins all of them, again and again.
 	"fans": func(n int) []Meta {
 		out := []Meta{meta(0, 0, 1, 1)}
 		for op := uint64(2); len(out) < n; op += 2 {
@@ -81,14 +81,14 @@ func counted() (*Graph, *steps) {
 	return g, n
 }
 
-// Adding, and what sync asks, takes steps in proportion to the changes and their
-// deps, whatever their shape.
+// TestHostileGraphsStayLinear: adding changes, and the questions that sync asks, take steps in
+// proportion to the number of changes and deps, whatever the shape of the graph.
 func TestHostileGraphsStayLinear(t *testing.T) {
 	const few, many = 4_000, 32_000
 	for name, make := range hostile {
 		per := func(n int) (add, ask float64) {
 			changes := make(n)
-			size := 0 // what the graph is made of
+			size := 0 // changes and deps
 			for _, c := range changes {
 				size += 1 + len(c.Deps)
 			}
@@ -107,18 +107,19 @@ func TestHostileGraphsStayLinear(t *testing.T) {
 		addFew, askFew := per(few)
 		addMany, askMany := per(many)
 		t.Logf("%s: steps for each change and dep, adding %.1f of %d, %.1f of %d, asking %.1f, %.1f", name, addFew, few, addMany, many, askFew, askMany)
-		// A head comes and goes in a block of at most headBlock.
+		// A head is added and removed in a block of at most headBlock.
 		if addMany > 2*addFew+1 || addMany > 3+headBlock {
 			t.Errorf("%s: adding took %.1f steps of %d, %.1f of %d", name, addFew, few, addMany, many)
 		}
-		// Five questions, each one walk at most, and each walk looks at the window first.
+		// Five questions of at most one walk each; each walk first looks at the window.
 		if askMany > 10 || askFew > 10 {
 			t.Errorf("%s: asking took %.1f steps of %d, %.1f of %d", name, askFew, few, askMany, many)
 		}
 	}
 }
 
-// What a change takes in memory in the worst graphs; see crdt/sync/DESIGN.md.
+// TestHostileGraphsStaySmall checks the memory of a change in the worst graphs; see
+// crdt/sync/DESIGN.md.
 func TestHostileGraphsStaySmall(t *testing.T) {
 	const n, most = 50_000, 400
 	for name, make := range hostile {
@@ -139,7 +140,8 @@ func TestHostileGraphsStaySmall(t *testing.T) {
 	}
 }
 
-// A full pending buffer empties in steps in proportion to what was in it, whichever way.
+// TestHostilePendingBufferStaysLinear: a full pending buffer empties in steps in proportion to
+// its contents, in whatever way.
 func TestHostilePendingBufferStaysLinear(t *testing.T) {
 	missing := []wire.Hash{hashOf(1 << 40), hashOf(1<<40 + 1), hashOf(1<<40 + 2), hashOf(1<<40 + 3)}
 	for name, empty := range map[string]func(*Graph){
@@ -171,24 +173,24 @@ func TestHostilePendingBufferStaysLinear(t *testing.T) {
 			}
 		}
 		if n < MaxPending {
-			t.Fatalf("only %d wait", n)
+			t.Fatalf("only %d are pending", n)
 		}
 		filled := taken.n.Load()
 		empty(g)
 		took := taken.n.Load() - filled
 		t.Logf("%s: %d steps to fill it, %d to empty it", name, filled, took)
-		// What arrives becomes thousands of heads, each in a block of headBlock.
+		// The arrived changes become thousands of heads, each in a block of headBlock.
 		if most := 4 * filled; took > most && (name != "arrived" || took > most+int64(n)*headBlock) {
 			t.Errorf("%s: %d steps, to fill it took %d", name, took, filled)
 		}
 		if g.PendingLen() != 0 || len(g.Missing()) != 0 || len(g.pending.by) != 0 || g.pending.bytes != 0 {
-			t.Errorf("%s: %d wait, %d lists, %d bytes", name, g.PendingLen(), len(g.pending.by), g.pending.bytes)
+			t.Errorf("%s: %d pending, %d lists, %d bytes", name, g.PendingLen(), len(g.pending.by), g.pending.bytes)
 		}
 	}
 }
 
-// BenchmarkHostile measures what one change costs in the worst graphs; see the
-// table in crdt/sync/DESIGN.md.
+// BenchmarkHostile measures the cost of one change in the worst graphs; see the table in
+// crdt/sync/DESIGN.md.
 func BenchmarkHostile(b *testing.B) {
 	const n = 100_000
 	for name, make := range hostile {
@@ -216,7 +218,7 @@ func BenchmarkHostile(b *testing.B) {
 	}
 }
 
-// The list of heads is a sorted set, whatever its size.
+// TestHeadListAgainstASet: the list of heads behaves like a sorted set, at every size.
 func TestHeadListAgainstASet(t *testing.T) {
 	var l headList
 	set := map[wire.Hash]bool{}

@@ -7,8 +7,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// TestOneVersion: no actor has two changes with one number, everything that a change
-// builds on is there, and nothing is left out but for these two reasons.
+// TestOneVersion: in the subgraph no actor has two changes with one number, and every change has
+// its dependencies. No other change is missing.
 func TestOneVersion(t *testing.T) {
 	for seed := int64(1); seed <= 30; seed++ {
 		r := rand.New(rand.NewSource(seed))
@@ -24,7 +24,7 @@ func TestOneVersion(t *testing.T) {
 		for i, m := range all {
 			mustAdd(t, whole, m)
 			if r.Intn(3) > 0 && i+1 < len(all) {
-				continue // several at once
+				continue // add several changes at once
 			}
 			g := part.Update(whole)
 			for h := range whole.Order() {
@@ -47,7 +47,7 @@ func TestOneVersion(t *testing.T) {
 			}
 		}
 		if g := part.Update(whole); g.Len() != len(kept) || g.PendingLen() != 0 || left == 0 {
-			t.Fatalf("seed %d: %d of %d, %d wait, %d left out", seed, g.Len(), len(kept), g.PendingLen(), left)
+			t.Fatalf("seed %d: %d of %d, %d pending, %d omitted", seed, g.Len(), len(kept), g.PendingLen(), left)
 		}
 	}
 }

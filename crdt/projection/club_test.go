@@ -32,7 +32,7 @@ func TestClubListsWeeks(t *testing.T) {
 	org.f.Touched()
 	org.write(put("weeks/gone/title", ""))
 	if !org.f.Touched().Event {
-		t.Error("taking a week off does not touch the club")
+		t.Error("removing a week does not touch the club")
 	}
 	e := org.f.Event()
 	if e.Title != "The Lamplight Readers" || e.Description != "One book a week." || len(e.Weeks) != 2 {
@@ -44,7 +44,7 @@ func TestClubListsWeeks(t *testing.T) {
 	if w := e.Weeks[1]; w.ID != "one" || w.Relay != "ws://relay.example" {
 		t.Errorf("the earlier week: %+v", w)
 	}
-	// Once the role is taken back, what its holder did unseen no longer counts.
+	// After a revocation, concurrent acts of the organiser are not in effect.
 	boss.from(org)
 	org.write(put("weeks/one/title", "spoilt"))
 	boss.role(org, qa.RoleOrganiser, false)
@@ -55,13 +55,13 @@ func TestClubListsWeeks(t *testing.T) {
 	}
 }
 
-func TestBlobsAreNamedByTheirChange(t *testing.T) {
+func TestBlobReturnsTheChangeWithItsBytes(t *testing.T) {
 	d := newDevice(t, 9, 1)
 	d.write(put("kind", "event"), put("gate", uint64(1)), put("access", "open"), mk("event"), mk("posts"), mk("blobs"), mk("relays"))
 	key := strings.Repeat("ab", 32)
 	d.write(put("event/cover", key))
 	if e := d.f.Event(); e.Cover != key || e.CoverIn != "" {
-		t.Fatalf("before the picture is here: %+v", e)
+		t.Fatalf("before the picture has arrived: %+v", e)
 	}
 	d.f.Touched()
 	c := d.write(bytesAt("blobs/"+key, "a picture"))
@@ -75,7 +75,7 @@ func TestBlobsAreNamedByTheirChange(t *testing.T) {
 		t.Errorf("%s, %v", h, ok)
 	}
 	if _, ok := d.f.Blob(strings.Repeat("cd", 32)); ok {
-		t.Error("a blob that is not there")
+		t.Error("a blob that does not exist was found")
 	}
 	blobs, _ := d.f.Object("blobs")
 	if v := d.f.Values(blobs, key); len(v) != 1 || len(v[0].Value.Raw) != 0 {
@@ -83,7 +83,7 @@ func TestBlobsAreNamedByTheirChange(t *testing.T) {
 	}
 }
 
-// Edits only grow, by one for a change to what the event says of itself.
+// TestEditsAreCounted: every change to the event's own fields adds one edit.
 func TestEditsAreCounted(t *testing.T) {
 	d := newDevice(t, 9, 1)
 	d.genesis()

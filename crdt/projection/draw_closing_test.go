@@ -17,7 +17,7 @@ import (
 	"flyleaf/qa"
 )
 
-// weekOf adds up the changes of a bundle.
+// weekOf returns the week of a bundle.
 func weekOf(t *testing.T, file string) qa.Week {
 	t.Helper()
 	b, err := os.ReadFile(file)
@@ -54,8 +54,8 @@ func drawnOf(t *testing.T, w qa.Week) qa.Drawn {
 	return d
 }
 
-// TestDrawOfAnEarlierVersion: a week that was closed, opened again, closed again and
-// drawn when openings did not name their closing keeps its seed and its order.
+// TestDrawOfAnEarlierVersion: a week keeps its seed and order if it was closed, reopened,
+// closed again and drawn by a version whose openings do not name their closing.
 func TestDrawOfAnEarlierVersion(t *testing.T) {
 	w := weekOf(t, "testdata/drawn-by-v0.bundle")
 	d := drawnOf(t, w)
@@ -71,9 +71,9 @@ func TestDrawOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// TestDrawChosenByTheOrganiser: in the bundles of an organiser who closed again, or
-// set the rule, with all other secrets before them, who wins is who won before.
-func TestDrawChosenByTheOrganiser(t *testing.T) {
+// TestOrganiserCannotChangeADraw: in bundles of an organiser who knew all other secrets, and
+// then closed again or set the rule, the winners stay the same.
+func TestOrganiserCannotChangeADraw(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/faults/attacks/04-draw-chosen-by-the-organiser/*.bundle")
 	if len(files) == 0 {
 		t.Skip("no ../shared/faults/attacks beside this module")
@@ -91,8 +91,8 @@ func TestDrawChosenByTheOrganiser(t *testing.T) {
 	}
 }
 
-// drawPlay is an event with a draw, played by devices that know what the test lets
-// them know.
+// drawPlay is an event with a draw and several devices. The test decides which changes each
+// device has.
 type drawPlay struct {
 	t                          *testing.T
 	event                      qa.EventID
@@ -118,7 +118,7 @@ func newDrawPlay(t *testing.T) *drawPlay {
 
 func (p *drawPlay) all() []*device { return []*device{p.boss, p.author, p.other, p.extra} }
 
-// sync gives everybody, or those named, all that anybody knows.
+// sync gives the named devices, or all, every change of every device.
 func (p *drawPlay) sync(to ...*device) {
 	if len(to) == 0 {
 		to = p.all()
@@ -153,14 +153,14 @@ func (p *drawPlay) open(d *device, closing *wire.Change) {
 	d.write(raw("draw/reveal/"+string(d.id()), b))
 }
 
-// openOld opens as earlier versions did.
+// openOld writes an opening in the format of earlier versions.
 func (p *drawPlay) openOld(d *device) { d.write(raw("draw/reveal/"+string(d.id()), p.secret(d))) }
 
 func (p *drawPlay) candidate(d *device, post string, on bool) {
 	d.write(put("posts/"+post+"/marks/candidate/"+string(d.id()), on))
 }
 
-// result is what everybody's device says, which has to be the same.
+// result returns the draw as all devices show it. It must be the same on all.
 func (p *drawPlay) result() (qa.Drawn, *qa.Draw) {
 	p.t.Helper()
 	p.sync()
@@ -178,7 +178,8 @@ func (p *drawPlay) result() (qa.Drawn, *qa.Draw) {
 	return first, draw
 }
 
-// ready: author and boss committed, two candidates, closed, and the author has opened.
+// ready returns the closing of an event in which author and boss have committed, there are two
+// candidates, and the author has opened.
 func (p *drawPlay) ready(open func(*device, *wire.Change)) (closing *wire.Change) {
 	p.commit(p.author)
 	p.candidate(p.author, "a", true)
@@ -192,8 +193,9 @@ func (p *drawPlay) ready(open func(*device, *wire.Change)) (closing *wire.Change
 	return closing
 }
 
-// closeBeside closes once more, knowing of what the closing knows but not of it.
-func (p *drawPlay) closeBeside(c *wire.Change) *wire.Change {
+// closeConcurrently adds a second closing that is concurrent with the first and has the same
+// past.
+func (p *drawPlay) closeConcurrently(c *wire.Change) *wire.Change {
 	for _, x := range p.boss.known {
 		if x.Hash == c.Hash {
 			break
@@ -203,10 +205,9 @@ func (p *drawPlay) closeBeside(c *wire.Change) *wire.Change {
 	return p.extra.write(put("event/closed", true))
 }
 
-// TestNothingChangesADraw: with every other secret known, nothing that somebody with
-// all roles writes chooses another end: it is the same, or there is none, and why is
-// said.
-func TestNothingChangesADraw(t *testing.T) {
+// TestNobodyCanChangeADraw: a person with all roles who knows all other secrets cannot choose
+// another result. The draw stays the same, or is void with a reason.
+func TestNobodyCanChangeADraw(t *testing.T) {
 	posts := func(d *drawPlay) int { e, _ := d.result(); return len(e.Entrants) }
 	honest := newDrawPlay(t)
 	c := honest.ready(honest.open)
@@ -216,7 +217,7 @@ func TestNothingChangesADraw(t *testing.T) {
 	if want.State != qa.DrawDone || len(want.Last) != 1 || want.Last[0] != honest.boss.id() {
 		t.Fatalf("%+v", want)
 	}
-	if posts(honest) != 1 { // both questions are one person's
+	if posts(honest) != 1 { // both questions are by one person
 		t.Fatalf("%d candidates", posts(honest))
 	}
 
@@ -232,7 +233,7 @@ func TestNothingChangesADraw(t *testing.T) {
 			p.boss.write(put("event/closed", true))
 			p.open(p.boss, c)
 		}, "", false},
-		{"reopens, takes more, closes again", func(p *drawPlay, c *wire.Change) {
+		{"reopens, accepts more candidates, closes again", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
 			p.open(p.boss, c)
 			p.boss.write(put("event/closed", false))
@@ -246,44 +247,44 @@ func TestNothingChangesADraw(t *testing.T) {
 			p.open(p.boss, c)
 			p.boss.write(put("event/closed", false))
 		}, "", false},
-		{"closes elsewhere, knowing of less, with higher operations", func(p *drawPlay, c *wire.Change) {
+		{"closes concurrently, with a smaller past and higher operations", func(p *drawPlay, c *wire.Change) {
 			for range 40 {
 				p.extra.write(put("event/closed", true))
 			}
 			p.sync(p.boss)
 			p.open(p.boss, c)
 		}, "", false},
-		{"opens for a closing that does not know of the commitment", func(p *drawPlay, _ *wire.Change) {
+		{"opens for a closing without the commitment in its past", func(p *drawPlay, _ *wire.Change) {
 			other := p.extra.write(put("event/closed", true))
 			p.sync(p.boss)
 			p.open(p.boss, other)
 		}, "", true},
 		{"opens for another closing", func(p *drawPlay, c *wire.Change) {
-			other := p.closeBeside(c)
+			other := p.closeConcurrently(c)
 			p.sync(p.boss)
 			p.open(p.boss, other)
 		}, qa.VoidClosings, false},
 		{"opens for both", func(p *drawPlay, c *wire.Change) {
-			other := p.closeBeside(c)
+			other := p.closeConcurrently(c)
 			p.sync(p.boss)
 			p.open(p.boss, other)
 			p.open(p.boss, c)
 		}, "", false},
-		{"opens for a change that closes nothing", func(p *drawPlay, _ *wire.Change) {
+		{"opens for a change that is not a closing", func(p *drawPlay, _ *wire.Change) {
 			p.sync(p.boss)
 			nothing := p.boss.write(put("event/title", "x"))
 			p.open(p.boss, nothing)
 		}, "", true},
 		{"sets the rule afterwards", func(p *drawPlay, c *wire.Change) {
-			p.boss.write(put("draw/rule", qa.DrawFounderLast)) // without knowing of the author's secret
+			p.boss.write(put("draw/rule", qa.DrawFounderLast)) // concurrent with the author's secret
 			p.open(p.boss, c)
 		}, "", false},
-		{"takes the author's role back where nothing is known of it", func(p *drawPlay, c *wire.Change) {
+		{"revokes the author's role concurrently", func(p *drawPlay, c *wire.Change) {
 			p.extra.role(p.author, qa.RoleAuthor, false)
 			p.sync(p.boss)
 			p.open(p.boss, c)
 		}, "", false},
-		{"gives a role and takes commitments afterwards", func(p *drawPlay, c *wire.Change) {
+		{"grants a role and adds commitments afterwards", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
 			p.open(p.boss, c)
 			p.sync(p.other)
@@ -291,7 +292,7 @@ func TestNothingChangesADraw(t *testing.T) {
 			p.candidate(p.other, "d", true)
 			p.openOld(p.other)
 		}, "", false},
-		{"as an earlier version, in sight of two closings", func(p *drawPlay, _ *wire.Change) {
+		{"opens as an earlier version does, after two closings", func(p *drawPlay, _ *wire.Change) {
 			p.extra.write(put("event/closed", true))
 			p.sync(p.boss)
 			p.openOld(p.boss)
@@ -327,23 +328,22 @@ func TestNothingChangesADraw(t *testing.T) {
 	}
 }
 
-// TestFounderOpensTwice: by the rule that leaves out what the founder's opening does
-// not know of, a founder who has opened cannot open again with other knowledge and
-// have that count.
-func TestFounderOpensTwice(t *testing.T) {
+// TestFounderCannotChooseBetweenOpenings: the rule founder-last ignores secrets that are not in
+// the past of the founder's opening. A founder cannot open again with another past.
+func TestFounderCannotChooseBetweenOpenings(t *testing.T) {
 	p := newDrawPlay(t)
 	p.boss.write(put("draw/rule", qa.DrawFounderLast))
 	c := p.ready(p.open)
 	p.extra.from(p.boss)
 	p.sync(p.boss)
-	p.open(p.boss, c) // knows the author's secret
+	p.open(p.boss, c) // the author's secret is in its past
 	if got, _ := p.result(); got.State != qa.DrawDone || len(got.Secrets) != 2 {
 		t.Fatalf("%+v", got)
 	}
 	q := newDrawPlay(t)
 	q.boss.write(put("draw/rule", qa.DrawFounderLast))
 	c = q.ready(q.open)
-	q.extra.from(q.boss) // which has not heard of the author's opening
+	q.extra.from(q.boss) // without the author's opening
 	q.sync(q.boss)
 	q.open(q.boss, c)
 	q.open(q.extra, c)
@@ -352,8 +352,8 @@ func TestFounderOpensTwice(t *testing.T) {
 	}
 }
 
-// TestCandidatesAreTouchedWithTheClosing: views are told to read the candidates again
-// when it becomes known that the draw is for another closing.
+// TestCandidatesAreTouchedWithTheClosing: candidates are touched when the closing of the draw
+// changes.
 func TestCandidatesAreTouchedWithTheClosing(t *testing.T) {
 	p := newDrawPlay(t)
 	c := p.ready(p.open)
@@ -366,7 +366,7 @@ func TestCandidatesAreTouchedWithTheClosing(t *testing.T) {
 	p.boss.from(p.author)
 	touched := p.boss.f.Touched()
 	if before == inDraw() {
-		t.Fatal("the other closing knew of b: nothing is tried")
+		t.Fatal("b is in the past of the other closing, so this tests nothing")
 	}
 	if !slices.Contains(touched.Posts, "b") {
 		t.Errorf("touched %v", touched.Posts)

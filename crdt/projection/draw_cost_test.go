@@ -6,8 +6,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// TestManyOpeningsCostFewSteps: whoever closes and opens as often as the policy lets one
-// person write a key makes nobody look at each opening for each other one.
+// TestManyOpeningsCostFewSteps: the cost of a draw is linear in the number of openings, also
+// when one person closes and opens as often as the policy allows.
 func TestManyOpeningsCostFewSteps(t *testing.T) {
 	for name, flood := range map[string]func(p *drawPlay, n int){
 		"old openings": func(p *drawPlay, n int) {

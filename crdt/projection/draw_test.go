@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// raw puts bytes.
+// raw sets a key to bytes.
 func raw(path string, b []byte) step {
 	v := wire.BytesValue(b)
 	return step{path: path, value: &v}
@@ -39,7 +39,7 @@ func TestDrawAndWinners(t *testing.T) {
 	boss.role(other, qa.RoleAuthor, true)
 	all()
 	if boss.f.Event().Draw != nil {
-		t.Error("a draw that nobody has begun")
+		t.Error("a draw without commitments")
 	}
 	reader.post("q")
 	reader.post("r")
@@ -52,7 +52,7 @@ func TestDrawAndWinners(t *testing.T) {
 		}
 		return raw("draw/commit/"+string(d.id()), hash)
 	}
-	reveal := func(d *device) step { return raw("draw/reveal/"+string(d.id()), secret(d)) } // as earlier versions wrote it
+	reveal := func(d *device) step { return raw("draw/reveal/"+string(d.id()), secret(d)) } // in the format of earlier versions
 	boss.write(raw("draw/commit/"+string(boss.id()), []byte("a first thought")))
 	boss.write(commit(boss))
 	author.write(commit(author))
@@ -64,16 +64,16 @@ func TestDrawAndWinners(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	if !boss.get("q").Marks.InDraw || boss.get("r").Marks.InDraw {
-		t.Fatal("candidates by now")
+		t.Fatal("wrong candidates before the closing")
 	}
-	// Concurrently with the closing: a late commitment, and a late candidate; and the
+	// Concurrently with the closing there are a late commitment and a late candidate, and the
 	// author opens too early.
 	author.write(reveal(author))
 	boss.from(author)
 	boss.write(put("event/closed", true), put("draw/rule", qa.DrawFounderLast))
 	other.write(commit(other), put("posts/r/marks/candidate/"+string(other.id()), true))
 	all()
-	author.write(put("posts/q/marks/candidate/"+string(author.id()), false)) // too late to take back
+	author.write(put("posts/q/marks/candidate/"+string(author.id()), false)) // too late to be removed
 	author.write(raw("draw/commit/"+string(author.id()), []byte("other")))   // too late to change
 	author.write(raw("draw/reveal/"+string(author.id()), []byte("nonsense")))
 	all()
@@ -88,7 +88,7 @@ func TestDrawAndWinners(t *testing.T) {
 				who := map[qa.Identity]*device{boss.id(): boss, author.id(): author}[c.By]
 				hash, _ := qa.CommitDraw(event, c.By, secret(who))
 				if c.Hash != hex.EncodeToString(hash) {
-					t.Errorf("the commitment of %s is not the one that stood at the closing", c.By)
+					t.Errorf("the commitment of %s is not the one at the closing", c.By)
 				}
 				switch who {
 				case author:
@@ -102,7 +102,7 @@ func TestDrawAndWinners(t *testing.T) {
 				}
 			}
 			if !d.get("q").Marks.InDraw || d.get("r").Marks.InDraw {
-				t.Error("candidates are not those at the closing")
+				t.Error("the candidates are not those at the closing")
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func TestDrawAndWinners(t *testing.T) {
 	all()
 	check(true)
 
-	// Choices by hand, one taken back, one by somebody who may not any more.
+	// Three chosen winners: one removed, and one by a person who has lost the role.
 	a, o := string(author.id()), string(other.id())
 	author.write(mk("winners/"+a), put("winners/"+a+"/r", "a copy"), put("winners/"+a+"/q", "a copy"))
 	author.write(put("winners/"+a+"/q", ""))

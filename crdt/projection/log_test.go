@@ -9,7 +9,7 @@ import (
 	"flyleaf/qa"
 )
 
-// short writes a line of the log as a word.
+// short formats a log entry as one word.
 func short(names map[qa.Identity]string, l qa.LogEntry) string {
 	s := fmt.Sprintf("%s:%s", names[l.By], l.Kind)
 	if l.Identity != "" {
@@ -36,19 +36,19 @@ func short(names map[qa.Identity]string, l qa.LogEntry) string {
 	return s
 }
 
-func TestLogTellsWhoDidWhat(t *testing.T) {
+func TestLogListsModeration(t *testing.T) {
 	boss, org, mod, reader, all := crew(t)
 	names := map[qa.Identity]string{boss.id(): "boss", org.id(): "org", mod.id(): "mod", reader.id(): "reader"}
 	me := string(reader.id())
 	mod.write(put("posts/q/marks/hidden", "rude"))
 	mod.write(put("posts/q/marks/hidden", ""), put("posts/q/marks/pinned", true), put("posts/q/marks/duplicateOf", "q"))
 	all()
-	reader.write(put("posts/q/marks/answered", true)) // one's own: no moderation
+	reader.write(put("posts/q/marks/answered", true)) // a writer's own mark is not moderation
 	all()
 	mod.write(put("posts/q/marks/answered", false), put("posts/q/marks/approved", true))
 	org.write(put("event/closed", true), put("event/approve", true), put("event/title", "none of the log"))
 	all()
-	// Concurrently: a revocation, and what the moderator does meanwhile.
+	// Concurrently, the moderator acts and loses the role.
 	mod.write(put("blocks/"+me, "spam"))
 	boss.role(mod, qa.RoleModerator, false)
 	all()
@@ -70,7 +70,7 @@ func TestLogTellsWhoDidWhat(t *testing.T) {
 				t.Errorf("%s has no time", got[i])
 			}
 			if i > 0 && !log[i-1].Op.Less(l.Op) {
-				t.Errorf("%s stands out of order", got[i])
+				t.Errorf("%s is out of order", got[i])
 			}
 		}
 		a, b := slices.Clone(got), slices.Clone(want)
@@ -98,13 +98,13 @@ func TestWhoHidAndWhen(t *testing.T) {
 	reader.write(put("posts/q/state", ""))
 	all()
 	if p := reader.get("q"); p.Marks.HiddenBy != "" || p.Marks.HiddenAtMillis != 0 || p.Marks.DuplicateBy != "" || p.WithdrawnAtMillis != 0 {
-		t.Errorf("lifted, and still %+v", p)
+		t.Errorf("no longer hidden, and still %+v", p)
 	}
 }
 
-// A revoked organiser cannot, with changes that do not know of it, set up others who
-// act for them.
-func TestWhatARevokedOrganiserGaveDoesNotBear(t *testing.T) {
+// TestRolesFromARevokedOrganiserAreNotInEffect: a revoked organiser cannot grant roles in
+// changes that are concurrent with the revocation.
+func TestRolesFromARevokedOrganiserAreNotInEffect(t *testing.T) {
 	boss, org, _, reader, all := crew(t)
 	boss.role(org, qa.RoleOrganiser, false)
 	org.role(reader, qa.RoleModerator, true)
@@ -112,13 +112,13 @@ func TestWhatARevokedOrganiserGaveDoesNotBear(t *testing.T) {
 	reader.write(put("posts/q/marks/hidden", "no"), put("blocks/"+strings.Repeat("5", 64), "no"))
 	org.from(reader)
 	if org.get("q").Marks.Hidden == "" || !org.f.Blocked(qa.Identity(strings.Repeat("5", 64))) {
-		t.Fatal("what a moderator does is not in effect before the revocation is known")
+		t.Fatal("the moderator's act is not in effect before the revocation is known")
 	}
 	org.f.Touched()
 	all()
 	for _, d := range []*device{boss, org, reader} {
 		if d.get("q").Marks.Hidden != "" || d.f.Blocked(qa.Identity(strings.Repeat("5", 64))) || d.f.Event().HasRole(reader.id(), qa.RoleModerator) {
-			t.Error("what a revoked organiser's moderator did is in effect")
+			t.Error("an act of a revoked organiser's moderator is in effect")
 		}
 	}
 	if got := org.f.Touched().Posts; !slices.Contains(got, qa.PostID("q")) {
@@ -126,9 +126,9 @@ func TestWhatARevokedOrganiserGaveDoesNotBear(t *testing.T) {
 	}
 }
 
-// Whoever makes the map of somebody's roles with a higher operation cannot hide what
-// the founder wrote in another.
-func TestRolesCountInWhicheverMap(t *testing.T) {
+// TestRolesCountInEveryMap: a second map roles/<id> with a higher operation does not hide a
+// role in the first.
+func TestRolesCountInEveryMap(t *testing.T) {
 	boss, org, _, reader, all := crew(t)
 	org.write(put("event/title", "so that counters rise"))
 	boss.role(reader, qa.RoleModerator, true)
@@ -140,9 +140,9 @@ func TestRolesCountInWhicheverMap(t *testing.T) {
 	}
 }
 
-// Of two blocks that do not know of each other the organiser's word stands, though
-// the moderator's has the higher operation; the same when the organiser has stepped
-// down since.
+// TestHigherRankDecidesBlocks: an organiser's block wins over a moderator's concurrent
+// unblocking, although that has the higher operation; also when the organiser has lost the
+// role since.
 func TestHigherRankDecidesBlocks(t *testing.T) {
 	boss, org, mod, reader, all := crew(t)
 	org.write(put("blocks/"+string(reader.id()), "spam"))
@@ -150,12 +150,12 @@ func TestHigherRankDecidesBlocks(t *testing.T) {
 	mod.write(put("blocks/"+string(reader.id()), ""))
 	all()
 	if !boss.f.Blocked(reader.id()) {
-		t.Fatal("a moderator's lifting beat an organiser's block")
+		t.Fatal("a moderator's unblocking beat an organiser's block")
 	}
 	boss.role(org, qa.RoleOrganiser, false)
 	all()
 	if !boss.f.Blocked(reader.id()) {
-		t.Fatal("the organiser's word counts less once the role is given back")
+		t.Fatal("the organiser's block has a lower rank after the role ended")
 	}
 	boss.write(put("blocks/"+string(boss.id()), "me"))
 	if boss.f.Blocked(boss.id()) {
@@ -163,8 +163,9 @@ func TestHigherRankDecidesBlocks(t *testing.T) {
 	}
 }
 
-// A closing by somebody whose role turns out to have been revoked makes nobody late.
-func TestAClosingThatDoesNotCount(t *testing.T) {
+// TestClosingWithoutTheRoleMakesNobodyLate: a closing is not in effect if its writer's role
+// turns out to have been revoked.
+func TestClosingWithoutTheRoleMakesNobodyLate(t *testing.T) {
 	boss, org, _, reader, all := crew(t)
 	other := newDevice(t, 5, 1)
 	other.from(reader)
@@ -179,16 +180,16 @@ func TestAClosingThatDoesNotCount(t *testing.T) {
 	reader.f.Touched()
 	all()
 	if reader.f.Event().Closed || reader.get("concurrent").Late {
-		t.Fatal("closed, and late, by somebody who was no organiser")
+		t.Fatal("closed, and late, by a person who was not an organiser")
 	}
 	if got := reader.f.Touched().Posts; !slices.Contains(got, qa.PostID("concurrent")) {
 		t.Errorf("touched %v", got)
 	}
 }
 
-// Answers that an author wrote stay an author's when the role is taken back later;
-// what is written meanwhile, or before the role was given, is not made so by it.
-func TestAnswersOfWhoWasAnAuthor(t *testing.T) {
+// TestAnswersOfAFormerAuthor: answers that an author wrote remain an author's when the role is
+// revoked later. Posts from before the grant, or concurrent with the revocation, are not.
+func TestAnswersOfAFormerAuthor(t *testing.T) {
 	boss, org, mod, reader, all := crew(t)
 	mod.post("before")
 	all()
@@ -217,10 +218,10 @@ func TestAnswersOfWhoWasAnAuthor(t *testing.T) {
 	w := qa.NewWeek(reader.f.Event(), reader.f.Posts(), nil)
 	for _, th := range w.Threads {
 		if th.Question.ID == "q" && (!th.Answered || !th.Replies[0].ByAuthor) {
-			t.Error("the carried-over answer does not count any more")
+			t.Error("the imported answer is no longer an author's")
 		}
 		if th.Question.ID == "as author" && !th.Question.ByAuthor {
-			t.Error("the author's post is nobody's in particular")
+			t.Error("the author's post is not shown as an author's")
 		}
 	}
 }

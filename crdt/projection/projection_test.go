@@ -20,8 +20,8 @@ import (
 	"flyleaf/qa"
 )
 
-// device writes changes by hand, without automerge-go: it takes the predecessors
-// from its own fold.
+// device writes changes by hand, without automerge-go. It reads the predecessors from its own
+// projection.
 type device struct {
 	t     testing.TB
 	actor wire.ActorID
@@ -40,8 +40,8 @@ func newDevice(t testing.TB, n, k byte) *device {
 
 func (d *device) id() qa.Identity { return qa.IdentityOfActor([]byte(d.actor)) }
 
-// step is one operation: value nil makes a map. The path may lead into maps that
-// the same change makes.
+// step is one operation; with a nil value it makes a map. The path may lead into maps that the
+// same change makes.
 type step struct {
 	path  string // "a/b/key"
 	value *wire.Value
@@ -64,7 +64,7 @@ func put(path string, v any) step {
 	return step{path: path, value: &w}
 }
 
-// write makes one change and takes it.
+// write makes one change and applies it.
 func (d *device) write(steps ...step) *wire.Change {
 	d.t.Helper()
 	d.seq++
@@ -128,7 +128,7 @@ func (d *device) take(cs ...*wire.Change) {
 
 func (d *device) from(o *device) { d.t.Helper(); d.take(o.known...) }
 
-// genesis founds an event with all maps that these tests use.
+// genesis creates an event with all maps that these tests use.
 func (d *device) genesis() *wire.Change {
 	return d.write(
 		put("kind", "event"), put("gate", uint64(1)), put("access", "open"),
@@ -136,7 +136,7 @@ func (d *device) genesis() *wire.Change {
 	)
 }
 
-// post makes a post named key; the projection takes any name.
+// post makes a post with the ID key; the projection accepts any ID.
 func (d *device) post(key string) {
 	d.t.Helper()
 	p := "posts/" + key
@@ -165,7 +165,8 @@ func (d *device) get(key string) qa.Post {
 	return p
 }
 
-// crew is a founder, an organiser, a moderator and a reader who know the same.
+// crew returns a founder, an organiser, a moderator and a reader with the same changes. all
+// syncs them.
 func crew(t *testing.T) (boss, org, mod, reader *device, all func()) {
 	boss, org, mod, reader = newDevice(t, 9, 1), newDevice(t, 2, 1), newDevice(t, 3, 1), newDevice(t, 4, 1)
 	everybody := []*device{boss, org, mod, reader}
@@ -189,7 +190,7 @@ func crew(t *testing.T) (boss, org, mod, reader *device, all func()) {
 
 func TestHigherRankDecidesRoles(t *testing.T) {
 	boss, org, mod, _, all := crew(t)
-	// The organiser's word has the higher operation, the founder's the higher rank.
+	// The organiser's grant has the higher operation, the founder's revocation the higher rank.
 	org.write(put("event/title", "so that counters rise"))
 	org.role(mod, qa.RoleModerator, true)
 	org.role(mod, qa.RoleModerator, false)
@@ -207,19 +208,19 @@ func TestHigherRankDecidesRoles(t *testing.T) {
 	if v, _ := live[1].Value.Bool(); !v {
 		t.Fatal("the test needs the grant to have the higher operation")
 	}
-	// Who is no organiser cannot make one, whatever the operation says.
+	// A moderator cannot grant the organiser's role, however high the operation is.
 	mod.role(mod, qa.RoleOrganiser, true)
 	all()
 	if boss.f.Event().HasRole(mod.id(), qa.RoleOrganiser) {
-		t.Fatal("somebody named themselves organiser")
+		t.Fatal("a moderator made themselves an organiser")
 	}
 }
 
-func TestActsOutsideTheRoleDoNotCount(t *testing.T) {
+func TestActsWithoutTheRoleAreNotInEffect(t *testing.T) {
 	boss, _, mod, _, all := crew(t)
-	mod.write(put("posts/q/marks/pinned", true)) // seen by the founder
+	mod.write(put("posts/q/marks/pinned", true)) // in the past of the revocation
 	boss.from(mod)
-	mod.write(put("posts/q/marks/hidden", "I dislike it")) // not seen
+	mod.write(put("posts/q/marks/hidden", "I dislike it")) // concurrent with the revocation
 	boss.role(mod, qa.RoleModerator, false)
 	boss.f.Touched()
 	boss.from(mod)
@@ -229,7 +230,7 @@ func TestActsOutsideTheRoleDoNotCount(t *testing.T) {
 	if m := boss.get("q").Marks; m.Hidden != "" || !m.Pinned {
 		t.Fatalf("marks %+v: the hiding is concurrent with the revocation, the pinning is not", m)
 	}
-	// The other way round, the mark comes first and the revocation takes it away.
+	// On the other device the mark arrives before the revocation, which puts it out of effect.
 	mod.f.Touched()
 	if mod.get("q").Marks.Hidden == "" {
 		t.Fatal("the moderator's own mark is not in effect before the revocation is known")
@@ -241,21 +242,21 @@ func TestActsOutsideTheRoleDoNotCount(t *testing.T) {
 	if mod.get("q").Marks.Hidden != "" {
 		t.Fatal("the mark is in effect after the revocation is known")
 	}
-	// A later grant gives the role back, for what comes after it.
+	// A later grant authorizes only later acts.
 	all()
 	boss.role(mod, qa.RoleModerator, true)
 	all()
 	if boss.get("q").Marks.Hidden != "" {
-		t.Fatal("a later grant made an earlier act count")
+		t.Fatal("a later grant put an earlier act into effect")
 	}
 	mod.write(put("posts/q/marks/hidden", "rude"))
 	all()
 	if boss.get("q").Marks.Hidden != "rude" {
-		t.Fatal("an act after the later grant does not count")
+		t.Fatal("an act after the later grant is not in effect")
 	}
 }
 
-func TestWhatAnActOutsideTheRoleOverwroteStandsAgain(t *testing.T) {
+func TestValueReplacedWithoutTheRoleIsInEffectAgain(t *testing.T) {
 	boss, org, mod, reader, all := crew(t)
 	me := string(reader.id())
 	boss.write(put("posts/q/marks/hidden", "rude"), put("event/title", "The book"), put("blocks/"+me, "spam"))
@@ -266,7 +267,7 @@ func TestWhatAnActOutsideTheRoleOverwroteStandsAgain(t *testing.T) {
 	mod.write(put("posts/q/marks/hidden", "my way"))
 	org.write(put("event/title", "Another book"))
 	if mod.get("q").Marks.Hidden != "my way" || mod.get("more").Blocked {
-		t.Fatal("a moderator's acts do not count while the role is held")
+		t.Fatal("a moderator's acts are not in effect while the role is held")
 	}
 	boss.role(mod, qa.RoleModerator, false)
 	boss.role(org, qa.RoleOrganiser, false)
@@ -281,7 +282,7 @@ func TestWhatAnActOutsideTheRoleOverwroteStandsAgain(t *testing.T) {
 	}
 }
 
-func TestEventFieldsOutsideTheRoleDoNotCount(t *testing.T) {
+func TestEventFieldsWrittenWithoutTheRoleAreNotInEffect(t *testing.T) {
 	boss, org, mod, _, all := crew(t)
 	boss.write(put("event/title", "The book"))
 	all()
@@ -313,7 +314,7 @@ func TestBlocks(t *testing.T) {
 	reader.write(mk("people/"+me), put("people/"+me+"/name", "Rita"))
 	reader.write(mk("posts/q/reactions/"+me), put("posts/q/reactions/"+me+"/want", true))
 	all()
-	// Concurrently: a block, and four kinds of writing.
+	// Concurrently, the reader is blocked and writes in four ways.
 	mod.write(put("blocks/"+me, "spam"))
 	reader.post("late")
 	reader.write(put("posts/q/revisions/r2", "buy!"))
@@ -336,28 +337,28 @@ func TestBlocks(t *testing.T) {
 	all()
 	q, late := boss.get("q"), boss.get("late")
 	if q.Blocked || q.Text() != "text of q" || len(q.Versions()) != 1 || len(q.Reactions) != 1 {
-		t.Errorf("what the block has seen: %+v", q)
+		t.Errorf("a post in the past of the block: %+v", q)
 	}
 	if !late.Blocked || len(late.Revisions) != 1 {
-		t.Errorf("what it has not seen: %+v", late)
+		t.Errorf("a post concurrent with the block: %+v", late)
 	}
 	if p, _ := boss.f.Person(reader.id()); p.Name != "" {
-		t.Errorf("a name unseen by the block is shown: %q", p.Name)
+		t.Errorf("a name concurrent with the block is shown: %q", p.Name)
 	}
-	// Approved, one post is shown again.
+	// An approved post is shown again.
 	org.write(put("posts/late/marks/approved", true))
 	all()
 	if boss.get("late").Blocked {
 		t.Error("an approved post is hidden")
 	}
 	org.write(put("posts/late/marks/approved", false))
-	// Lifted by an organiser while a moderator insists: the higher rank decides.
+	// An organiser unblocks while a moderator blocks again: the higher rank decides.
 	mod.write(put("blocks/"+me, "still spam"))
 	mod.write(put("blocks/"+me, "really"))
 	org.write(put("blocks/"+me, ""))
 	all()
 	if p := boss.get("q"); boss.get("late").Blocked || p.Text() != "buy!" {
-		t.Error("an organiser lifted the block, and it stands")
+		t.Error("an organiser unblocked the reader, who is still blocked")
 	}
 	// The founder cannot be blocked.
 	org.write(put("blocks/"+string(boss.id()), "coup"))
@@ -376,7 +377,7 @@ func TestLatePosts(t *testing.T) {
 	reader.post("late")
 	all()
 	if boss.get("early").Late || !boss.get("late").Late || !reader.get("late").Late {
-		t.Fatal("late is what does not know of the closing, and nothing else")
+		t.Fatal("the concurrent post must be late, and no other")
 	}
 	reader.write(put("posts/early/revisions/r2", "edited in sight of the closing"))
 	all()
@@ -390,7 +391,7 @@ func TestLatePosts(t *testing.T) {
 	}
 }
 
-func TestTouchedIsWhatChanged(t *testing.T) {
+func TestTouchedListsWhatChanged(t *testing.T) {
 	boss, _, _, reader, _ := crew(t)
 	boss.f.Touched()
 	if tt := boss.f.Touched(); !reflect.DeepEqual(tt, projection.Touched{}) {
@@ -420,25 +421,25 @@ func TestTouchedIsWhatChanged(t *testing.T) {
 	}
 }
 
-func TestApplyRefusesDisorder(t *testing.T) {
+func TestApplyRefusesChangesOutOfOrder(t *testing.T) {
 	boss, _, _, reader, _ := crew(t)
 	c := boss.write(put("event/title", "T"))
 	if err := boss.f.Apply(c); err != nil {
-		t.Errorf("a change a second time: %v", err)
+		t.Errorf("applying a change again: %v", err)
 	}
 	if err := reader.f.Apply(c); err == nil {
-		t.Error("a change that the graph does not have was taken")
+		t.Error("a change that the graph does not have was applied")
 	}
 	big := *c
 	big.StartOp = 1 << 32
 	if err := boss.f.Apply(&big); err == nil {
-		t.Error("a counter beyond 2^32 was taken")
+		t.Error("a counter beyond 2^32 was accepted")
 	}
 }
 
-// TestNothingPanics gives the projection random changes of every shape that decodes, with
-// objects, keys and predecessors from here and there.
-func TestNothingPanics(t *testing.T) {
+// TestRandomChangesDoNotPanic: random changes of every shape that decodes, with random
+// objects, keys and predecessors, do not make the projection panic.
+func TestRandomChangesDoNotPanic(t *testing.T) {
 	keys := []string{"event", "posts", "people", "roles", "blocks", "reactions", "revisions", "marks", "links", "closed", "0", "organiser", strings.Repeat("09", 32)}
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 4))
@@ -514,14 +515,14 @@ func readAll(f *projection.Projection) {
 	f.Object("posts", "x", "y")
 }
 
-// TestForeignChanges gives the projection what other programs wrote: texts, lists,
-// counters, marks.
+// TestForeignChanges: the projection accepts changes of other programs, with texts, lists,
+// counters and marks.
 func TestForeignChanges(t *testing.T) {
 	_, here, _, _ := runtime.Caller(0)
 	file := filepath.Join(filepath.Dir(here), "../../../shared/vectors/changes.jsonl")
 	b, err := os.ReadFile(file)
 	if err != nil {
-		t.Skip("the shared test vectors (../shared/vectors/changes.jsonl) are not here")
+		t.Skip("no ../shared/vectors/changes.jsonl beside this module")
 	}
 	n := 0
 	for line := range bytes.Lines(b) {
@@ -539,7 +540,7 @@ func TestForeignChanges(t *testing.T) {
 		}
 		g := graph.New()
 		f := projection.New("e", g, authority.New(g))
-		// Alone, as if it were a first change: its objects are not there.
+		// Without dependencies, as if it were a first change: its objects do not exist.
 		alone := *c
 		alone.Deps, alone.Seq, alone.StartOp = nil, 1, 1
 		if _, err := g.Add(graph.MetaOf(&alone)); err != nil {

@@ -12,16 +12,15 @@ import (
 	"flyleaf/qa"
 )
 
-// writeAt is write by a clock that shows anything.
+// writeAt is write at a time of the test's choice.
 func (d *device) writeAt(millis int64, steps ...step) {
 	d.now = millis - 1
 	d.write(steps...)
 }
 
-// TestTimesAtTheEnds: whatever 64 bits a change, a post or an event carries as a time,
-// what is shown is a time that can be written as a date, and the order of posts is the
-// order of what they said.
-func TestTimesAtTheEnds(t *testing.T) {
+// TestExtremeTimes: every 64-bit time of a change, a post or an event is shown as a valid date,
+// and posts are still in the order of their times.
+func TestExtremeTimes(t *testing.T) {
 	d := newDevice(t, 9, 1)
 	d.genesis()
 	ends := []int64{math.MinInt64 + 1, -1<<53 + 1, qa.MinMillis, 0, qa.MaxMillis, 1<<53 - 1, math.MaxInt64}
@@ -57,8 +56,8 @@ func TestTimesAtTheEnds(t *testing.T) {
 	}
 }
 
-// TestTimesOfTheAttack: the bundle of posts from the ends of 53 bits.
-func TestTimesOfTheAttack(t *testing.T) {
+// TestTimesOfAHostileBundle: a bundle with the lowest and highest times of 53 bits.
+func TestTimesOfAHostileBundle(t *testing.T) {
 	file := filepath.Join("../../../shared/faults/attacks/09-times/times.bundle")
 	if _, err := os.Stat(file); err != nil {
 		t.Skip("no ../shared/faults beside this module")

@@ -6,17 +6,16 @@ import (
 	"testing"
 )
 
-// TestStandingIsWhatNothingThatCountsHasSeen: writes by people who know some of the
-// others, each replacing exactly what stands for whoever counts all that it knows.
-// For whoever counts only some of the writes, what stands are those of them that none
-// of them has in its past, whatever did not count between the two.
-func TestStandingIsWhatNothingThatCountsHasSeen(t *testing.T) {
+// TestCurrent: each write has some earlier writes in its past and replaces exactly the current
+// ones of them. If only some writes count, the current writes are the counting writes that are
+// in the past of no other counting write, also when ignored writes lie between the two.
+func TestCurrent(t *testing.T) {
 	back, kept := 0, 0
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		n := 1 + r.IntN(80)
 		if seed%50 == 0 {
-			n += 400 // more than fit in the words that need no memory
+			n += 400 // more than the array without allocation holds
 		}
 		var g Register
 		past := make([]map[int32]bool, n)
@@ -57,7 +56,7 @@ func TestStandingIsWhatNothingThatCountsHasSeen(t *testing.T) {
 			}
 		}
 		if got := g.Current(nil, func(w int32) bool { return counts[w] }); !slices.Equal(got, want) {
-			t.Fatalf("seed %d: %v stand, want %v", seed, got, want)
+			t.Fatalf("seed %d: %v are current, want %v", seed, got, want)
 		}
 	}
 	if back == 0 || kept == 0 {
@@ -65,7 +64,7 @@ func TestStandingIsWhatNothingThatCountsHasSeen(t *testing.T) {
 	}
 }
 
-func TestStandingAppends(t *testing.T) {
+func TestCurrentAppends(t *testing.T) {
 	var r Register
 	r.Add()
 	r.Add(0)

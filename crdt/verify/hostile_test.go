@@ -7,8 +7,8 @@ import (
 	"flyleaf/crdt/verify"
 )
 
-// TestVerifierRefusesEveryHostileChange of the table, with its code, and finds
-// everything before it in order.
+// TestVerifierRefusesEveryHostileChange: the verifier refuses each change of policytest.Cases
+// with its code, and accepts all changes before it.
 func TestVerifierRefusesEveryHostileChange(t *testing.T) {
 	for _, c := range policytest.Cases() {
 		v := verify.New(c.Event)

@@ -18,10 +18,10 @@ import (
 
 const monday = int64(1_790_000_000_000) // ms since 1970
 
-// signed is a change as a ledger holds it.
+// signed is a change as a ledger stores it.
 type signed struct{ bytes, signature []byte }
 
-// people are the writers of an event that is verified, one document for all.
+// people are the writers of an event, who share one document.
 type people struct {
 	t       testing.TB
 	doc     *crdt.Document
@@ -64,7 +64,7 @@ func (p *people) keep(who byte, made crdt.Made) {
 
 func (p *people) id(who byte) qa.Identity { return p.keys[who].Identity() }
 
-// do lets somebody do something, allowed or not.
+// do makes a change for an act, permitted or not.
 func (p *people) do(who byte, a qa.Act) crdt.Made {
 	p.t.Helper()
 	a.AtMillis = monday + int64(len(p.changes))*1000
@@ -73,7 +73,7 @@ func (p *people) do(who byte, a qa.Act) crdt.Made {
 	}
 	made, err := p.doc.Do(a)
 	if err != nil || made.NoChange {
-		p.t.Fatalf("%s by %c: nothing is %v, %v", a.Kind, who, made.NoChange, err)
+		p.t.Fatalf("%s by %c: no change: %v, %v", a.Kind, who, made.NoChange, err)
 	}
 	p.keep(who, made)
 	return made
@@ -87,7 +87,7 @@ func (p *people) verify() qa.Verification {
 	return v.Result()
 }
 
-// TestVerifyAWeek: who did what, with which role, given by whom.
+// TestVerifyAWeek: the result says who did what, with which role, and who granted it.
 func TestVerifyAWeek(t *testing.T) {
 	p := newPeople(t, qa.Event{Title: "The Patient Ledger"})
 	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('o'), Role: qa.RoleOrganiser, On: true})
@@ -157,8 +157,9 @@ func TestVerifyAWeek(t *testing.T) {
 	}
 }
 
-// TestVerifyFindsWhatDoesNotHold, each for its own reason, and what builds on it.
-func TestVerifyFindsWhatDoesNotHold(t *testing.T) {
+// TestVerifyFindsInvalidChanges: each invalid change is reported with its reason, and so are
+// changes that depend on it.
+func TestVerifyFindsInvalidChanges(t *testing.T) {
 	build := func() (*people, qa.PostID) {
 		p := newPeople(t, qa.Event{Title: "The Patient Ledger"})
 		q := p.do('r', qa.Act{Kind: qa.ActPost, Text: "Why?"})
@@ -188,15 +189,15 @@ func TestVerifyFindsWhatDoesNotHold(t *testing.T) {
 			func(p *people, _ qa.PostID) { p.event = qa.MakeEventID([16]byte{9}) },
 			[]string{"signature", "signature", "signature"},
 		},
-		"bytes that are none": {
+		"bytes that are not a change": {
 			func(p *people, _ qa.PostID) { p.changes[2].bytes = p.changes[2].bytes[:20] },
 			[]string{"", "", "malformed"},
 		},
-		"one twice": {
+		"a change twice": {
 			func(p *people, _ qa.PostID) { p.changes = append(p.changes, p.changes[1]) },
 			[]string{"", "", "", "duplicate-seq"},
 		},
-		"the first one is missing": {
+		"without the first change": {
 			func(p *people, _ qa.PostID) { p.changes = p.changes[1:] },
 			[]string{"depends-on-refused", "depends-on-refused"},
 		},
@@ -221,8 +222,7 @@ func TestVerifyFindsWhatDoesNotHold(t *testing.T) {
 	}
 }
 
-// TestVerifyWithoutSignatures: permissions are checked, and it is said that nothing
-// proves who wrote what.
+// TestVerifyWithoutSignatures: permissions are checked, and the result is marked as unsigned.
 func TestVerifyWithoutSignatures(t *testing.T) {
 	p := newPeople(t, qa.Event{Title: "The Patient Ledger", Access: "invited", Roles: []qa.Grant{{ID: qa.Identity(strings.Repeat("a", 64)), Role: qa.RoleMember}}})
 	p.do('f', qa.Act{Kind: qa.ActRole, Identity: p.id('m'), Role: qa.RoleMember, On: true})
@@ -241,7 +241,7 @@ func TestVerifyWithoutSignatures(t *testing.T) {
 	}
 }
 
-// BenchmarkVerify checks an event of 2,000 posts, all signatures included.
+// BenchmarkVerify verifies an event of 2,000 posts, with all signatures.
 func BenchmarkVerify(b *testing.B) {
 	p := newPeople(b, qa.Event{Title: "The Patient Ledger"})
 	for i := range 2000 {
@@ -255,8 +255,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(p.changes)), "µs/change")
 }
 
-// TestWeakKeysDoNotSign: a signature that fits a key of which everybody can make
-// signatures is none.
+// TestWeakKeysDoNotSign: a signature by a weak key, for which anybody can sign, is refused.
 func TestWeakKeysDoNotSign(t *testing.T) {
 	seen := 0
 	for _, c := range policytest.Cases() {

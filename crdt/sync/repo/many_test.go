@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The shared parts with a name between them are the frame to the peer of that name,
-// also where another ID looks like what is to be found.
+// TestEncodeForMany: head, target and tail together are the frame for that peer, also if another
+// ID looks like the key of the target.
 func TestEncodeForMany(t *testing.T) {
 	names := []string{"p", "targetId", strings.Repeat("n", 23), strings.Repeat("n", 24), strings.Repeat("n", MaxID), "\x60é"}
 	for _, sender := range []string{"relay", "targetIdatargetId", "a\x68targetIdap"} {

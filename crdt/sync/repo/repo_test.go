@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Frames as cbor-x writes them with automerge-repo's settings (maps with a
-// 16-bit length, undefined kept, tag 64 off unless it says so).
+// stock are frames as cbor-x writes them with the settings of automerge-repo: maps have a
+// 16-bit length, undefined is kept, and tag 64 is off unless the name says otherwise.
 var stock = []struct {
 	name, hex string
 	want      Message
@@ -66,8 +66,8 @@ var stock = []struct {
 	},
 }
 
-// ours are the messages that stock clients do not know.
-var ours = []Message{
+// flyleafMessages are messages that stock clients do not know.
+var flyleafMessages = []Message{
 	{Type: TypeProof, SenderID: "r", TargetID: "a", DocumentID: "d", Proof: &Proof{
 		A: []byte{1}, SigA: bytes.Repeat([]byte{2}, SignatureLen), B: bytes.Repeat([]byte{3}, MaxProofChange), SigB: bytes.Repeat([]byte{4}, SignatureLen),
 	}},
@@ -117,7 +117,7 @@ func TestRoundTrip(t *testing.T) {
 			{Hash: hash, Code: "signature", Reason: "not signed", Deferred: true},
 			{Hash: hash, Code: "x"},
 		}},
-		ours[0], ours[1], ours[2],
+		flyleafMessages[0], flyleafMessages[1], flyleafMessages[2],
 	} {
 		b, err := Encode(&m)
 		if err != nil {
@@ -133,7 +133,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// Stock clients destructure these keys unasked.
+// TestEncodeAlwaysHasMetadata: stock clients read these keys without checking that they exist.
 func TestEncodeAlwaysHasMetadata(t *testing.T) {
 	b, err := Encode(&Message{Type: TypePeer, SenderID: "r", TargetID: "a", SelectedProtocolVersion: "1"})
 	if err != nil {
@@ -198,16 +198,25 @@ func TestDecodeRefuses(t *testing.T) {
 		{"many versions", sync(func(m *Message) { m.SupportedProtocolVersions = make([]string, MaxVersions+1) }), ErrBound},
 		{"short hash", sync(func(m *Message) { m.Refused = []Refusal{{Hash: []byte{1}}} }), ErrBound},
 		{"no proof", sync(func(m *Message) { m.Type = TypeProof }), ErrMissing},
-		{"half a proof", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, SigB: m.Proof.SigB} }), ErrMissing},
-		{"a proof without a signature", sync(func(m *Message) { *m = ours[0]; m.Proof = &Proof{A: []byte{1}, B: []byte{2}, SigA: m.Proof.SigA} }), ErrBound},
+		{"half a proof", sync(func(m *Message) {
+			*m = flyleafMessages[0]
+			m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, SigB: m.Proof.SigB}
+		}), ErrMissing},
+		{"a proof without a signature", sync(func(m *Message) {
+			*m = flyleafMessages[0]
+			m.Proof = &Proof{A: []byte{1}, B: []byte{2}, SigA: m.Proof.SigA}
+		}), ErrBound},
 		{"a proof of a large change", sync(func(m *Message) {
-			*m = ours[0]
+			*m = flyleafMessages[0]
 			m.Proof = &Proof{A: make([]byte, MaxProofChange+1), B: []byte{2}, SigA: m.Proof.SigA, SigB: m.Proof.SigB}
 		}), ErrBound},
-		{"access of nobody", sync(func(m *Message) { m.Type = TypeAccess }), ErrMissing},
-		{"access without signature", sync(func(m *Message) { *m = ours[2]; m.Signature = nil }), ErrMissing},
-		{"short challenge", sync(func(m *Message) { *m = ours[1]; m.Challenge = m.Challenge[1:] }), ErrBound},
-		{"long identity", sync(func(m *Message) { *m = ours[2]; m.Identity = append(m.Identity[:IdentityLen:IdentityLen], 0) }), ErrBound},
+		{"access without an identity", sync(func(m *Message) { m.Type = TypeAccess }), ErrMissing},
+		{"access without signature", sync(func(m *Message) { *m = flyleafMessages[2]; m.Signature = nil }), ErrMissing},
+		{"short challenge", sync(func(m *Message) { *m = flyleafMessages[1]; m.Challenge = m.Challenge[1:] }), ErrBound},
+		{"long identity", sync(func(m *Message) {
+			*m = flyleafMessages[2]
+			m.Identity = append(m.Identity[:IdentityLen:IdentityLen], 0)
+		}), ErrBound},
 		{"too large", make([]byte, MaxFrame+1), ErrTooLarge},
 	} {
 		if m, err := Decode(c.b); !errors.Is(err, c.want) {
@@ -231,14 +240,14 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 	}
 }
 
-// What was decoded can be encoded, and decodes to the same.
+// FuzzDecode: a decoded message can be encoded, and decodes to the same message.
 func FuzzDecode(f *testing.F) {
 	for _, s := range stock {
 		f.Add(unhex(f, s.hex))
 	}
-	for _, m := range ours {
+	for _, m := range flyleafMessages {
 		if m.Proof != nil {
-			m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, B: []byte{2}, SigB: m.Proof.SigB} // of a size that can be mutated well
+			m.Proof = &Proof{A: []byte{1}, SigA: m.Proof.SigA, B: []byte{2}, SigB: m.Proof.SigB} // small, so that mutations are effective
 		}
 		b, err := Encode(&m)
 		if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// checkUnsignedSync holds ReadUnsignedSync against Decode. It returns whether ReadUnsignedSync read it.
+// checkUnsignedSync compares ReadUnsignedSync with Decode. It reports whether ReadUnsignedSync
+// read the frame.
 func checkUnsignedSync(t *testing.T, b []byte) bool {
 	t.Helper()
 	g, ok := ReadUnsignedSync(b)
@@ -16,11 +17,11 @@ func checkUnsignedSync(t *testing.T, b []byte) bool {
 	}
 	m, err := Decode(b)
 	if err != nil {
-		t.Fatalf("the short way reads %x, Decode says %v", b, err)
+		t.Fatalf("ReadUnsignedSync reads %x, Decode returns %v", b, err)
 	}
 	want := &Message{Type: TypeSync, SenderID: string(g.SenderID), TargetID: string(g.TargetID), DocumentID: string(g.DocumentID), Data: g.Data}
 	if !equalMessages(m, want) {
-		t.Fatalf("%x: the short way reads %+v, Decode %+v", b, want, m)
+		t.Fatalf("%x: ReadUnsignedSync reads %+v, Decode %+v", b, want, m)
 	}
 	return true
 }
@@ -52,8 +53,8 @@ func text(s string) []byte {
 	return item(3, 1, len(s), s)
 }
 
-// sample is a frame as stock clients write it: cbor-x gives an object 16 bits of
-// length, and a Uint8Array a tag.
+// sample returns a frame as stock clients write it: cbor-x writes an object with a 16-bit
+// length, and a Uint8Array with a tag.
 func sample() []byte {
 	return bytes.Join([][]byte{
 		item(5, 2, 5, ""),
@@ -106,11 +107,11 @@ func TestUnsignedSyncLeavesTheRestToDecode(t *testing.T) {
 		}
 	}
 	if _, ok := ReadUnsignedSync(append(bytes.Clone(whole), 0)); ok {
-		t.Error("with a byte more: read")
+		t.Error("a trailing byte: read")
 	}
 	twice := append(item(5, 0, 4, ""), bytes.Join([][]byte{text("type"), text("sync"), text("type"), text("sync"), text("senderId"), text("a"), text("documentId"), text("d")}, nil)...)
 	if _, ok := ReadUnsignedSync(twice); ok {
-		t.Error("a key twice: read")
+		t.Error("a repeated key: read")
 	}
 }
 
