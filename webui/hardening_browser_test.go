@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"flyleaf/internal/browsertest"
 	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -71,54 +72,6 @@ func (b *inBrowser) leave() {
 	}
 }
 
-// attack is the page of somebody else, opened in the browser that holds the
-// cookie. It tries what a page can try against %s, the address of Flyleaf, and
-// its week %s. Each attempt says how it ended.
-const attack = `<!doctype html><title>somebody else’s page</title><body>
-<iframe name=sink></iframe>
-<form id=plain method=post target=sink action="%[1]s%[2]s/ask"><input name=body value="forged by a form"></form>
-<form id=multi method=post enctype="multipart/form-data" target=sink action="%[1]s/you"><input name=name value="forged"></form>
-<form id=text method=post enctype="text/plain" target=sink action="%[1]s/you/phrase"><input name=x value="y"></form>
-<form id=get method=get target=sink action="%[1]s/e"><input name=q value="y"></form>
-<script>
-const base = "%[1]s", week = base + "%[2]s", results = window.results = [];
-const end = (name, how) => results.push(name + ": " + how);
-const element = (name, tag, set) => {
-  const e = document.createElement(tag);
-  e.onload = () => end(name, e.naturalWidth === 0 ? "empty" : tag === "iframe" ? "shown or not" : "LOADED");
-  e.onerror = () => end(name, "blocked");
-  set(e);
-  document.body.append(e);
-};
-const tries = {
-  "simple post": () => fetch(week + "/ask", {method: "POST", mode: "no-cors", credentials: "include", headers: {"Content-Type": "application/x-www-form-urlencoded"}, body: "body=forged"}).then(r => r.type),
-  "text post": () => fetch(week + "/ask", {method: "POST", mode: "no-cors", credentials: "include", headers: {"Content-Type": "text/plain"}, body: "body=forged"}).then(r => r.type),
-  "post that asks first": () => fetch(week + "/ask", {method: "POST", credentials: "include", headers: {"Content-Type": "application/json", "Accept": "application/json"}, body: "{}"}).then(r => "READ " + r.status),
-  "put": () => fetch(week + "/ask", {method: "PUT", credentials: "include"}).then(r => "READ " + r.status),
-  "delete": () => fetch(week, {method: "DELETE", credentials: "include"}).then(r => "READ " + r.status),
-  "read": () => fetch(base + "/you", {credentials: "include"}).then(r => r.text()).then(t => "READ " + t.length),
-  "read blindly": () => fetch(week, {mode: "no-cors", credentials: "include"}).then(r => r.type),
-  "beacon": async () => navigator.sendBeacon(week + "/ask", new URLSearchParams({body: "forged"})) ? "sent" : "not sent",
-};
-for (const [name, run] of Object.entries(tries)) run().then(how => end(name, how), () => end(name, "blocked"));
-const stream = new EventSource(week + "/stream", {withCredentials: true});
-stream.onopen = () => end("stream", "OPEN");
-stream.onerror = () => { end("stream", "blocked"); stream.close() };
-const socket = new WebSocket(week.replace("http", "ws") + "/stream");
-socket.onopen = () => end("socket", "OPEN");
-socket.onerror = () => end("socket", "blocked");
-element("picture", "img", e => e.src = base + "/static/any/icon.svg");
-element("code", "img", e => e.src = week + "/invite/all.svg");
-element("script", "script", e => e.src = base + "/static/any/main.js");
-element("style", "link", e => { e.rel = "stylesheet"; e.href = base + "/static/any/pages.css" });
-element("module", "script", e => { e.type = "module"; e.src = base + "/static/any/main.js" });
-element("frame", "iframe", e => e.src = week);
-element("object", "object", e => e.data = base + "/");
-element("prefetch", "link", e => { e.rel = "prefetch"; e.href = base + "/you" });
-element("preload", "link", e => { e.rel = "preload"; e.as = "fetch"; e.crossOrigin = "use-credentials"; e.href = base + "/truth" });
-for (const id of ["plain", "multi", "text", "get"]) document.getElementById(id).submit();
-</script>`
-
 // A page of another origin, in the same browser that holds the cookie, gets
 // nothing: from another site, and from another port of this one, where even a
 // strict cookie comes along.
@@ -127,7 +80,7 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 	b.enter(b.week())
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, attack, b.srv.URL, b.week())
+		_, _ = fmt.Fprint(w, browsertest.Attack(b.srv.URL, b.week()))
 	}))
 	defer evil.Close()
 	for name, address := range map[string]string{
@@ -136,12 +89,7 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 		b.leave()
 		b.recording(true)
 		b.run(chromedp.Navigate(address))
-		wanted := []string{"simple post", "text post", "post that asks first", "put", "delete", "read", "read blindly", "beacon", "stream", "socket", "picture", "code", "script", "style", "module", "frame"}
-		js := "["
-		for _, w := range wanted {
-			js += `"` + w + `",`
-		}
-		b.until(name+": all attempts to end", js+`].every(n => results.some(r => r.startsWith(n + ':')))`)
+		b.until(name+": all attempts to end", browsertest.AttackEnded)
 		for _, r := range value[[]string](b, `results`) {
 			if strings.Contains(r, "READ") || strings.Contains(r, "OPEN") || strings.Contains(r, "LOADED") {
 				t.Errorf("%s: %s", name, r)
@@ -326,7 +274,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	// the first one, the escaping, holds alone.
 	b.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-			Source: `window.violations = []; addEventListener('securitypolicyviolation', e => violations.push(e.violatedDirective + ' ' + e.blockedURI))`,
+			Source: browsertest.NoteViolations,
 		})
 		return chromedp.Void{}, err
 	})
@@ -340,20 +288,8 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	for _, path := range paths {
 		b.run(chromedp.Navigate(b.url(path)), main())
 		b.live()
-		found := value[struct {
-			Ran        bool     `json:"ran"`
-			Elements   []string `json:"elements"`
-			Bad        []string `json:"bad"`
-			Schemes    []string `json:"schemes"`
-			Violations []string `json:"violations"`
-		}](b, inspection)
-		if found.Ran || len(found.Elements) != 0 || len(found.Bad) != 0 || len(found.Violations) != 0 {
-			t.Errorf("%s: %+v", path, found)
-		}
-		for _, s := range found.Schemes {
-			if !slices.Contains([]string{"http:", "https:", "mailto:"}, s) {
-				t.Errorf("%s: a link of %s", path, s)
-			}
+		for _, fault := range value[browsertest.Inspected](b, browsertest.Inspection).Faults() {
+			t.Errorf("%s: %s", path, fault)
 		}
 	}
 	// And what arrives while the page is open.
@@ -390,12 +326,3 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		time.Sleep(10 * time.Millisecond) // polling, with the deadline above
 	}
 }
-
-// inspection looks for what must not be in a page.
-const inspection = `({
-  ran: !!window.ran,
-  elements: [...document.querySelectorAll('main :is(script, img:not(.qr img), iframe, object, embed, style, base, link, meta, video, audio, math, form form), main svg:not(.nib)')].map(e => e.outerHTML.slice(0, 200)),
-  bad: [...document.querySelectorAll('main *')].flatMap(e => [...e.attributes].filter(a => /^on|^style$|^ping$|^srcdoc$/i.test(a.name) || /^\s*(javascript|data|vbscript|file):/i.test(a.value) && /^(href|src|action|formaction)$/i.test(a.name)).map(a => a.name + '=' + a.value)),
-  schemes: [...new Set([...document.querySelectorAll('main a[href]')].map(a => a.protocol))],
-  violations: window.violations,
-})`

@@ -91,7 +91,8 @@ async function answer(request) {
   try {
     const app = await program();
     const {pathname, hash} = new URL(request.url);
-    const [, event] = request.mode === 'navigate' && pathname.slice(scope.length).match(/^join\/([0-9A-Za-z]+)$/) || [];
+    // In a window only: in a frame, the page of another site could join unseen.
+    const [, event] = request.mode === 'navigate' && request.destination === 'document' && pathname.slice(scope.length).match(/^join\/([0-9A-Za-z]+)$/) || [];
     if (event) {
       // The # keeps the secret of an invitation out of the address that follows.
       return Response.redirect(await app.join(`flyleaf:${event}@${relayHere}${hash.length > 1 ? hash : ''}`) + '#', 303);
