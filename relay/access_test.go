@@ -20,7 +20,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// invitedEvent is an invited event on a relay: its founder, connected, and a member.
+// invitedEvent sets up an invited event on a relay. It returns the founder's device, which is connected,
+// and a member's, which is not. grant is the operation that granted the member's role.
 func invitedEvent(t *testing.T, s *server, name string) (e *relaytest.Event, founder, member *relaytest.Device, grant wire.OpID) {
 	t.Helper()
 	e = relaytest.NewEvent(name, "invited")
@@ -40,9 +41,10 @@ func invitedEvent(t *testing.T, s *server, name string) (e *relaytest.Event, fou
 	return e, founder, member, grant
 }
 
-// Only who proves to hold a role is served, and is told anything at all; from the
-// first message on, also when the event came on that very connection.
-func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
+// TestInvitedEventIsServedToRolesOnly: the relay serves an invited event only to devices that prove to hold
+// a role. It tells others nothing about the event, from the first message on, even the device that
+// brought the event.
+func TestInvitedEventIsServedToRolesOnly(t *testing.T) {
 	s := start(t, relay.Config{})
 	e := relaytest.NewEvent("by invitation", "invited")
 	early := relaytest.NewDevice("early", e.ID) // asks before there is anything
@@ -63,7 +65,7 @@ func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
 	until(t, founder, changes(3))
 	write(t, founder, 1)
 	until(t, member, changes(4))
-	// What they say is not taken either.
+	// Their changes are not accepted either.
 	post := e.Post("stranger", 1, founder.NextOp(), founder.State().Heads, "let me in")
 	for _, d := range []*relaytest.Device{stranger, stock, early} {
 		quietly := d.State().Unavailable // before the offer: the answer may be here at once
@@ -87,8 +89,8 @@ func TestInvitedEventsAreForThoseWithARole(t *testing.T) {
 	}
 }
 
-// Who loses the role hears nothing any more, from the next message on; the others
-// do.
+// TestRevokedRoleEndsAccess: a device whose role is revoked receives nothing from the next message on;
+// the others do.
 func TestRevokedRoleEndsAccess(t *testing.T) {
 	s := start(t, relay.Config{})
 	e, founder, member, grant := invitedEvent(t, s, "revoked access")
@@ -119,7 +121,7 @@ func TestRevokedRoleEndsAccess(t *testing.T) {
 	}
 }
 
-// The key of an invitation reads, until the invitation is revoked.
+// TestInvitationKeyReads: the key of an invitation can read until the invitation is revoked.
 func TestInvitationKeyReads(t *testing.T) {
 	s := start(t, relay.Config{})
 	e, founder, _, _ := invitedEvent(t, s, "invitation")
@@ -138,9 +140,9 @@ func TestInvitationKeyReads(t *testing.T) {
 	until(t, guest, changes(3))
 }
 
-// A challenge is for one connection; an answer to another one, by somebody else, or
-// for another event opens nothing.
-func TestAccessCannotBeReplayed(t *testing.T) {
+// TestAccessProofCannotBeReplayed: a challenge is valid for one connection. An answer to another
+// connection's challenge, by another person, or for another event gives no access.
+func TestAccessProofCannotBeReplayed(t *testing.T) {
 	s := start(t, relay.Config{})
 	e, _, _, _ := invitedEvent(t, s, "replayed")
 	request := func(peer string) *repo.Message {
@@ -216,20 +218,19 @@ func TestAccessCannotBeReplayed(t *testing.T) {
 		send(t, two, m)
 		send(t, two, request("two"))
 		if got := challenge(two); !slices.Equal(got, second) {
-			t.Errorf("asked again with %x; another challenge, or none", got)
+			t.Errorf("challenged with %x, want %x again", got, second)
 		}
 	}
 	send(t, two, answer("two", key, e.ID, second))
 	send(t, two, request("two"))
 	if challenge(two) != nil {
-		t.Error("the right answer does not open it")
+		t.Error("the right answer gives no access")
 	}
 }
 
-// TestRelayInTheMiddle: who dials a relay that only passes on what another says proves
-// nothing to that other one, whatever name the middle one gives it; unless the one in
-// the middle is the relay's own proxy.
-func TestRelayInTheMiddle(t *testing.T) {
+// TestProofIsForOneRelay: a relay in the middle cannot use a device's proof at another relay, whatever
+// name it gives to the device. The exception is a relay's own proxy.
+func TestProofIsForOneRelay(t *testing.T) {
 	s := start(t, relay.Config{})
 	_, founder, _, _ := invitedEvent(t, s, "in the middle")
 	behind, err := url.Parse(s.http.URL)
@@ -255,7 +256,7 @@ func TestRelayInTheMiddle(t *testing.T) {
 	until(t, victim, func(s relaytest.State) bool { return s.Access == 1 && s.Unavailable >= 2 })
 	quiet(t, victim)
 	if st := victim.State(); st.Changes > 0 || st.Messages > 0 {
-		t.Errorf("%d changes were read through the middle", st.Changes)
+		t.Errorf("%d changes were read through the relay in the middle", st.Changes)
 	}
 	if asked.Load() == nil || asked.Load() == behind.Host {
 		t.Errorf("the relay was asked for as %v: nothing is tried", asked.Load())
@@ -282,9 +283,10 @@ func ephemeral(peer string, event qa.EventID, count uint64, body []byte) *repo.M
 	return &repo.Message{Type: repo.TypeEphemeral, SenderID: peer, DocumentID: string(event), Data: body, SessionID: "s", Count: count}
 }
 
-// What claims to be somebody's is passed on only when they signed it, for this
-// event, session and count; and not of the blocked, nor without end.
-func TestEphemeralOfOursIsSigned(t *testing.T) {
+// TestPresenceMustBeSigned: an ephemeral message that names a person is passed on only if that person
+// signed it, for this event, session and count. Messages of blocked people are not passed on, and
+// others at a limited rate.
+func TestPresenceMustBeSigned(t *testing.T) {
 	c := newClock()
 	s := start(t, relay.Config{Now: c.now})
 	event := relaytest.EventID("presence")
@@ -359,6 +361,6 @@ func TestEphemeralOfOursIsSigned(t *testing.T) {
 	say([]byte{0xf6}, "", e.ID, 0)
 	until(t, b, func(s relaytest.State) bool { return len(s.Ephemeral) > 3+relay.EphemeralBurst-8 })
 	if got := b.State().Ephemeral; !slices.Equal(got[len(got)-1].Data, []byte{0xf6}) || len(got) != 4+relay.EphemeralBurst-8 {
-		t.Error("the blocked one was heard")
+		t.Error("a blocked person's message was passed on")
 	}
 }

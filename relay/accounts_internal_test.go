@@ -12,22 +12,24 @@ import (
 	"flyleaf/relay/quota"
 )
 
-func TestAccountsAreForgottenWhenFull(t *testing.T) {
+// TestAccountsAreForgottenWhenPaid: an address has a bounded number of connections, and its account is
+// forgotten once it has no connections and no debt.
+func TestAccountsAreForgottenWhenPaid(t *testing.T) {
 	now := time.Unix(1000, 0)
 	q := quota.Defaults
 	var a accounts
 	one, ok := a.open("one", 2)
 	if _, again := a.open("one", 2); !ok || !again {
-		t.Fatal("not as many connections as there may be")
+		t.Fatal("fewer connections than allowed")
 	}
 	if _, ok := a.open("one", 2); ok {
-		t.Error("more connections than there may be")
+		t.Error("more connections than allowed")
 	}
 	if none, ok := a.open("", 0); none != nil || !ok {
-		t.Error("this machine has a bound")
+		t.Error("connections from this machine have a limit")
 	}
 	if !one.quota().Affords(&q, 1, now) {
-		t.Error("nothing left in a new account")
+		t.Error("a new account can spend nothing")
 	}
 	one.quota().Spend(float64(q.AddressBurst))
 	if one.quota().Affords(&q, 1, now) {
@@ -39,7 +41,7 @@ func TestAccountsAreForgottenWhenFull(t *testing.T) {
 	a.close("one")
 	a.forget(&q, now)
 	if len(a.known) != 1 {
-		t.Error("forgotten while something is owed")
+		t.Error("forgotten while it has debt")
 	}
 	a.forget(&q, now.Add(24*time.Hour))
 	if len(a.known) != 0 {
@@ -47,9 +49,9 @@ func TestAccountsAreForgottenWhenFull(t *testing.T) {
 	}
 }
 
-// A bad signature is no refusal for good, nor anything that is asked for at once; all
-// else that is refused is for good.
-func TestWhatIsRememberedOfARefusal(t *testing.T) {
+// TestWhichRefusalsAreFinal: a change with a bad signature is not refused for good, because the same
+// change may come again with a good one, and it is not asked for again. Other refusals are final.
+func TestWhichRefusalsAreFinal(t *testing.T) {
 	var sub submission
 	one, two, three := wire.Hash{1}, wire.Hash{2}, wire.Hash{3}
 	sub.noteRefused(one, policy.RefusalOf(keys.ErrSignature))

@@ -8,9 +8,9 @@ import (
 	"flyleaf/qa"
 )
 
-// Who loses the right to read while a message of theirs is being taken, over several
-// turns, is spoken to again once they prove that they may.
-func TestDemandEndsTheMessageUnderWay(t *testing.T) {
+// TestChallengeEndsTheCurrentMessage: if a device loses the right to read while the relay handles its
+// message over several turns, the relay sends to it again once it proves a role.
+func TestChallengeEndsTheCurrentMessage(t *testing.T) {
 	r := newTestRelay(t)
 	s := newSession(r)
 	d := newDocument(r, "an event")
@@ -22,8 +22,8 @@ func TestDemandEndsTheMessageUnderWay(t *testing.T) {
 	}
 }
 
-// An address that asks for whole documents on many connections lets another one wait for
-// one of them, and a connection that ends waits no longer.
+// TestWholeDocumentsAreMadeInTurns: if one address asks for whole documents on many connections, another
+// address waits for at most one of them. A connection that ends no longer waits.
 func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	r := newTestRelay(t)
 	busy, other := &account{}, &account{}
@@ -39,7 +39,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	made := make(chan *account, 16)
 	ask := func(s *session) {
 		d := newDocument(r, qa.EventID("an event"))
-		d.broken = true // nothing to make: it is the turn that counts
+		d.broken = true // so that no document is made; the test is about the turns
 		go func() {
 			d.makeWhole(s)
 			made <- s.account
@@ -65,12 +65,12 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	close(gone.quit)
 	waiting(8)
 	if a := <-made; a != busy {
-		t.Error("who had ended is not the one who waits no longer")
+		t.Error("a connection other than the ended one stopped waiting")
 	}
 	ask(from(other))
 	waiting(9)
-	// Each gives its turn to the next before it is counted here, so the order in which
-	// they are counted is not that of the turns: that is the lanes'.
+	// Sessions pass their turn on before this test counts them, so the order of counting is not the
+	// order of the turns. The list of ready lanes has the order.
 	r.wholes.making.mu.Lock()
 	ahead := 0
 	for _, l := range r.wholes.making.ready[0] {
@@ -81,7 +81,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	}
 	r.wholes.making.mu.Unlock()
 	if ahead > 1 {
-		t.Errorf("%d addresses are ahead of the other one, of one", ahead)
+		t.Errorf("%d lanes are ahead of the other address, at most 1 should be", ahead)
 	}
 	r.wholes.making.release(first.lane(wholeLane))
 	for range 9 {

@@ -20,10 +20,10 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// What a few bytes that ask for something can make the relay do, counted in steps.
+// How much work a peer can cause with small requests, counted in steps.
 
-// asksUntilCut sends what frame makes until the connection is ended, and returns how many
-// were sent, and whether it was ended because what it sends only costs.
+// asksUntilCut sends the messages that frame makes until the relay closes the connection. It returns how
+// many were sent, and whether the relay closed because they cost too much.
 func asksUntilCut(t testing.TB, ws *websocket.Conn, most int, frame func(i int) []byte) (sent int, costly bool) {
 	t.Helper()
 	closed := make(chan error, 1)
@@ -46,10 +46,10 @@ func asksUntilCut(t testing.TB, ws *websocket.Conn, most int, frame func(i int) 
 	return sent, c != nil && c.Code == websocket.ClosePolicyViolation && strings.HasPrefix(c.Text, "you sent too much data")
 }
 
-// A filter that claims everything makes the relay look for each change of an event and
-// then say nothing. Who asks so again and again is disconnected; a device that follows
-// the event is not.
-func TestLookingInFiltersIsCharged(t *testing.T) {
+// TestSearchingFiltersIsCharged: a Bloom filter that matches everything makes the relay look up each change of
+// an event and send nothing. A peer that repeats this is disconnected; a device that follows the event
+// is not.
+func TestSearchingFiltersIsCharged(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.None})
 	event := relaytest.EventID("filtered")
@@ -93,8 +93,8 @@ func TestLookingInFiltersIsCharged(t *testing.T) {
 	until(t, reader, changes(n+1))
 }
 
-// Each look at the disk for a document that is not there is charged, so one address can
-// make the relay look so often and no more.
+// TestLookingForUnknownDocumentsIsCharged: each search on disk for a document that the relay does not have is
+// charged, so one address can cause a limited number of them.
 func TestLookingForUnknownDocumentsIsCharged(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Limits: relay.Limits{Documents: 1 << 20, DocumentsInUse: 1 << 20}})
@@ -112,16 +112,16 @@ func TestLookingForUnknownDocumentsIsCharged(t *testing.T) {
 		return b
 	})
 	if !costly {
-		t.Errorf("not cut off for what it costs, after %d messages", sent)
+		t.Errorf("not cut off for the cost, after %d messages", sent)
 	}
 	if sent < relay.LookUpsForWaste {
-		t.Errorf("ended after %d looks, %d are let pass", sent, relay.LookUpsForWaste)
+		t.Errorf("ended after %d searches, %d are allowed", sent, relay.LookUpsForWaste)
 	}
 }
 
-// Changes that have to be decoded while the document is locked count towards its turn, also
-// when none of them is taken.
-func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
+// TestDecodingUnderTheLockCountsTowardsTheTurn: changes that are decoded while the document is locked count
+// towards the turn, even if none of them is accepted.
+func TestDecodingUnderTheLockCountsTowardsTheTurn(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.Quotas{AddressBurst: 10, AddressRate: 1}})
 	e := relaytest.NewEvent("decoded again", "open")
@@ -151,10 +151,10 @@ func TestDecodedAgainCountsTowardsTheTurn(t *testing.T) {
 	}
 }
 
-// Who is disconnected since what they sent only cost is told before of each change that
-// was refused, up to a number: else an honest device that builds on what was refused would
-// offer the same again on each connection.
-func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
+// TestRefusalsAreSentBeforeTheClose: before the relay disconnects a peer whose changes only cost, it tells the peer
+// which changes were refused, up to a maximum. Otherwise an honest device that builds on a refused
+// change would offer the same changes again on each connection.
+func TestRefusalsAreSentBeforeTheClose(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now, Quotas: quota.None})
 	e := relaytest.NewEvent("refused", "open")
@@ -194,11 +194,11 @@ func TestRefusalsAreToldBeforeTheEnd(t *testing.T) {
 		}
 	}
 	if told != 2_000 {
-		t.Errorf("told of %d refused changes, 2000 are to be told of", told)
+		t.Errorf("told of %d refused changes, want 2000", told)
 	}
 }
 
-// Wrong answers to the challenge of an event by invitation are logged once for each
+// TestWrongAnswersDoNotFillTheLog: wrong answers to the challenge of an invited event are logged once for each
 // connection.
 func TestWrongAnswersDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer // the relay's handler writes one line at a time

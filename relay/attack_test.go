@@ -15,8 +15,7 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// play is an event with people in it. Eve has a valid identity, and a changed
-// program.
+// play is an event with people in it. Eve has a valid identity and a modified program.
 type play struct {
 	*policytest.World
 	author, moderator, reader, eve *policytest.Writer
@@ -36,7 +35,7 @@ func newPlay(name string) *play {
 	return p
 }
 
-// view is what a device shows: the projection of what it holds.
+// view returns the projection of the changes that a device has: the state that it shows.
 func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 	t.Helper()
 	g := graph.New()
@@ -56,10 +55,10 @@ func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 	return f
 }
 
-// What an attacker does is taken by the relay where nothing in its own past speaks
-// against it; and then comes to nothing, on every honest device alike. (What is
-// refused stands in the table of cases.)
-func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
+// TestAcceptedAttacksHaveNoEffect: the relay accepts a hostile change if nothing in the change's own past
+// forbids it. The change then has no effect, and every honest device shows the same state. (The table of
+// policytest.Cases has the changes that are refused.)
+func TestAcceptedAttacksHaveNoEffect(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		attack func(p *play) []policytest.Signed
@@ -81,7 +80,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 			return []policytest.Signed{p.Changes[len(p.Changes)-1], p.moderator.DoOn(before, func(d *policytest.Draft) { d.Str(p.at("marks/hidden"), "because") })}
 		}, func(t *testing.T, p *play, f *projection.Projection) {
 			if post, _ := f.Post(p.question); post.Marks.Hidden != "" {
-				t.Error("a moderator who is none hides")
+				t.Error("somebody without the role hid a post as a moderator")
 			}
 		}},
 		{"a leaked invitation, claimed a second time beside the first", func(p *play) []policytest.Signed {
@@ -165,7 +164,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 				}
 			}
 			if hidden != 1 || len(f.Posts()) != 4 {
-				t.Errorf("%d of %d posts are the blocked's, hidden", hidden, len(f.Posts()))
+				t.Errorf("%d of %d posts are hidden as a blocked person's", hidden, len(f.Posts()))
 			}
 		}},
 	} {
@@ -200,7 +199,7 @@ func TestAttacksThatAreTakenComeToNothing(t *testing.T) {
 			sameMessage(t, honest, other, evil)
 			one, two := view(t, honest), view(t, other)
 			if !reflect.DeepEqual(one.Posts(), two.Posts()) || !reflect.DeepEqual(one.Event(), two.Event()) {
-				t.Error("two devices show different things")
+				t.Error("two devices show different states")
 			}
 			if len(evil.State().Refused) > 0 {
 				t.Errorf("refused: %+v", evil.State().Refused)

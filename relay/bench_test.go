@@ -16,7 +16,7 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// posts returns an event's genesis and n posts of its founder's, one on top of the other.
+// posts returns an event's first change and n posts of the founder, each depending on the one before.
 func posts(e *relaytest.Event, n int) []relaytest.Signed {
 	all := []relaytest.Signed{e.Genesis}
 	for i := range n {
@@ -26,8 +26,8 @@ func posts(e *relaytest.Event, n int) []relaytest.Signed {
 	return all
 }
 
-// reader is a client that takes what comes and answers that it has it, and does
-// nothing else: what is measured is the relay.
+// reader is a client that accepts everything, acknowledges it and does nothing else, so that only the relay
+// is measured.
 type reader struct {
 	ws   *websocket.Conn
 	got  chan wire.Hash // heads, as they come
@@ -97,8 +97,8 @@ func (r *reader) until(b *testing.B, h wire.Hash) {
 	}
 }
 
-// One post to a hundred readers, and a thousand posts in one message, in a relay
-// for events and in an open one: the difference is what signatures and gate cost.
+// BenchmarkPosts measures one post to a hundred readers, and a thousand posts in one message, in a relay for
+// events and in an open one. The difference is the cost of signatures and policy.
 func BenchmarkPosts(b *testing.B) {
 	const readers, upload = 100, 1000
 	for _, open := range []bool{false, true} {

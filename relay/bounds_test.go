@@ -26,14 +26,14 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// from makes the device come from an address, as a proxy says it.
+// from makes devices appear to come from an address, as a proxy's header says.
 func from(address string, devices ...*relaytest.Device) {
 	for _, d := range devices {
 		d.Header = http.Header{"X-Forwarded-For": {address}}
 	}
 }
 
-// ask sends requests for documents.
+// ask requests documents.
 func ask(t testing.TB, d *relaytest.Device, events ...qa.EventID) {
 	t.Helper()
 	for _, event := range events {
@@ -53,8 +53,8 @@ func unknown(who string, n int) (events []qa.EventID) {
 	return events
 }
 
-// IDs that strangers think of take no documents, so they keep nobody's event out; and who
-// asked before there was an event is told when it is begun.
+// TestUnknownDocumentsTakeNoMemory: requests for unknown IDs take no documents, so they keep nobody's event
+// out. A peer that asked before the event existed is told when the event is created.
 func TestUnknownDocumentsTakeNoMemory(t *testing.T) {
 	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{DocumentsInUse: 2}})
 	const strangers, each = 20, 50
@@ -84,8 +84,8 @@ func TestUnknownDocumentsTakeNoMemory(t *testing.T) {
 	sameMessage(t, reader, writer)
 }
 
-// What is kept of IDs that strangers think of is bounded; it is theirs that are
-// forgotten, not those of an address that asks for a few. Nothing is left when they go.
+// TestInterestsAreForgottenFairly: the relay remembers a bounded number of requests for unknown IDs. It forgets
+// those of addresses with many, not those of an address with a few. Nothing is left when the peers go.
 func TestInterestsAreForgottenFairly(t *testing.T) {
 	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Interests: 200, InterestsFromAddress: 150}})
 	event := relaytest.EventID("asked for")
@@ -119,14 +119,14 @@ func TestInterestsAreForgottenFairly(t *testing.T) {
 	until(t, reader, changes(1))
 }
 
-// speaker is a connection that may speak about many documents, and what it was told.
+// speaker is a connection that can talk about many documents, and records the relay's answers.
 type speaker struct {
-	*relaytest.Device // of no document; its messages are signed like any
+	*relaytest.Device // of no document; it signs its messages like any other
 	ws                *websocket.Conn
 
 	mu      sync.Mutex
 	refused []repo.Refusal
-	held    map[string][]wire.Hash // the heads that the relay told last
+	held    map[string][]wire.Hash // the last heads that the relay announced, by document
 }
 
 func speak(t testing.TB, s *server, name, address string) *speaker {
@@ -165,7 +165,7 @@ func speak(t testing.TB, s *server, name, address string) *speaker {
 	return sp
 }
 
-// offer sends changes of an event.
+// offer sends changes of an event without keeping them.
 func (sp *speaker) offer(t testing.TB, e *relaytest.Event, changes ...relaytest.Signed) {
 	t.Helper()
 	m := sp.Message(changes...)
@@ -184,9 +184,9 @@ func (sp *speaker) told() (refused []repo.Refusal, held int) {
 	return slices.Clone(sp.refused), held
 }
 
-// Of documents whose beginning never comes an address may have a few; more are put
-// off, and no document is kept.
-func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
+// TestDocumentsWithoutGenesisAreFew: an address may have a few documents whose first change never comes.
+// Changes of further ones are deferred, and these documents are not kept.
+func TestDocumentsWithoutGenesisAreFew(t *testing.T) {
 	s := start(t, relay.Config{BehindProxy: true})
 	d := speak(t, s, "d", "203.0.113.5")
 	for i := range relay.MaxUnfoundedFrom + 10 {
@@ -210,7 +210,8 @@ func TestDocumentsWithoutBeginningAreFew(t *testing.T) {
 	eventually(t, "they are gone", func() bool { see := s.See(); return see.Unfounded == 0 && see.Documents == 0 && see.Interests == 0 })
 }
 
-// When all documents are in use, who uses the most gives way to somebody who uses none.
+// TestDocumentSlotsGoRound: when all documents are in use, the address that uses the most loses its documents to
+// an address that uses none.
 func TestDocumentSlotsGoRound(t *testing.T) {
 	s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{DocumentsInUse: 10, Idle: 50 * time.Millisecond}})
 	hog := speak(t, s, "hog", "203.0.113.5")
@@ -228,7 +229,7 @@ func TestDocumentSlotsGoRound(t *testing.T) {
 	eventually(t, "the other is disconnected", func() bool { return s.Connections() == 1 && s.See().Documents == 1 })
 }
 
-// heldLedger holds up Append until it is let go, and notes what came.
+// heldLedger reports the batches of each Append and blocks it until it is released.
 type heldLedger struct {
 	storage.Ledger
 	entered chan []storage.Batch
@@ -241,8 +242,8 @@ func (l *heldLedger) Append(ctx context.Context, batches ...storage.Batch) error
 	return l.Ledger.Append(ctx, batches...)
 }
 
-// Whoever fills an event takes a bounded part of it a turn, and another event's change
-// is in the very next commit.
+// TestEventsTakeTurns: if one event gets very many changes, the relay handles a bounded part of them in a turn.
+// Another event's change is in the very next commit.
 func TestEventsTakeTurns(t *testing.T) {
 	l := &heldLedger{Ledger: mem.New(), entered: make(chan []storage.Batch), release: make(chan struct{})}
 	s := start(t, relay.Config{Store: l, Quotas: quota.None})
@@ -281,7 +282,7 @@ func TestEventsTakeTurns(t *testing.T) {
 		l.release <- struct{}{}
 	}
 	if commits > 1 {
-		t.Errorf("in the commit %d after it came", commits)
+		t.Errorf("stored by commit %d after it came", commits)
 	}
 	for done := 0; done <= many; {
 		done = 0
@@ -312,8 +313,8 @@ func TestEventsTakeTurns(t *testing.T) {
 	close(l.entered)
 }
 
-// Operations count, too: few changes of many operations are several turns; and those
-// that wait, which come together, have a bound in operations.
+// TestOperationsAreBounded: turns and pending changes are also bounded in operations. A few changes with
+// many operations take several turns.
 func TestOperationsAreBounded(t *testing.T) {
 	ops := func(e *relaytest.Event, n int, what string) (all []wire.Op) {
 		for i := range n {
@@ -350,7 +351,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	const most = 9 + 1 + schema.MaxXKeys
 	const n = 3 * relay.TurnOps / most
 	if n >= 2*relay.TurnChanges {
-		t.Fatalf("%d changes take three turns whatever they hold", n)
+		t.Fatalf("%d changes take three turns, whatever their size", n)
 	}
 	for i := range n {
 		last := all[i]
@@ -365,7 +366,7 @@ func TestOperationsAreBounded(t *testing.T) {
 	}
 }
 
-// An organiser brings in 1,000 weeks from one address, at once.
+// TestAThousandWeeksOfOneOrganiser: an organiser can bring 1,000 weeks at once from one address.
 func TestAThousandWeeksOfOneOrganiser(t *testing.T) {
 	n := 1_000
 	if testing.Short() {
@@ -392,8 +393,8 @@ func TestAThousandWeeksOfOneOrganiser(t *testing.T) {
 	}
 }
 
-// Beginning events has a bound by address; what is beyond it is told, and comes by
-// itself later.
+// TestFoundingsAreBounded: an address can create a limited number of events. The relay tells the peer about
+// those beyond the limit, and asks for them later.
 func TestFoundingsAreBounded(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, BehindProxy: true, Limits: retrying, Quotas: quota.Quotas{FoundingBurst: 3, FoundingRate: 3}})
@@ -427,7 +428,7 @@ func TestFoundingsAreBounded(t *testing.T) {
 	}
 }
 
-// storedChange is what the ledger's changes of an event take, as quotas count it.
+// storedChange returns the size of the events' changes in the ledger, as quotas count it.
 func storedChange(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
 	for _, event := range events {
 		for _, e := range rows(t, l, event) {
@@ -437,8 +438,8 @@ func storedChange(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64
 	return n
 }
 
-// What one address can have stored is bounded in bytes, also by founders, in however
-// many events and by however many names; the rest comes as time passes.
+// TestBytesFromAnAddressAreBounded: an address can have a limited number of bytes stored, also by founders, in
+// any number of events and under any number of names. The rest is stored as time passes.
 func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	const burst = 40_000
 	c, store := newClock(), mem.New()
@@ -473,9 +474,9 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	}
 }
 
-// Who sends the last first, so that it waits for all the rest, owes no more than as
-// much again: its address, and all young events together.
-func TestWhatIsOwedIsBounded(t *testing.T) {
+// TestDebtIsBounded: a peer that sends the last change first, so that it waits for all the others, can owe no
+// more than the quota again: for its address, and for all young events together.
+func TestDebtIsBounded(t *testing.T) {
 	const burst = 20_000
 	for name, quotas := range map[string]quota.Quotas{
 		"by an address":   {AddressBytesBurst: burst, AddressBytesRate: burst},
@@ -512,8 +513,8 @@ func TestWhatIsOwedIsBounded(t *testing.T) {
 	}
 }
 
-// All that strangers make of a relay together, from however many addresses, is bounded
-// while it is young; older events go on.
+// TestYoungEventsAreBoundedTogether: all young events together have a limit, however many addresses write
+// them. Older events are not affected.
 func TestYoungEventsAreBoundedTogether(t *testing.T) {
 	const burst = 30_000
 	c, store := newClock(), mem.New()
@@ -554,11 +555,12 @@ func TestYoungEventsAreBoundedTogether(t *testing.T) {
 	connect(t, s, old)
 	onDisk(t, old)
 	if n := len(old.State().Refused); n > 0 {
-		t.Errorf("%d of an old event's were not taken", n)
+		t.Errorf("%d changes of an old event were not accepted", n)
 	}
 }
 
-// A founder's events have a bound together, over a restart for those in use.
+// TestFoundersAreBounded: all events of a founder together have a limit. It holds after a restart for the events
+// in use.
 func TestFoundersAreBounded(t *testing.T) {
 	const most = 20_000
 	store := mem.New()
@@ -599,8 +601,8 @@ func TestFoundersAreBounded(t *testing.T) {
 	}
 }
 
-// Before the disk is full events are no longer begun, then strangers no longer write,
-// then nothing is taken; it is told why, and goes on when there is room.
+// TestFullDisk: as the disk fills up, the relay first stops accepting new events, then changes of people without a
+// role, then all changes. It says why, and accepts them again when there is room.
 func TestFullDisk(t *testing.T) {
 	const reserve = 1 << 20
 	var free atomic.Int64
@@ -679,12 +681,12 @@ func TestDiskLevels(t *testing.T) {
 	}
 	s := start(t, relay.Config{Disk: relay.Disk{Reserve: 1, Measure: func() (int64, int64, error) { return 0, 0, errors.New("no disk") }}})
 	if s.Scarcity() != 0 {
-		t.Error("what cannot be seen counts as full")
+		t.Error("a disk whose free space is unknown counts as full")
 	}
 }
 
-// However many connections of however many addresses send ephemeral messages, a reader
-// gets what it can take, and sync messages all the while.
+// TestEphemeralBytesAreBounded: however many connections of however many addresses send ephemeral messages, a
+// reader gets a bounded number of bytes, and sync messages in between.
 func TestEphemeralBytesAreBounded(t *testing.T) {
 	c := newClock()
 	s := start(t, relay.Config{Now: c.now, BehindProxy: true})
@@ -741,7 +743,7 @@ func TestEphemeralBytesAreBounded(t *testing.T) {
 	})
 }
 
-// lateLedger holds up the answer of a look into one document.
+// lateLedger delays the answer of one Entries call.
 type lateLedger struct {
 	storage.Ledger
 	event   qa.EventID
@@ -759,9 +761,9 @@ func (l *lateLedger) Entries(ctx context.Context, event qa.EventID, after int64,
 	return err
 }
 
-// Who asks just when an event is begun, and is looked for in the ledger before and
-// noted after that, is told of it all the same; and leaves nothing behind.
-func TestAskedWhileItIsBegun(t *testing.T) {
+// TestAskedWhileTheEventIsCreated: a peer asks for an event, and the event is created after the relay has looked
+// in the ledger and before it has noted the request. The peer is told of the event, and no request is left.
+func TestAskedWhileTheEventIsCreated(t *testing.T) {
 	event := relaytest.EventID("begun meanwhile")
 	l := &lateLedger{Ledger: mem.New(), event: event, looked: make(chan struct{}), release: make(chan struct{})}
 	s := start(t, relay.Config{Store: l, Limits: relay.Limits{Idle: 50 * time.Millisecond}})

@@ -14,7 +14,7 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// envelope puts changes of a world into one sync message of a peer.
+// envelope puts changes of a policytest.World into one sync message.
 func envelope(peer string, event qa.EventID, changes ...policytest.Signed) *repo.Message {
 	m := &wire.Message{Have: []wire.Have{{}}}
 	var signatures []byte
@@ -31,8 +31,8 @@ func envelope(peer string, event qa.EventID, changes ...policytest.Signed) *repo
 	return &repo.Message{Type: repo.TypeSync, SenderID: peer, DocumentID: string(event), Data: m.Encode(), Signatures: signatures}
 }
 
-// Every change of the table that nobody may take is refused with its code, by way
-// of the socket, and honest devices go on converging.
+// TestHostileCasesThroughTheSocket: every change of policytest.Cases is refused with its code when it comes through
+// the socket, and honest devices go on converging.
 func TestHostileCasesThroughTheSocket(t *testing.T) {
 	cases := policytest.Cases()
 	if len(cases) < 60 {

@@ -18,7 +18,7 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// counted counts the bytes that arrive.
+// counted is a connection that counts the received bytes.
 type counted struct {
 	net.Conn
 	n *atomic.Int64
@@ -30,8 +30,8 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pull joins as the peer, asks for the event, and returns the changes' bytes and
-// how many bytes came in all.
+// pull joins as the peer and asks for the event. It returns the bytes of the changes, and how many bytes
+// came in all.
 func pull(t *testing.T, s *server, d websocket.Dialer, peer string, event string) (changes [][]byte, received int64) {
 	t.Helper()
 	var n atomic.Int64
@@ -83,8 +83,9 @@ func pull(t *testing.T, s *server, d websocket.Dialer, peer string, event string
 	}
 }
 
-// Large messages are compressed for those who ask for it. All get the same changes,
-// whatever their names' lengths and whether or not somebody got them before.
+// TestLargeMessagesAreCompressed: large messages are compressed for peers that agreed on compression. All
+// peers get the same changes, whatever the length of their IDs, and whether or not another peer got the
+// changes before.
 func TestLargeMessagesAreCompressed(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("compressed")
@@ -108,11 +109,11 @@ func TestLargeMessagesAreCompressed(t *testing.T) {
 		}
 	}
 	if plain < 16<<10 || small > plain*4/5 {
-		t.Errorf("%d bytes, compressed %d", plain, small)
+		t.Errorf("%d bytes, and %d compressed", plain, small)
 	}
 }
 
-// A few bytes that inflate to many are not inflated beyond the limit.
+// TestInflationIsBounded: a small message that inflates to a large one is not inflated beyond the limit.
 func TestInflationIsBounded(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{Frame: 1 << 20}})
 	for _, joined := range []bool{false, true} {
@@ -156,7 +157,7 @@ func TestInflationIsBounded(t *testing.T) {
 	}
 }
 
-// A ping is answered with its own bytes, by the goroutine that writes.
+// TestPingIsAnswered: the writer goroutine answers a ping with the ping's bytes.
 func TestPingIsAnswered(t *testing.T) {
 	s := start(t, relay.Config{})
 	ws := dial(t, s, "pinging")

@@ -20,7 +20,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// clock is a time that tests move.
+// clock is a time that tests set.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -32,10 +32,10 @@ func newClock() *clock {
 func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// retrying makes a relay look often whether it can take what it deferred.
+// retrying makes a relay check often whether it can accept deferred changes.
 var retrying = relay.Limits{Retry: 2 * time.Millisecond}
 
-// deferred returns the codes of what a device was told is not taken now.
+// deferred returns the codes of the changes that a device was told are deferred.
 func deferred(s relaytest.State) (codes []policy.Code) {
 	for _, r := range s.Refused {
 		if r.Deferred {
@@ -57,8 +57,8 @@ func rows(t testing.TB, l storage.Ledger, event qa.EventID) (all []storage.Entry
 	return all
 }
 
-// quiet waits until the relay says nothing to the device for a moment, and fails the
-// test when it never stops: what was under way may still come.
+// quiet waits until the relay has sent the device nothing for a moment, because earlier messages may
+// still come. It fails the test if the relay never stops.
 func quiet(t testing.TB, d *relaytest.Device) {
 	t.Helper()
 	before := d.State()
@@ -70,11 +70,12 @@ func quiet(t testing.TB, d *relaytest.Device) {
 		}
 		before = after
 	}
-	t.Errorf("%s is told more and more", d.Name)
+	t.Errorf("the relay never stops sending to %s", d.Name)
 }
 
-// What comes too fast is deferred and not stored; the session stays quiet and goes
-// on; when there is room again it is asked for, and arrives whole.
+// TestRateDefersAndAsksAgain: changes beyond the rate are deferred and not stored. The session stays open
+// and the relay sends nothing more; once the rate allows it, the relay asks for the changes, and all
+// arrive.
 func TestRateDefersAndAsksAgain(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, Quotas: quota.Quotas{PersonBurst: 5, PersonRate: 5}})
@@ -106,10 +107,10 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 	sameMessage(t, a, b)
 }
 
-// What was put off comes in its own order, a few at a time, however often it was
-// looked whether there is room meanwhile: a later one asked for first would bring all
-// that lies below it.
-func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
+// TestRetriesKeepOrderAndRate: the relay asks for deferred changes in their own order and a few at a time,
+// however often it checks whether there is room. Asking for a later change first would bring all the
+// changes below it as well.
+func TestRetriesKeepOrderAndRate(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, Limits: relay.Limits{Retry: time.Millisecond}, Quotas: quota.Quotas{PersonBurst: 2, PersonRate: 2}})
 	event := relaytest.EventID("in order")
@@ -119,19 +120,20 @@ func TestWhatIsAskedForAgainKeepsToTheRate(t *testing.T) {
 	until(t, b, changes(2))
 	for n := 2; n < 40; n += 2 {
 		if got := b.State().Changes; got != n {
-			t.Fatalf("%d changes, there was room for %d", got, n)
+			t.Fatalf("%d changes came, the rate allows %d", got, n)
 		}
 		c.advance(time.Minute)
 		until(t, b, func(s relaytest.State) bool { return s.Changes >= n+2 })
 		if !b.Has(mine[n+1]) {
-			t.Fatal("not in their order")
+			t.Fatal("the changes came in another order")
 		}
 	}
 	sameMessage(t, a, b)
 }
 
-// What a deferred change's writer needs not wait for is that somebody builds on it.
-func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
+// TestDeferredIsAcceptedWhenSomebodyBuildsOnIt: a deferred change is accepted at once if a change of somebody
+// within their quota depends on it.
+func TestDeferredIsAcceptedWhenSomebodyBuildsOnIt(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, Quotas: quota.Quotas{PersonBurst: 5, PersonRate: 1}})
 	event := relaytest.EventID("built on")
@@ -177,9 +179,9 @@ func TestDeferredIsTakenWhenSomebodyBuildsOnIt(t *testing.T) {
 	quiet(t, third)
 }
 
-// A whole event of many writers from one device, at an address that has no more left
-// than for a few: what somebody with a role built on is taken at once, however many
-// messages it came in before that.
+// TestSeedingIsNotHeldUpByQuotas: one device brings a whole event of many writers from an address that has quota
+// left for only a few changes. The changes that somebody with a role built on are accepted at once, in
+// however many messages they came before.
 func TestSeedingIsNotHeldUpByQuotas(t *testing.T) {
 	for _, people := range []int{40, 1} {
 		t.Run(fmt.Sprint("of ", people), func(t *testing.T) { seed(t, people, 400/people) })
@@ -242,15 +244,14 @@ func deps(last relaytest.Signed, own wire.Hash) []wire.Hash {
 	return []wire.Hash{last.Hash, own}
 }
 
-// ownLast returns the change that the person wrote in the round before, of those
-// that a device holds.
+// ownLast returns the change that the person wrote in the previous round, from the changes that a device has.
 func ownLast(d *relaytest.Device, name string, round int) wire.Hash {
 	h, _ := d.BySeq(relaytest.Actor(name), uint64(round))
 	return h
 }
 
-// People with a role, and above all the founder, may bring much at once, also from
-// an address that has bounds: ten thousand posts that were imported.
+// TestFounderBringsTenThousandPosts: people with a role, above all the founder, may bring many changes at once,
+// also from an address with limits: here ten thousand imported posts.
 func TestFounderBringsTenThousandPosts(t *testing.T) {
 	n := 10_000
 	if testing.Short() {
@@ -269,7 +270,7 @@ func TestFounderBringsTenThousandPosts(t *testing.T) {
 	connect(t, s, founder)
 	onDisk(t, founder)
 	if r := founder.State().Refused; len(r) > 0 {
-		t.Errorf("%d were not taken, the first: %+v", len(r), r[0])
+		t.Errorf("%d changes were not accepted, the first: %+v", len(r), r[0])
 	}
 	t.Logf("%d posts in %v", n, time.Since(began))
 	reader := relaytest.NewDevice("reader", event)
@@ -277,8 +278,8 @@ func TestFounderBringsTenThousandPosts(t *testing.T) {
 	until(t, reader, changes(n))
 }
 
-// One machine draws keys without end, and floods: what gets through is a part, and
-// neither the people at other addresses nor those with a role are held up.
+// TestThrowAwayIdentitiesAreBounded: one machine makes new keys without end and floods. Only a part of its changes
+// is stored. People at other addresses and people with a role are not slowed down.
 func TestThrowAwayIdentitiesAreBounded(t *testing.T) {
 	store, c := mem.New(), newClock()
 	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying, BehindProxy: true, Quotas: quota.Quotas{
@@ -333,8 +334,8 @@ func TestThrowAwayIdentitiesAreBounded(t *testing.T) {
 	}
 }
 
-// The blocked: what they write stays with them, until it is lifted, or somebody who
-// is not blocked answers it. Nobody else is cut off.
+// TestBlockedIsDeferred: the changes of a blocked person stay on their device until the block is lifted, or until
+// somebody who is not blocked answers one of them. Nobody else is cut off.
 func TestBlockedIsDeferred(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store, Limits: retrying})
@@ -379,7 +380,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 	write(t, bob, 1)
 	until(t, founder, changes(5))
 	if !founder.Has(hers[1]) || founder.Has(hers[2]) {
-		t.Error("not what the answer builds on was taken, and nothing else")
+		t.Error("accepted something other than the changes that the answer depends on")
 	}
 	// The block is lifted: the rest comes by itself.
 	if _, err := founder.Do(func(wire.ActorID, uint64) []wire.Op {
@@ -391,7 +392,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 	sameMessage(t, founder, eve, bob)
 }
 
-// Too many heads: those beyond are deferred, and come when others were merged.
+// TestDeferredHeadsComeLater: heads beyond the limit are deferred, and accepted when others were merged.
 func TestDeferredHeadsComeLater(t *testing.T) {
 	s := start(t, relay.Config{Limits: retrying})
 	event := relaytest.EventID("heads later")
@@ -418,7 +419,7 @@ func TestDeferredHeadsComeLater(t *testing.T) {
 	sameMessage(t, a, b)
 }
 
-// Who fills the list of what waits cannot keep others out of it.
+// TestWaitingListIsShared: a peer that fills the list of waiting changes cannot keep others out of it.
 func TestWaitingListIsShared(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("shared room")
@@ -458,9 +459,9 @@ func TestWaitingListIsShared(t *testing.T) {
 	})
 }
 
-// A change with a bad signature is refused, and that is not held against the change:
-// it may come again well signed, and what builds on it may wait for that.
-func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
+// TestBadSignatureDoesNotCondemnTheChange: a change with a bad signature is refused, but may come again with a good
+// one, and changes that depend on it may wait for that.
+func TestBadSignatureDoesNotCondemnTheChange(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("bad signature")
 	e := relaytest.NewEvent("bad signature", "open")
@@ -491,7 +492,7 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 	}
 	until(t, a, changes(3))
 	if n := len(b.State().Refused); n > 0 {
-		t.Errorf("%d refusals told to who was in order", n)
+		t.Errorf("%d refusals were sent to a peer whose changes were valid", n)
 	}
 
 	// Who sent it badly signed may hold it well signed, and is asked when it is wanted.
@@ -515,8 +516,8 @@ func TestBadSignatureIsNotHeldAgainstTheChange(t *testing.T) {
 	until(t, a, changes(5))
 }
 
-// How much somebody may have in an event, and all without a role together; with a
-// role it is more, and what was put off comes when the role does.
+// TestBytesAreBounded: a person's bytes in an event are limited, and so are those of all people without a role
+// together. People with a role may have more. A deferred change comes when its writer gets the role.
 func TestBytesAreBounded(t *testing.T) {
 	t.Run("of a person", func(t *testing.T) {
 		s := start(t, relay.Config{Limits: retrying, Quotas: quota.Quotas{PersonBytes: 2000}})
@@ -536,7 +537,7 @@ func TestBytesAreBounded(t *testing.T) {
 			t.Errorf("%d changes are there", n)
 		}
 		if n := len(founder.State().Refused); n > 0 {
-			t.Errorf("%d of the founder's were not taken", n)
+			t.Errorf("%d of the founder's changes were not accepted", n)
 		}
 		if _, err := founder.Do(func(actor wire.ActorID, op uint64) []wire.Op {
 			return e.Role(actor, op, relaytest.KeyOf("a").Identity(), qa.RoleMember, true)
@@ -562,12 +563,12 @@ func TestBytesAreBounded(t *testing.T) {
 		write(t, founder, 10)
 		onDisk(t, founder)
 		if n := len(founder.State().Refused); n > 0 {
-			t.Errorf("%d of the founder's were not taken", n)
+			t.Errorf("%d of the founder's changes were not accepted", n)
 		}
 	})
 }
 
-// People with a role get more than others at once.
+// TestRolesGetMore: people with a role may bring more at once than others.
 func TestRolesGetMore(t *testing.T) {
 	s := start(t, relay.Config{Quotas: quota.Quotas{PersonBurst: 3, RoleBurst: 100}})
 	event := relaytest.EventID("more")
@@ -587,12 +588,13 @@ func TestRolesGetMore(t *testing.T) {
 	until(t, reader, func(s relaytest.State) bool { return len(deferred(s)) == 17 })
 	until(t, founder, changes(1+20+3))
 	if n := len(author.State().Refused); n > 0 {
-		t.Errorf("%d of the author's were not taken", n)
+		t.Errorf("%d of the author's changes were not accepted", n)
 	}
 }
 
-// Changes that rule over others are taken up to a bound; all else goes on.
-func TestRulingsAreBounded(t *testing.T) {
+// TestAuthorityChangesAreBounded: changes of roles, blocks and closings are accepted up to a limit. All other
+// changes still are.
+func TestAuthorityChangesAreBounded(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{AuthorityChanges: 10}})
 	event := relaytest.EventID("rulings")
 	e := relaytest.NewEvent("rulings", "open")

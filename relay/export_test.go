@@ -1,11 +1,12 @@
 package relay
 
 import (
+	"flyleaf/crdt/graph"
 	"flyleaf/qa"
 	"flyleaf/relay/quota"
 )
 
-// Seen is what a relay uses, for tests.
+// Seen is the relay's use of its resources, for tests.
 type Seen struct {
 	Documents int
 	Interests int
@@ -14,7 +15,7 @@ type Seen struct {
 	InLine    int // submissions that wait for a turn, of all documents
 }
 
-// See returns what the relay uses now.
+// See returns the relay's current use.
 func (r *Relay) See() (s Seen) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -28,18 +29,18 @@ func (r *Relay) See() (s Seen) {
 	return s
 }
 
-// Asked says by how many connections a document that is not here is waited for.
+// Asked returns how many connections wait for a document that the relay does not have.
 func (r *Relay) Asked(event qa.EventID) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.interests.of[event])
 }
 
-// Scarcity is how little room the disk has, from 0 to 3.
+// Scarcity returns the disk level: from 0 (enough room) to 3 (full).
 func (r *Relay) Scarcity() int { return int(r.diskLevel()) }
 
-// PeakReading is the most memory, in bytes, that messages took that were being read and
-// handled, and Reading what they take now.
+// PeakReading returns the most memory, in bytes, that messages took while they were read and handled.
+// Reading returns what they take now.
 func (r *Relay) PeakReading() int64 {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
@@ -52,36 +53,34 @@ func (r *Relay) Reading() int64 {
 	return r.memory.used
 }
 
-// HoldDecoded makes the relay believe that as many operations wait for the committer
-// as may.
+// HoldDecoded makes the relay assume that the maximum number of decoded operations waits for the committer.
 func (r *Relay) HoldDecoded() { r.decodedOps.Store(maxDecodedOps) }
 
-// Decoded is how many it believes there are, beyond those of HoldDecoded.
+// Decoded returns how many decoded operations the relay counts, without those of HoldDecoded.
 func (r *Relay) Decoded() int64 { return r.decodedOps.Load() - maxDecodedOps }
 
-// InflatedForWaste is how many KiB of garbage a connection, and an address, can make
-// the relay inflate at once.
+// InflatedForWaste returns how many KiB of garbage a connection, and an address, can make the relay
+// inflate at once.
 var (
 	InflatedForWaste          = quota.ConnectionWaste.Burst / (wasteFactor * costInflated)
 	InflatedForWasteOfAddress = quota.AddressWaste.Burst / (wasteFactor * costInflated)
 )
 
-// LookUpsForWaste is how often a connection can make the relay look for a document that
-// is not there.
+// LookUpsForWaste is how often a connection can make the relay search for a document that it does not
+// have.
 var LookUpsForWaste = int(quota.ConnectionWaste.Burst / costLookUp)
 
-// SignaturesForWaste is the same of signatures that are wrong.
+// SignaturesForWaste is how often a connection can make the relay check a wrong signature.
 var SignaturesForWaste = quota.ConnectionWaste.Burst / (wasteFactor * costSignature)
 
-// Made is how many whole documents were made.
+// Made returns how many whole documents were made.
 func (r *Relay) Made() int {
 	r.wholes.mu.Lock()
 	defer r.wholes.mu.Unlock()
 	return r.wholes.made
 }
 
-// ForgetWholes makes the relay forget the whole documents that it made, as others do
-// that are made later.
+// ForgetWholes makes the relay forget the whole documents that it made, as happens when it makes others.
 func (r *Relay) ForgetWholes() {
 	r.wholes.mu.Lock()
 	defer r.wholes.mu.Unlock()
@@ -90,14 +89,14 @@ func (r *Relay) ForgetWholes() {
 	}
 }
 
-// WholesAtOnce is how many whole documents of so many changes and bytes an address may
-// have made at once.
+// WholesAtOnce returns how many whole documents, each with so many changes and bytes, an address may have
+// made at once.
 func WholesAtOnce(changes, bytes int) int {
 	return int(quota.WholeWork.Burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
 }
 
-// Kept is how much of an event counts in the relay's memory and quotas: the bytes of its
-// changes, and how many changes wait for others.
+// Kept returns what counts of an event in the relay's memory and quotas: the bytes of its changes, and how
+// many changes wait for others.
 func (r *Relay) Kept(event qa.EventID) (bytes int64, pending int) {
 	r.mu.Lock()
 	d := r.documents[event]
@@ -108,4 +107,16 @@ func (r *Relay) Kept(event qa.EventID) (bytes int64, pending int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.quota.Bytes(), len(d.pending)
+}
+
+// AddBehindCore adds a change to the graph of a document in use, without the document core: a fault of the
+// program that only a test can cause.
+func (r *Relay) AddBehindCore(event qa.EventID, m graph.Meta) error {
+	r.mu.Lock()
+	d := r.documents[event]
+	r.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.graph.Add(m)
+	return err
 }

@@ -11,8 +11,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// BenchmarkFloods measures, for each kind of flood, what a relay without quotas spends
-// to take it, onto its disk, from the socket. See the table in crdt/policy/DESIGN.md.
+// BenchmarkFloods measures, for each kind of flood, the work of a relay without quotas to store it, from
+// the socket to the disk. See the table in crdt/policy/DESIGN.md.
 func BenchmarkFloods(b *testing.B) {
 	for _, f := range policytest.Floods(500) {
 		b.Run(f.Name, func(b *testing.B) {

@@ -19,11 +19,10 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// BenchmarkDelivery is one message to one peer after the other, in the processor time of
-// the whole process, in µs: by frames of our own, of which all peers share a part, and by
-// the library, for which each peer's frame is put together. The library's own way for one
-// message to many, a PreparedMessage, is there for comparison alone: in automerge-repo's
-// envelope each peer's frame has the peer's name, so it could not be used.
+// BenchmarkDelivery sends one message to one peer after the other, and reports the processor time of the
+// whole process in µs: with the frames of wsframe, which share a part between all peers, and with the
+// library's, which builds each peer's frame. The library's PreparedMessage is for comparison only: a frame
+// of automerge-repo contains the peer's name, so the relay could not use it.
 func BenchmarkDelivery(b *testing.B) {
 	const peers = 50
 	for _, size := range []int{700, 16 << 10} {
@@ -63,8 +62,8 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 }
 
-// drained returns sessions whose peers read all and look at nothing, and the library's
-// connections to the same peers.
+// drained returns sessions whose peers read and discard everything, and the library's connections to the
+// same peers.
 func drained(b *testing.B, n int) (sessions []*session, conns []*websocket.Conn) {
 	b.Helper()
 	r, err := New(Config{Store: mem.New()})

@@ -13,8 +13,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// What a peer says of documents that are not here is not kept, however much it is:
-// one connection could otherwise fill the memory with filters and hashes.
+// TestLargeFiltersAreNotKept: the relay does not keep the filters and hashes that a peer sends about documents
+// that the relay does not have. Otherwise one connection could fill the memory.
 func TestLargeFiltersAreNotKept(t *testing.T) {
 	const documents, size = 40, 2 << 20
 	heads := make([]wire.Hash, 1<<13)
@@ -43,8 +43,8 @@ func TestLargeFiltersAreNotKept(t *testing.T) {
 	}
 }
 
-// Who has sent a large frame and says no more does not make the relay hold it.
-func TestLargeFramesAreLetGo(t *testing.T) {
+// TestLargeFramesAreReleased: an idle connection that has sent a large frame does not make the relay keep it.
+func TestLargeFramesAreReleased(t *testing.T) {
 	const connections, size = 20, 4 << 20
 	s := start(t, relay.Config{})
 	m := &wire.Message{Have: []wire.Have{{Filter: wire.Filter{Entries: size, BitsPerEntry: 8, Probes: 7, Bits: make([]byte, size)}}}}

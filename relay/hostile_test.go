@@ -42,8 +42,8 @@ func dial(t testing.TB, s *server, peer string) *websocket.Conn {
 	return ws
 }
 
-// fate reads until the relay closes the connection, and returns the texts of
-// error messages and the close code, 0 when the connection was cut.
+// fate reads until the relay closes the connection. It returns the texts of the error messages, and the close
+// code; 0 when the connection was cut.
 func fate(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
 	t.Helper()
 	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
@@ -154,7 +154,7 @@ func TestHandshake(t *testing.T) {
 	})
 }
 
-// Each of these ends the connection that sent it, by name, and no other.
+// TestViolations: each of these frames ends its own connection with a named error, and no other connection.
 func TestViolations(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{Frame: 1 << 20}})
 	event := string(relaytest.EventID("violations"))
@@ -223,8 +223,8 @@ func TestViolations(t *testing.T) {
 	until(t, b, changes(3))
 }
 
-// An ephemeral message under somebody else's ID goes nowhere. The connection
-// stays, because stock clients hand on what they got, to the relay too.
+// TestForgedEphemeral: an ephemeral message under another peer's ID is not passed on. The connection stays open,
+// because stock clients also send the messages that they receive to the relay.
 func TestForgedEphemeral(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("forged")
@@ -296,7 +296,7 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
-// A peer that answers no ping is given up, though its socket stays open.
+// TestHalfOpen: a peer that answers no ping is disconnected, although its socket stays open.
 func TestHalfOpen(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{Ping: 20 * time.Millisecond, Pong: 60 * time.Millisecond}})
 	d := relaytest.NewDevice("alive", relaytest.EventID("half-open"))
@@ -308,10 +308,10 @@ func TestHalfOpen(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	if took := time.Since(began); took < 40*time.Millisecond {
-		t.Errorf("given up after %v", took)
+		t.Errorf("disconnected after %v", took)
 	}
 	if st := d.State(); !st.Connected {
-		t.Errorf("who answers pings was given up too: %v", st.CloseErr)
+		t.Errorf("a peer that answers pings was disconnected too: %v", st.CloseErr)
 	}
 	if relay.PingEvery+relay.PongWait > 15*time.Second {
 		t.Error("by default that takes more than 15 s")
@@ -328,9 +328,9 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// A peer that reads nothing is disconnected; the others do not wait for it. The buffers
-// of the connections are small, so that few bytes fill them, and the longest message, of
-// all the posts, has four seconds.
+// TestSlowReader: a peer that reads nothing is disconnected, and the others do not wait for it. The buffers of
+// the connections are small, so that few bytes fill them. The longest message, with all the posts, has
+// four seconds.
 func TestSlowReader(t *testing.T) {
 	const stalled, n = 10, 40
 	text := strings.Repeat("long ", 600)
@@ -367,7 +367,7 @@ func TestSlowReader(t *testing.T) {
 	until(t, late, changes(n+1))
 }
 
-// hostile returns the files of ../shared/hostile, by name, if they are there.
+// hostile returns the files of ../shared/hostile by name, if they exist.
 func hostile(t testing.TB) map[string][]byte {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -393,7 +393,7 @@ func hostile(t testing.TB) map[string][]byte {
 	return files
 }
 
-// assault sends a frame as a new peer and reads until the relay has dealt with it.
+// assault sends a frame as a new peer and reads until the relay has handled it.
 func assault(t testing.TB, s *server, frame []byte) {
 	t.Helper()
 	ws, _, err := relaytest.Dial(context.Background(), s.url, "evil") // which leaves nothing behind, also in the test
@@ -412,7 +412,7 @@ func assault(t testing.TB, s *server, frame []byte) {
 	fate(t, ws)
 }
 
-// heapInUse is what the process holds once everything that can go is gone.
+// heapInUse returns the size of the heap after a garbage collection.
 func heapInUse() int64 {
 	runtime.GC()
 	runtime.GC() // what had a finalizer
@@ -421,8 +421,8 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Bytes that end automerge-go, to a document of their own and to one that is in
-// use, again and again: the relay stays up, and holds no more afterwards.
+// TestHostileBytes: bytes that abort automerge-go are sent repeatedly, to a document of their own and to one in
+// use. The relay keeps running, and uses no more memory afterwards.
 func TestHostileBytes(t *testing.T) {
 	for _, open := range []bool{false, true} {
 		t.Run(fmt.Sprint("open ", open), func(t *testing.T) {
@@ -475,7 +475,7 @@ func TestHostileBytes(t *testing.T) {
 			grown := heapInUse() - before
 			t.Logf("%d files, %d times more: %d bytes more", len(files), rounds, grown)
 			if grown > 4<<20 {
-				t.Errorf("%d bytes more", grown)
+				t.Errorf("the heap grew by %d bytes", grown)
 			}
 			write(t, b, 2)
 			until(t, a, changes(5))
@@ -492,7 +492,7 @@ func chunks(b []byte) [][]byte {
 	return all
 }
 
-// Frames that were damaged at random do no harm, whatever they become.
+// TestDamagedFrames: randomly damaged frames do no harm.
 func TestDamagedFrames(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -525,8 +525,8 @@ func TestDamagedFrames(t *testing.T) {
 	sameMessage(t, a, b)
 }
 
-// Changes that wait for others for ever are taken up to a bound; beyond it they
-// are deferred, and those that need not wait still pass.
+// TestWaitingIsBounded: changes that wait for ever for others are kept up to a limit. Beyond the limit they are
+// deferred, and changes that need not wait are still accepted.
 func TestWaitingIsBounded(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("waiting")
@@ -554,7 +554,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	until(t, a, changes(1))
 }
 
-// Beyond MaxHeads concurrent changes a further head is deferred; a merge is taken.
+// TestTooManyHeads: with MaxHeads concurrent changes, another head is deferred and a merge is accepted.
 func TestTooManyHeads(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("heads")
@@ -579,12 +579,12 @@ func TestTooManyHeads(t *testing.T) {
 		t.Errorf("refusal %+v of %x", r, r.Hash)
 	}
 	if !a.Has(merge.Hash) {
-		t.Error("the merge was not taken")
+		t.Error("the merge was not accepted")
 	}
 }
 
-// A deflated change is inflated before it is kept and passed on: automerge-go
-// takes no other in sync messages.
+// TestDeflatedChange: a deflated change is inflated before it is stored and passed on, because automerge-go
+// accepts only plain ones in sync messages.
 func TestDeflatedChange(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("deflated")
@@ -604,7 +604,7 @@ func TestDeflatedChange(t *testing.T) {
 	}
 }
 
-// deflate makes a type-2 chunk of a type-1 chunk.
+// deflate makes a type-2 chunk from a type-1 chunk.
 func deflate(t testing.TB, plain []byte) []byte {
 	t.Helper()
 	const head = 9 // magic 4, checksum 4, type 1
@@ -624,9 +624,8 @@ func deflate(t testing.TB, plain []byte) []byte {
 	return append(binary.AppendUvarint(deflated, uint64(body.Len())), body.Bytes()...)
 }
 
-// Each of many deflated changes is within its bounds, and all of them together would
-// fill the memory: a message inflates to no more than a frame may have, and one change
-// for each processor.
+// TestManyDeflatedChanges: many deflated changes can each be within their limits and together fill the memory. So
+// a message inflates to at most the size of a frame, and one change for each processor.
 func TestManyDeflatedChanges(t *testing.T) {
 	const n, size, frame = 64, 512 << 10, 1 << 20
 	s := start(t, relay.Config{Open: true, Limits: relay.Limits{Frame: frame}})
@@ -654,14 +653,14 @@ func TestManyDeflatedChanges(t *testing.T) {
 			}
 			taken, most := len(said.Heads), frame/size+1+runtime.GOMAXPROCS(0)
 			if taken < 1 || taken > most {
-				t.Errorf("%d changes of %d bytes were taken, at most %d should be", taken, size, most)
+				t.Errorf("%d changes of %d bytes were accepted, at most %d should be", taken, size, most)
 			}
 			return
 		}
 	}
 }
 
-// What is too large for an event, change and frame, an open relay takes.
+// TestOpenTakesMore: an open relay accepts changes and frames that are too large for an event.
 func TestOpenTakesMore(t *testing.T) {
 	large := relaytest.NewChange(relaytest.Actor("x"), 1, 1, nil, "k", strings.Repeat("x", 9<<20))
 	for _, open := range []bool{false, true} {
@@ -696,7 +695,7 @@ func TestOpenTakesMore(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Contains(b, large.Encode()) {
-				t.Errorf("the answer of %d bytes does not hold the change", len(b))
+				t.Errorf("the answer of %d bytes does not contain the change", len(b))
 			}
 		})
 	}

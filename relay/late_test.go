@@ -11,9 +11,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// TestLatePostsOfStrangersAreDeferred: what was on its way when the event was closed is
-// taken; long afterwards strangers' posts on top of the event of before are put off,
-// also by a relay that has started since, until the event is opened again.
+// TestLatePostsOfStrangersAreDeferred: a post that was on its way when the event was closed is accepted. Long
+// after the closing, posts of people without a role that depend only on the state before it are deferred
+// until the event is reopened, also by a relay that has restarted.
 func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying})

@@ -14,8 +14,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// waitFor starts one that waits in the lane, and returns when it does. It sends name
-// when its turn has come, and keeps the turn until give.
+// waitFor starts a goroutine that waits for a turn in the lane, and returns once it waits. The goroutine sends
+// the lane to came when it gets its turn.
 func waitFor(t *fairLimiter, l *lane, suspect bool, quit chan struct{}, came chan<- *lane) {
 	t.mu.Lock()
 	before := len(l.waiting)
@@ -34,13 +34,13 @@ func waitFor(t *fairLimiter, l *lane, suspect bool, quit chan struct{}, came cha
 	}
 }
 
-// However many of one address wait, somebody of another waits for one turn of each.
+// TestTurnsGoRound: however many of one address wait, another address waits for one turn of each.
 func TestTurnsGoRound(t *testing.T) {
 	turns, quit, came := newFairLimiter(1, 0), make(chan struct{}), make(chan *lane)
 	lanes := make([]lane, 3)
 	busy, other, honest := &lanes[0], &lanes[1], &lanes[2]
 	if !turns.acquire(busy, false, quit) {
-		t.Fatal("no turn though all are free")
+		t.Fatal("no turn although all are free")
 	}
 	for range 50 {
 		waitFor(turns, busy, false, quit, came)
@@ -65,7 +65,7 @@ func TestTurnsGoRound(t *testing.T) {
 	}
 }
 
-// Who has sent garbage waits for the others, and is not forgotten.
+// TestSuspectsWait: a peer that has sent garbage waits for the others, but gets turns.
 func TestSuspectsWait(t *testing.T) {
 	turns, quit, came := newFairLimiter(1, 0), make(chan struct{}), make(chan *lane)
 	var clean, suspect lane
@@ -91,10 +91,12 @@ func TestSuspectsWait(t *testing.T) {
 		t.Errorf("a suspect's first turn is number %d", first)
 	}
 	if most := 40 + 40/(suspectShare-1) + 1; lastClean > most {
-		t.Errorf("40 turns took until turn %d, at most %d are to", lastClean, most)
+		t.Errorf("40 turns took until turn %d, want at most %d", lastClean, most)
 	}
 }
 
+// TestTurnsOfOneLane: a lane has a limited number of turns, other lanes do not wait for it, and a waiter that
+// gives up gets none.
 func TestTurnsOfOneLane(t *testing.T) {
 	turns, quit, came := newFairLimiter(4, 1), make(chan struct{}), make(chan *lane, 2)
 	var one, two lane
@@ -110,7 +112,7 @@ func TestTurnsOfOneLane(t *testing.T) {
 	waitFor(turns, &one, false, quit, came)
 	close(quit)
 	if <-came != nil {
-		t.Error("a turn for who has given up")
+		t.Error("a waiter that gave up got a turn")
 	}
 	turns.release(&one)
 	turns.release(&two)
@@ -129,8 +131,8 @@ func newTestRelay(t *testing.T) *Relay {
 	return r
 }
 
-// One who sends now gets what is held by the unfinished message that stands still for
-// longest; what is being handled stays.
+// TestMemoryIsTakenFromTheSlowest: a connection that needs memory gets that of the unfinished message that has made no
+// progress for longest. Messages that are being handled keep theirs.
 func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(100, 60)
@@ -165,11 +167,11 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if slow.hasEnded() || handled.hasEnded() {
-		t.Error("another had to go too")
+		t.Error("another session was ended too")
 	}
 	// The address has 30 of 60, and its slowest is the one that wants more.
 	if err := r.memory.reserve(slow, 31, true); err != error(errFullOfYours) {
-		t.Errorf("beyond what an address may have: %v", err)
+		t.Errorf("more than an address may have: %v", err)
 	}
 	if r.memory.used != 95 || a.share.bytes != 30 || b.share.bytes != 25 {
 		t.Errorf("%d used, %d and %d of the addresses", r.memory.used, a.share.bytes, b.share.bytes)
@@ -182,8 +184,8 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	}
 }
 
-// A message that begins now is not the slowest, whatever its connection sent before.
-func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
+// TestNewMessageIsNotTheSlowest: a message that begins now is not the slowest, whatever its connection sent before.
+func TestNewMessageIsNotTheSlowest(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(1<<20, 1<<20)
 	payload := make([]byte, 200<<10)
@@ -207,7 +209,7 @@ func TestWhoBeginsIsNotTheSlowest(t *testing.T) {
 	}
 }
 
-// Many at once never take more than there is, and none waits for ever.
+// TestMemoryNeverExceeds: many connections together never use more memory than the limit, and none waits for ever.
 func TestMemoryNeverExceeds(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -297,12 +299,12 @@ func TestPace(t *testing.T) {
 	}
 	p.waited(time.Minute)
 	if got := p.due.Sub(start); got != 71*time.Second {
-		t.Errorf("a minute that the relay made it wait counts: %v", got)
+		t.Errorf("a minute of waiting for the relay counts: %v", got)
 	}
 }
 
-// FuzzFrames: whatever comes, reading it ends with a message or an error, and holds no
-// more than it took.
+// FuzzFrames: reading any bytes ends with a message or an error, and the session holds no more memory than it
+// reserved.
 func FuzzFrames(f *testing.F) {
 	f.Add([]byte("\x82\x83\x00\x00\x00\x00abc"))
 	f.Add([]byte("\x02\x81\x01\x02\x03\x04a\x89\x80\x00\x00\x00\x00\x80\x81\x01\x02\x03\x04b"))
@@ -334,7 +336,7 @@ func FuzzFrames(f *testing.F) {
 	})
 }
 
-// clientFrame is a frame as a client writes it. First is its first byte.
+// clientFrame returns a frame as a client writes it; first is its first byte.
 func clientFrame(first byte, mask [4]byte, payload []byte) []byte {
 	b := []byte{first, 0x80 | byte(min(len(payload), 127))}
 	if len(payload) > 125 {
@@ -347,7 +349,7 @@ func clientFrame(first byte, mask [4]byte, payload []byte) []byte {
 	return b
 }
 
-// deflated is a message as it travels deflated, RFC 7692, section 7.2.1.
+// deflated returns a message in the form of RFC 7692, section 7.2.1.
 func deflated(t *testing.T, message []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -362,7 +364,7 @@ func deflated(t *testing.T, message []byte) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte{0, 0, 0xff, 0xff})
 }
 
-// newTestSession reads b, without a connection.
+// newTestSession returns a session that reads b, without a connection.
 func newTestSession(r *Relay, b []byte) *session {
 	s := newSession(r)
 	s.in = wsframe.NewReader(bytes.NewReader(b), true)
@@ -371,8 +373,8 @@ func newTestSession(r *Relay, b []byte) *session {
 	return s
 }
 
-// A message is the same however it is cut into frames, deflated or not, with pings and
-// pongs in between; nothing of one is left in the next.
+// TestMessagesInParts: a message is read correctly however it is cut into frames, deflated or not, with pings and
+// pongs in between. No part of a message is left in the next one.
 func TestMessagesInParts(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -423,9 +425,9 @@ func TestMessagesInParts(t *testing.T) {
 	}
 }
 
-// Who was told to go takes nothing more, also in the moment before its session ends: it
-// would give back more of what leaves than was counted.
-func TestWhoWasToldToGoTakesNothing(t *testing.T) {
+// TestEndedSessionReservesNoMemory: a session that was told to end reserves no more memory, also in the moment before
+// it ends. Otherwise it would release more than was counted as leaving.
+func TestEndedSessionReservesNoMemory(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(1000, 1000)
 	s := newSession(r)
@@ -436,7 +438,7 @@ func TestWhoWasToldToGoTakesNothing(t *testing.T) {
 	r.memory.leaving += s.memory.bytes
 	s.share().leaving += s.memory.bytes
 	if err := r.memory.reserve(s, 50, true); err == nil {
-		t.Error("it took more")
+		t.Error("it reserved more memory")
 	}
 	r.memory.releaseAll(s)
 	if r.memory.used != 0 || r.memory.leaving != 0 || s.share().leaving != 0 {

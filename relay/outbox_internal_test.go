@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// What a reader does not take makes it lose ephemeral messages, the oldest first, and
-// nothing else; all else goes before them.
-func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
+// TestSlowReaderLosesEphemeralMessagesOnly: ephemeral messages are sent after all others. A peer that reads slowly
+// loses ephemeral messages, the oldest first, and nothing else.
+func TestSlowReaderLosesEphemeralMessagesOnly(t *testing.T) {
 	o, now := newOutbox(4), time.Unix(1000, 0)
 	for i := range MaxEphemeralQueue + 10 {
 		o.queueEphemeral([]byte{byte(i)}, now)
@@ -55,7 +55,7 @@ func TestEphemeralMessagesGoLastAndFirst(t *testing.T) {
 	}
 }
 
-// Who is told much waits for its own writer, and is not cut off.
+// TestReaderWaitsForItsWriter: the reader of a session with a full outbox waits for the writer; the session is not ended.
 func TestReaderWaitsForItsWriter(t *testing.T) {
 	o := newOutbox(8)
 	told := make(chan int)

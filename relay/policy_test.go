@@ -12,10 +12,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// TestDatabaseThatTheRulesRefuseNow: a relay's database that an earlier version filled
-// with changes which the rules refuse now. They leave the document, with what builds
-// on them; who offers them is told why; everybody else goes on.
-func TestDatabaseThatTheRulesRefuseNow(t *testing.T) {
+// TestStoredChangesThatTheRulesRefuseNow: an earlier version stored changes that the rules refuse now. The relay
+// excludes them and all that depend on them. Peers that offer them are told why. Nothing else changes.
+func TestStoredChangesThatTheRulesRefuseNow(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	eve, ann := w.Writer("eve"), w.Writer("ann")
 	var spam qa.PostID

@@ -10,8 +10,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// rejectedWhileWaiting is a relay on which b's change waited for one that a sent later,
-// and that was refused because a's change before it was.
+// rejectedWhileWaiting returns a relay that has refused b's change while it waited: it waited for a later change of
+// a's, which was refused because a's change before it was.
 func rejectedWhileWaiting(t *testing.T, name string) (s *server, a, b *relaytest.Device) {
 	s = start(t, relay.Config{})
 	event, e := relaytest.EventID(name), relaytest.NewEvent(name, "open")
@@ -38,8 +38,8 @@ func rejectedWhileWaiting(t *testing.T, name string) (s *server, a, b *relaytest
 	return s, a, b
 }
 
-// TestSenderOfAWaitingChangeIsTold: who sent a change that waits is told as soon as what
-// it waits for is refused, and it takes no room any more.
+// TestSenderOfAWaitingChangeIsTold: the sender of a waiting change is told as soon as a change that it waits for is
+// refused. The waiting change then takes no room.
 func TestSenderOfAWaitingChangeIsTold(t *testing.T) {
 	s, _, b := rejectedWhileWaiting(t, "told")
 	until(t, b, func(s relaytest.State) bool { return len(s.Refused) == 1 })
@@ -48,8 +48,8 @@ func TestSenderOfAWaitingChangeIsTold(t *testing.T) {
 	}
 }
 
-// TestSenderOfAWaitingChangeLeaves: the relay goes on when the sender of a change that
-// was rejected while it waited leaves.
+// TestSenderOfAWaitingChangeLeaves: the relay goes on when the sender of a change that was refused while it waited
+// disconnects.
 func TestSenderOfAWaitingChangeLeaves(t *testing.T) {
 	s, a, b := rejectedWhileWaiting(t, "leaves")
 	b.Disconnect()
@@ -59,8 +59,8 @@ func TestSenderOfAWaitingChangeLeaves(t *testing.T) {
 	until(t, c, changes(3))
 }
 
-// TestQuotaCountsARowOnce: a row of the ledger that waits when its document is loaded
-// counts once in the quotas, however late what it waits for comes.
+// TestQuotaCountsARowOnce: a row of the ledger that waits when its document is loaded counts once in the quotas,
+// however late its dependencies come.
 func TestQuotaCountsARowOnce(t *testing.T) {
 	for _, status := range []storage.Status{storage.Excluded, storage.InDocument} {
 		store := mem.New()

@@ -45,7 +45,7 @@ func start(t testing.TB, cfg relay.Config) *server {
 	return startWith(t, cfg, func(net.Conn) {})
 }
 
-// startWith is start that shows each connection of the server's when it is new.
+// startWith is start; it calls accepted with each new connection of the server.
 func startWith(t testing.TB, cfg relay.Config, accepted func(net.Conn)) *server {
 	t.Helper()
 	if cfg.Store == nil {
@@ -67,7 +67,7 @@ func startWith(t testing.TB, cfg relay.Config, accepted func(net.Conn)) *server 
 	return s
 }
 
-// stop is a graceful end. It fails the test when that takes too long.
+// stop shuts the relay down gracefully. It fails the test when that takes too long.
 func (s *server) stop() {
 	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), relaytest.Wait)
@@ -125,7 +125,7 @@ func changes(n int) func(relaytest.State) bool {
 	return func(s relaytest.State) bool { return s.Changes == n }
 }
 
-// onDisk waits until the relay has said that it holds what the device holds.
+// onDisk waits until the relay has said that it has stored every change of the device.
 func onDisk(t testing.TB, d *relaytest.Device) {
 	t.Helper()
 	until(t, d, func(s relaytest.State) bool { return s.Held })
@@ -170,7 +170,7 @@ func TestPlainHTTP(t *testing.T) {
 		t.Errorf("/healthz after Shutdown is %d", code)
 	}
 	if _, _, err := relaytest.Dial(context20(t), s.url, "late"); err == nil {
-		t.Error("a connection was taken after Shutdown")
+		t.Error("a connection was accepted after Shutdown")
 	}
 }
 
@@ -211,7 +211,7 @@ func TestOfflineMerge(t *testing.T) {
 	until(t, a, changes(71))
 	sameMessage(t, a, b)
 	if n := len(a.State().Heads); n != 2 {
-		t.Errorf("%d heads, the two histories should meet in none", n)
+		t.Errorf("%d heads after the two histories were merged", n)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestRestartKeepsAll(t *testing.T) {
 	}
 }
 
-// A relay that lost its disk is seeded by any device, signatures included.
+// TestLostDisk: any device can restore a relay that lost its disk, signatures included.
 func TestLostDisk(t *testing.T) {
 	event := relaytest.EventID("lost")
 	a, b, c := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("c", event)
@@ -371,7 +371,7 @@ func TestEphemeral(t *testing.T) {
 		}
 	}
 	if n := len(a.State().Ephemeral) + len(c.State().Ephemeral); n != 0 {
-		t.Errorf("%d ephemeral messages went to where they should not", n)
+		t.Errorf("%d ephemeral messages went to the wrong peers", n)
 	}
 }
 
@@ -422,8 +422,8 @@ func TestRefusals(t *testing.T) {
 	until(t, a, changes(3))
 }
 
-// What a stock client writes into an event is no change of events: no device
-// could take it, so the relay of events does not either. An open one does.
+// TestChangesOfOtherProgramsAreNotForEvents: a change that a stock client writes into an event is not an event's change.
+// No device could accept it, so a relay for events refuses it. An open relay does not.
 func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	foreign := relaytest.NewChange(relaytest.Actor("x")[:16], 1, 1, nil, "k", "v")
 	send := func(s *server, event qa.EventID) (a *relaytest.Device) {
@@ -461,7 +461,7 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	}
 }
 
-// A change whose deps come in a later message is kept until then.
+// TestDepsComeLater: a change whose dependencies come in a later message waits for them.
 func TestDepsComeLater(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
@@ -495,7 +495,7 @@ func TestDepsComeLater(t *testing.T) {
 	}
 }
 
-// slowLedger holds up Append until it is let go, or fails it.
+// slowLedger blocks Append until it is released, or makes it fail.
 type slowLedger struct {
 	storage.Ledger
 	entered chan struct{}
@@ -516,8 +516,9 @@ func (l *slowLedger) Append(ctx context.Context, batches ...storage.Batch) error
 	return l.Ledger.Append(ctx, batches...)
 }
 
-// I2: before the ledger has it nobody is told; and what waits goes in together.
-func TestNothingIsToldBeforeItIsStored(t *testing.T) {
+// TestNothingIsAnnouncedBeforeItIsStored: nobody is told of a change before the ledger has it, and waiting changes
+// share a commit.
+func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 	const writers = 8
 	l := &slowLedger{Ledger: mem.New(), entered: make(chan struct{}), release: make(chan error)}
 	s := start(t, relay.Config{Store: l})
@@ -548,7 +549,7 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 	}
 	// The first writer's change is in the graph by now, but nobody heard of it.
 	if n := len(reader.Told()) + len(devices[0].Told()); n != 0 {
-		t.Fatalf("%d changes were told before they were stored", n)
+		t.Fatalf("%d changes were announced before they were stored", n)
 	}
 	l.release <- nil
 	go func() {
@@ -564,8 +565,8 @@ func TestNothingIsToldBeforeItIsStored(t *testing.T) {
 	}
 }
 
-// A full disk: nothing is told, everybody is disconnected, and when there is room
-// again all goes on.
+// TestFailedCommit: when the disk is full, nothing is announced and everybody is disconnected. When there is room
+// again, all goes on.
 func TestFailedCommit(t *testing.T) {
 	l := &slowLedger{Ledger: mem.New(), entered: make(chan struct{}), release: make(chan error)}
 	s := start(t, relay.Config{Store: l})
@@ -587,7 +588,7 @@ func TestFailedCommit(t *testing.T) {
 			t.Errorf("%s was disconnected by %v", d.Name, err)
 		}
 		if n := len(b.Told()); n != told {
-			t.Errorf("%d changes were told though they could not be stored", n-told)
+			t.Errorf("%d changes were announced although they could not be stored", n-told)
 		}
 	}
 	if f := a.State().Failures; len(f) != 1 || !strings.Contains(f[0], "still has them") {
@@ -645,7 +646,7 @@ func TestManyDocumentsAndDevices(t *testing.T) {
 	wg.Wait()
 }
 
-// Documents that nobody speaks about leave the memory and come back from the ledger.
+// TestIdleDocumentsAreReloaded: documents without users leave the memory and are loaded from the ledger again.
 func TestIdleDocumentsAreReloaded(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{Idle: time.Millisecond, DocumentsInUse: 1}})
 	event := relaytest.EventID("idle")
@@ -676,7 +677,7 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the first document is never given up")
+			t.Fatal("the first document never leaves the memory")
 		}
 		other.Disconnect()
 	}
@@ -697,7 +698,7 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 	sameMessage(t, a, b)
 }
 
-// No goroutine of the relay's is left after Shutdown, whatever the peers were at.
+// TestShutdownLeavesNothing: no goroutine of the relay is left after Shutdown, whatever the peers were doing.
 func TestShutdownLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 3 {

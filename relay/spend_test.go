@@ -25,11 +25,10 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// What strangers can make the relay spend: memory for messages that they do not finish,
-// and work for what comes to nothing. Times are a clock of the test's that stands still,
-// or limits that are short; bytes and steps are counted.
+// How much memory strangers can take with unfinished messages, and how much work with useless ones. The
+// clock of the tests stands still, or the limits are short; bytes and steps are counted.
 
-// clientFrame is a client's frame, masked with zeros.
+// clientFrame returns a client's frame, masked with zeros.
 func clientFrame(first byte, payload []byte) []byte {
 	b := []byte{first}
 	switch n := len(payload); {
@@ -43,7 +42,7 @@ func clientFrame(first byte, payload []byte) []byte {
 	return append(append(b, 0, 0, 0, 0), payload...)
 }
 
-// join opens a connection from an address that may deflate, and says join.
+// join opens a connection from an address, offers compression, and joins.
 func join(t testing.TB, s *server, peer, address string) (*websocket.Conn, *http.Response) {
 	t.Helper()
 	d := websocket.Dialer{EnableCompression: true}
@@ -63,7 +62,7 @@ func join(t testing.TB, s *server, peer, address string) (*websocket.Conn, *http
 	return ws, resp
 }
 
-// write sends bytes as they are.
+// writeRaw sends bytes unchanged.
 func writeRaw(t testing.TB, ws *websocket.Conn, b []byte) {
 	t.Helper()
 	if _, err := ws.NetConn().Write(b); err != nil {
@@ -71,7 +70,7 @@ func writeRaw(t testing.TB, ws *websocket.Conn, b []byte) {
 	}
 }
 
-// request is a message about a document that is not there, which is answered.
+// request returns a message about a document that the relay does not have; the relay answers it.
 func request(t testing.TB, peer string, size int) []byte {
 	t.Helper()
 	m := &wire.Message{Have: []wire.Have{{Filter: wire.Filter{Entries: uint32(size), BitsPerEntry: 8, Probes: 7, Bits: bytes.Repeat([]byte{1, 2, 3, 5}, size/4)}}}}
@@ -91,7 +90,7 @@ func answer(t testing.TB, ws *websocket.Conn) {
 	}
 }
 
-// starts are first parts of messages that inflate to, or are, so many bytes.
+// starts returns first parts of messages that are, or inflate to, size bytes.
 func starts(t testing.TB, size int) map[string][]byte {
 	t.Helper()
 	return map[string][]byte{
@@ -100,7 +99,7 @@ func starts(t testing.TB, size int) map[string][]byte {
 	}
 }
 
-// rawDeflate is a deflate stream that is not over.
+// rawDeflate returns a deflate stream without its end.
 func rawDeflate(t testing.TB, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -110,8 +109,8 @@ func rawDeflate(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// Unfinished messages hold no more than they may, from one address and from many, and
-// somebody else's large message passes all the same.
+// TestUnfinishedMessagesAreBounded: unfinished messages take no more memory than allowed, from one address and from
+// many, and another peer's large message passes all the same.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
 	const most, each, size = 4 << 20, 1 << 20, 200 << 10
 	for _, addresses := range []int{1, 7} {
@@ -151,15 +150,15 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 					bound = each + 4*size // and the honest one's
 				}
 				if peak := s.PeakReading(); peak > bound || peak == 0 {
-					t.Errorf("%d bytes were held, at most %d are to", peak, bound)
+					t.Errorf("%d bytes were held, want at most %d", peak, bound)
 				}
 			})
 		}
 	}
 }
 
-// A message that stands still is ended, whatever comes besides: pongs, pings, and
-// frames without a byte.
+// TestUnfinishedMessagesEnd: the connection of a message without progress is ended, even if pings, pongs and empty
+// frames come meanwhile.
 func TestUnfinishedMessagesEnd(t *testing.T) {
 	for name, besides := range map[string][]byte{
 		"nothing":      nil,
@@ -204,8 +203,7 @@ func TestUnfinishedMessagesEnd(t *testing.T) {
 	}
 }
 
-// Large messages take turns: who leaves some unfinished has one turn for each address,
-// which ends.
+// TestLargeMessagesTakeTurns: an address that leaves large messages unfinished has one turn, which ends.
 func TestLargeMessagesTakeTurns(t *testing.T) {
 	for _, addresses := range []int{1, 8} {
 		t.Run(fmt.Sprint(addresses), func(t *testing.T) {
@@ -231,7 +229,7 @@ func TestLargeMessagesTakeTurns(t *testing.T) {
 	}
 }
 
-// garbageFrame is 400 deflated changes that come to 255 KiB each and to nothing.
+// garbageFrame returns 400 deflated changes that inflate to 255 KiB each and are invalid.
 func garbageFrame(t testing.TB, peer string) []byte {
 	t.Helper()
 	var m wire.Message
@@ -256,8 +254,7 @@ func signedEnvelope(t testing.TB, peer string, m *wire.Message) []byte {
 	return b
 }
 
-// untilCut sends a frame until the connection is ended, one after the other, and
-// returns how many were answered before.
+// untilCut sends a frame repeatedly until the relay closes the connection. It returns how many were answered.
 func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
 	t.Helper()
 	for {
@@ -285,9 +282,8 @@ func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
 	}
 }
 
-// Deflated garbage is charged before it is inflated: a frame's worth for each message,
-// until the connection, and then the address, has spent what it may. Nobody else's
-// address is the worse for it, and time makes it good.
+// TestGarbageIsCharged: deflated garbage is charged before it is inflated, until the connection, and then the address,
+// has spent its quota. Other addresses are not affected, and the quota returns with time.
 func TestGarbageIsCharged(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now})
@@ -299,31 +295,31 @@ func TestGarbageIsCharged(t *testing.T) {
 		ws, resp := join(t, s, peer, "203.0.113.9")
 		if ws == nil {
 			if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
-				t.Errorf("not let in with %d, to come again after %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+				t.Errorf("refused with %d, to retry after %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 			}
 			break
 		}
 		taken := float64(untilCut(t, ws, garbageFrame(t, peer)))
 		if taken < 1 || taken > most {
-			t.Errorf("connection %d: %v frames were inflated, at most %v are to", connections, taken, most)
+			t.Errorf("connection %d: %v frames were inflated, want at most %v", connections, taken, most)
 		}
 		if all += taken; all > relay.InflatedForWasteOfAddress/perFrame+most {
 			t.Fatalf("%v frames of one address were inflated", all)
 		}
 	}
 	if connections == 0 {
-		t.Error("not let in at all")
+		t.Error("never accepted")
 	}
 	if ws, _ := join(t, s, "other", "203.0.113.10"); ws == nil {
-		t.Error("another address is not let in")
+		t.Error("another address is refused")
 	}
 	now.advance(time.Minute)
 	if ws, _ := join(t, s, "later", "203.0.113.9"); ws == nil {
-		t.Error("not let in after a minute")
+		t.Error("still refused after a minute")
 	}
 }
 
-// So are signatures that are wrong: those are looked at before the operations are.
+// TestWrongSignaturesAreCharged: wrong signatures are charged; they are checked before the operations are read.
 func TestWrongSignaturesAreCharged(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{Now: now.now})
@@ -338,11 +334,11 @@ func TestWrongSignaturesAreCharged(t *testing.T) {
 	ws, _ := join(t, s, "nobody", "")
 	taken := untilCut(t, ws, signedEnvelope(t, "nobody", &m))
 	if most := relay.SignaturesForWaste / 400; float64(taken) > most || taken < 1 {
-		t.Errorf("%d messages were looked at, at most %v are to", taken, most)
+		t.Errorf("%d messages were looked at, want at most %v", taken, most)
 	}
 }
 
-// A change that nobody signed is not decoded: what is wrong in its columns is not found.
+// TestSignatureIsCheckedFirst: a change with a wrong signature is not decoded, so errors in its columns are not found.
 func TestSignatureIsCheckedFirst(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("first")
@@ -365,7 +361,7 @@ func TestSignatureIsCheckedFirst(t *testing.T) {
 	}
 }
 
-// Who writes a lot, and well, is not charged for it: neither posts nor repeats.
+// TestGoodWorkIsNotCharged: valid changes are not charged as waste, however many, nor are repetitions.
 func TestGoodWorkIsNotCharged(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{Now: now.now, Quotas: quota.None, BehindProxy: true})
@@ -397,8 +393,8 @@ func TestGoodWorkIsNotCharged(t *testing.T) {
 	}
 }
 
-// When too many operations wait for the committer decoded, changes are decoded again
-// there, and nothing else is different.
+// TestTooManyDecodedOperations: if too many decoded operations wait for the committer, it decodes further changes
+// again. Nothing else differs.
 func TestTooManyDecodedOperations(t *testing.T) {
 	s := start(t, relay.Config{})
 	s.HoldDecoded()
@@ -415,7 +411,7 @@ func TestTooManyDecodedOperations(t *testing.T) {
 	}
 }
 
-// What deflated changes inflate to is held within the same memory, in an open relay too.
+// TestInflatedChangesAreBounded: inflated changes count towards the same memory limit, also in an open relay.
 func TestInflatedChangesAreBounded(t *testing.T) {
 	const most, each, size = 8 << 20, 2 << 20, 300 << 10
 	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{MessageMemory: most, MessageMemoryFromAddress: each}})
@@ -443,12 +439,12 @@ func TestInflatedChangesAreBounded(t *testing.T) {
 	}
 	all.Wait()
 	if peak := s.PeakReading(); peak > most || peak < size {
-		t.Errorf("%d bytes were held, at most %d are to", peak, most)
+		t.Errorf("%d bytes were held, want at most %d", peak, most)
 	}
 }
 
-// Frames that RFC 6455 does not allow end the connection, by name.
-func TestFramesThatAreNone(t *testing.T) {
+// TestInvalidFrames: frames that RFC 6455 does not allow end the connection with a named error.
+func TestInvalidFrames(t *testing.T) {
 	s := start(t, relay.Config{})
 	ping := clientFrame(0x89, make([]byte, 125))
 	for _, c := range []struct {
@@ -487,7 +483,7 @@ func TestFramesThatAreNone(t *testing.T) {
 	}
 }
 
-// The files of those who attacked it, where they are.
+// TestAttackFiles sends the files of earlier attacks, if they exist.
 func TestAttackFiles(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "faults", "attacks")
 	half, err := os.ReadFile(filepath.Join(dir, "06-half-frames", "fragment.hex"))

@@ -13,8 +13,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// Stock clients know no slices: what they made offline comes in one message. An
-// open relay takes 10,000 changes so, puts them on disk and hands them on.
+// TestUploadInOneMessage: stock clients send all changes that they made offline in one message. An open relay
+// accepts 10,000 changes in this way, stores them and passes them on.
 func TestUploadInOneMessage(t *testing.T) {
 	const n = 10_000
 	event := relaytest.DocumentID("upload")

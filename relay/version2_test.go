@@ -12,9 +12,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// An open relay reads version 2 of the sync message, whose entries hold several
-// changes each, and answers in version 1. What it cannot read of it, a whole
-// document, is refused by name and costs the rest nothing.
+// TestOpenRelayReadsVersion2: an open relay reads version 2 of the sync message, whose entries contain several changes
+// each, and answers in version 1. It refuses whole documents by name and accepts the rest.
 func TestOpenRelayReadsVersion2(t *testing.T) {
 	s := start(t, relay.Config{Open: true})
 	event := relaytest.DocumentID("version 2")

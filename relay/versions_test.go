@@ -25,7 +25,7 @@ func statuses(t testing.TB, l storage.Ledger, event qa.EventID) map[wire.Hash]st
 	return all
 }
 
-// inDocument fails unless all of a ledger is part of the document.
+// inDocument fails unless every row of an event is part of the document.
 func inDocument(t testing.TB, l storage.Ledger, event qa.EventID, want int) {
 	t.Helper()
 	all := statuses(t, l, event)
@@ -46,10 +46,9 @@ func hashes(changes ...relaytest.Signed) (out []wire.Hash) {
 	return out
 }
 
-// Two versions of a change, with others already on top of the first: both are passed on
-// as changes like any others, nothing of anybody's leaves, and life goes on, over a
-// restart. Clients that take one version of a change are served one, and all that does
-// not build on the other.
+// TestEquivocation: there are two versions of a change, and changes of others that depend on the first. The relay passes
+// both versions on like any other changes, and no change of anybody else is removed, also after a restart.
+// Clients that accept one version of a change get one, and everything that does not depend on the other.
 func TestEquivocation(t *testing.T) {
 	dir := t.TempDir()
 	store := openStore(t, dir)
@@ -96,7 +95,7 @@ func TestEquivocation(t *testing.T) {
 	until(t, stock, changes(7))
 	for _, h := range append([]wire.Hash{two.Hash}, onBoth...) {
 		if stock.Has(h) || !a.Has(h) {
-			t.Errorf("%s is for those who take both versions", h)
+			t.Errorf("%s was sent to a client that accepts one version", h)
 		}
 	}
 	for _, h := range append(hashes(good, one, later, aside), onIt...) {
@@ -140,9 +139,9 @@ func TestEquivocation(t *testing.T) {
 	inDocument(t, store, event, 1+11)
 }
 
-// The version that a client has which takes one stays the one that it is served, also
-// when the relay learns of the other from what builds on it.
-func TestTheVersionThatWasThereFirst(t *testing.T) {
+// TestClientKeepsItsVersion: a client that accepts only one version continues to get the version that it has, also when
+// the relay learns of the other version from changes that depend on it.
+func TestClientKeepsItsVersion(t *testing.T) {
 	for _, order := range [][]int{{0, 1}, {1, 0}} {
 		s := start(t, relay.Config{})
 		event := relaytest.EventID("first of two")
@@ -170,8 +169,8 @@ func TestTheVersionThatWasThereFirst(t *testing.T) {
 	}
 }
 
-// A device of an earlier version shows two changes, which the relay has or never saw:
-// they are taken as any others are, or refused as any others.
+// TestProofsOfEarlierDevices: a device of an earlier version sends two conflicting changes as a proof. The relay accepts
+// or refuses them like any other changes, whether or not it has them.
 func TestProofsOfEarlierDevices(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
@@ -204,7 +203,7 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	write(t, a, 1) // behind it on the same connection
 	until(t, b, changes(2))
 	if b.Has(one.Hash) || b.Has(two.Hash) {
-		t.Fatal("what is not signed well was taken")
+		t.Fatal("a change with a wrong signature was accepted")
 	}
 	tell(proof(one, two))
 	tell(proof(two, one)) // the same again
@@ -215,8 +214,8 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	inDocument(t, store, event, 1+5)
 }
 
-// Both changes wait when they become known.
-func TestEquivocationAmongWhatWaits(t *testing.T) {
+// TestEquivocationAmongWaitingChanges: both versions of a change wait when they become known.
+func TestEquivocationAmongWaitingChanges(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
 	event := relaytest.EventID("both wait")
@@ -241,8 +240,8 @@ func TestEquivocationAmongWhatWaits(t *testing.T) {
 	inDocument(t, store, event, 1+6)
 }
 
-// However many versions there are, and whoever sees which of them first, all devices
-// end with all of them.
+// TestManyVersions: however many versions there are, and whichever a device sees first, all devices end with all of
+// them.
 func TestManyVersions(t *testing.T) {
 	s := start(t, relay.Config{Quotas: quota.None})
 	event := relaytest.EventID("many versions")
@@ -273,9 +272,9 @@ func TestManyVersions(t *testing.T) {
 	}
 }
 
-// What a relay of an earlier version excluded, since two versions of a change were known,
-// is part of the document again; what the rules refuse is not.
-func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
+// TestChangesExcludedByEarlierVersionsComeBack: earlier versions excluded changes when two versions of a change were
+// known. They are part of the document again; changes that the rules refuse are not.
+func TestChangesExcludedByEarlierVersionsComeBack(t *testing.T) {
 	store := mem.New()
 	event := relaytest.EventID("excluded before")
 	e := relaytest.NewEvent("excluded before", "open")
@@ -330,7 +329,7 @@ func TestWhatAnEarlierVersionExcludedComesBack(t *testing.T) {
 			}
 			until(t, b, changes(6))
 			if got := statuses(t, store, event); got[above.Hash] != storage.InDocument {
-				t.Errorf("what waited has status %d", got[above.Hash])
+				t.Errorf("the waiting change has status %d", got[above.Hash])
 			}
 		}
 		s.stop()

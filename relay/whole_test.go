@@ -17,14 +17,13 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// pullAll asks for a document as a stock client does that has nothing, and returns the
-// relay's first sync message.
+// pullAll asks for a document as a stock client without data does. It returns the relay's first sync message.
 func pullAll(t *testing.T, s *server, event qa.EventID, name string, trailing []byte) (*websocket.Conn, []byte) {
 	t.Helper()
 	return pullFrom(t, s, event, name, "", trailing)
 }
 
-// pullFrom is pullAll from an address, as a proxy says it.
+// pullFrom is pullAll from an address, as a proxy's header says.
 func pullFrom(t *testing.T, s *server, event qa.EventID, name, address string, trailing []byte) (*websocket.Conn, []byte) {
 	t.Helper()
 	ws, to, err := relaytest.DialFrom(context20(t), s.url, name, http.Header{"X-Forwarded-For": {address}})
@@ -63,8 +62,7 @@ func hear(t *testing.T, ws *websocket.Conn) []byte {
 	}
 }
 
-// wholeIn returns the document chunk in a message, with the message's heads; nil if
-// it has none.
+// wholeIn returns the document chunk in a message and the message's heads; nil if it has no chunk.
 func wholeIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
 	t.Helper()
 	first := data[0]
@@ -86,9 +84,10 @@ func wholeIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
 	return m.Changes[0], m.Heads
 }
 
-// Who has nothing and takes whole documents gets one, made once for all and again
-// when there is much more; who says nothing of it, or has a part, gets changes.
-func TestWholeDocumentForWhoHasNothing(t *testing.T) {
+// TestNewClientGetsAWholeDocument: a client that has nothing and accepts whole documents gets one. It is made once for
+// all clients, and again when the document has grown much. Other clients, and clients that have a part,
+// get changes.
+func TestNewClientGetsAWholeDocument(t *testing.T) {
 	takes := []byte{2, 2, 0x84}
 	s := start(t, relay.Config{Open: true})
 	event := relaytest.DocumentID("whole")
@@ -107,7 +106,7 @@ func TestWholeDocumentForWhoHasNothing(t *testing.T) {
 		t.Fatalf("no whole document, heads %v", heads)
 	}
 	if _, data := pullAll(t, s, event, "silent", nil); data[0] != 0x42 {
-		t.Error("a client that says nothing of it got a whole document")
+		t.Error("a client that did not ask for it got a whole document")
 	}
 	old := heads[0]
 	write(t, a, 20)
@@ -115,7 +114,7 @@ func TestWholeDocumentForWhoHasNothing(t *testing.T) {
 	ws, data := pullAll(t, s, event, "second", takes)
 	second, heads := wholeIn(t, data)
 	if !slices.Equal(first, second) {
-		t.Error("the whole document was made anew for 20 changes")
+		t.Error("the whole document was made again for 20 changes")
 	}
 	// It answers with the heads of that document and gets what came since.
 	say(t, ws, "second", "", event, repo.TypeSync, &wire.Message{Heads: []wire.Hash{old}, Have: []wire.Have{{LastSync: []wire.Hash{old}}}})
@@ -132,8 +131,8 @@ func TestWholeDocumentForWhoHasNothing(t *testing.T) {
 	}
 }
 
-// Of changes that no document can be made of, the changes are sent.
-func TestNoWholeDocumentOfNonsense(t *testing.T) {
+// TestNoWholeDocumentOfInvalidChanges: if no document can be made of the changes, the relay sends the changes.
+func TestNoWholeDocumentOfInvalidChanges(t *testing.T) {
 	s := start(t, relay.Config{Open: true})
 	event := relaytest.DocumentID("nonsense")
 	m := &wire.Message{Have: []wire.Have{{}}}
@@ -157,15 +156,15 @@ func TestNoWholeDocumentOfNonsense(t *testing.T) {
 	hear(t, ws)
 	_, data := pullAll(t, s, event, "reader", []byte{2, 2, 0x84})
 	if data[0] != 0x42 {
-		t.Fatal("a whole document of nonsense")
+		t.Fatal("a whole document of invalid changes")
 	}
 	if got, err := wire.DecodeMessage(data); err != nil || len(got.Changes) != 100 {
 		t.Errorf("%d of 100 changes, %v", len(got.Changes), err)
 	}
 }
 
-// Who has whole documents made again and again, since there is room for few of them,
-// is soon sent changes; others go on getting whole documents.
+// TestWholeDocumentsAreChargedToTheAddress: an address that has whole documents made repeatedly is soon sent changes.
+// Other addresses go on getting whole documents.
 func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
 	takes := []byte{2, 2, 0x84}
 	now := time.Now()
@@ -198,10 +197,10 @@ func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
 		t.Errorf("%d whole documents were made, at most %d may be", got, most)
 	}
 	if _, data := pullFrom(t, s, event, "honest", "198.51.100.7", takes); data[0] != 0x43 {
-		t.Error("somebody else gets no whole document")
+		t.Error("another address gets no whole document")
 	}
 	// Once one is there it costs nothing, whoever asks.
 	if _, data := pullFrom(t, s, event, "evil", "203.0.113.66", takes); data[0] != 0x43 {
-		t.Error("a whole document that is there is not sent")
+		t.Error("a whole document that was made already is not sent")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"flyleaf/relay/wsframe"
 )
 
-// lateConn returns from setting a deadline for writing only when the deadline has
-// passed, so many times: the relay's goroutine did not get to run meanwhile.
+// lateConn delays SetWriteDeadline, a number of times, until the deadline has passed: as if the relay's goroutine
+// did not get to run meanwhile.
 type lateConn struct {
 	net.Conn
 	late int
@@ -47,8 +47,8 @@ func tcp(t *testing.T) (server, client net.Conn) {
 	return server, client
 }
 
-// A peer is not too slow because the relay was late to write to it.
-func TestLatenessOfItsOwnIsNotThePeers(t *testing.T) {
+// TestRelaysOwnDelayIsNotThePeers: a peer is not too slow because the relay was late to write to it.
+func TestRelaysOwnDelayIsNotThePeers(t *testing.T) {
 	r := newTestRelay(t)
 	r.limits.Write = 50 * time.Millisecond
 	for _, n := range []int{100, 3 * wsframe.MaxCopied} {
@@ -62,17 +62,17 @@ func TestLatenessOfItsOwnIsNotThePeers(t *testing.T) {
 		want := wsframe.AppendFrame(nil, wsframe.Binary, message)
 		got := make([]byte, len(want))
 		if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%d bytes arrive changed: %v", n, err)
+			t.Errorf("%d bytes arrived changed: %v", n, err)
 		}
 		s.conn = &lateConn{server, 2}
 		s.writeBy = time.Time{}
 		if err := s.send(message); !isTimeout(err) {
-			t.Errorf("%d bytes to somebody who is too slow twice: %v", n, err)
+			t.Errorf("%d bytes to a peer that is too slow twice: %v", n, err)
 		}
 	}
 }
 
-// hookedConn calls a function whenever a deadline for writing is set.
+// hookedConn calls a function whenever a write deadline is set.
 type hookedConn struct {
 	net.Conn
 	hook func()
@@ -83,8 +83,8 @@ func (c *hookedConn) SetWriteDeadline(at time.Time) error {
 	return c.Conn.SetWriteDeadline(at)
 }
 
-// What was not written in time is written from where it stopped.
-func TestSecondWriteGoesOn(t *testing.T) {
+// TestSecondWriteContinues: a write that did not finish in time continues where it stopped.
+func TestSecondWriteContinues(t *testing.T) {
 	r := newTestRelay(t)
 	r.limits.Write = time.Minute
 	server, client := tcp(t)
@@ -111,6 +111,6 @@ func TestSecondWriteGoesOn(t *testing.T) {
 	}
 	server.Close()
 	if b := <-got; !bytes.Equal(b, want) {
-		t.Errorf("%d of %d bytes arrive, or others", len(b), len(want))
+		t.Errorf("%d of %d bytes arrived, or other bytes", len(b), len(want))
 	}
 }
