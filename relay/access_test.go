@@ -73,8 +73,8 @@ func TestInvitedEventIsServedToRolesOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		until(t, d, func(s relaytest.State) bool { return s.Unavailable > quietly })
-		if st := d.State(); len(d.Told()) > 0 || st.Changes > 0 || st.Messages > 0 || !st.Connected {
-			t.Errorf("%s was told of %d changes in %d messages, connected %v", d.Name, len(d.Told()), st.Messages, st.Connected)
+		if st := d.State(); len(d.Announced()) > 0 || st.Changes > 0 || st.Messages > 0 || !st.Connected {
+			t.Errorf("%s was sent %d changes in %d messages, connected %v", d.Name, len(d.Announced()), st.Messages, st.Connected)
 		}
 	}
 	sameMessage(t, founder, member)

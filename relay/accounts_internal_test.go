@@ -57,8 +57,8 @@ func TestWhichRefusalsAreFinal(t *testing.T) {
 	sub.noteRefused(one, policy.RefusalOf(keys.ErrSignature))
 	sub.noteRefused(two, policy.RefusalOf(graph.ErrSeqGap))
 	sub.noteDeferred(three, &policy.Refusal{Code: policy.CodeRate, Reason: deferralReasons[policy.CodeRate]})
-	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notTaken, []wire.Hash{one, three}) {
-		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notTaken)
+	if !slices.Equal(sub.refusedHashes, []wire.Hash{two}) || !slices.Equal(sub.notAccepted, []wire.Hash{one, three}) {
+		t.Errorf("for good %v, not now %v", sub.refusedHashes, sub.notAccepted)
 	}
 	for i, deferred := range []bool{false, false, true} {
 		if r := sub.refused[i]; r.Deferred != deferred || r.Reason == "" {

@@ -16,7 +16,7 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// deferredChange is a change that was deferred, until it may be accepted.
+// deferredChange is a change that was deferred and that the relay may request later.
 type deferredChange struct {
 	change *core.Change // only within the commit
 	hash   wire.Hash
@@ -24,7 +24,7 @@ type deferredChange struct {
 	why    quota.Deferral
 }
 
-// reasonFor tells a person why a change is not accepted now.
+// reasonFor returns a sentence for a person: why a change is not accepted now, and when it could be.
 func reasonFor(why quota.Deferral) string {
 	text := deferralReasons[why.Code]
 	if why.After <= 0 {
@@ -45,8 +45,8 @@ type pendingChange struct {
 	from *session
 }
 
-// noteClosing notes since when the event is closed. It is called after changes were
-// added to the graph, with the time at which they arrived, in ms since 1970.
+// noteClosing updates closedAt. It is called after changes were added to the graph; at is the time when
+// they arrived, in ms since 1970.
 func (d *document) noteClosing(at int64) {
 	if d.policy == nil {
 		return
@@ -71,10 +71,10 @@ func (d *document) tooLate(now time.Time) bool {
 	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed()
 }
 
-// takeSubmission adds a submission's changes to the graph, and those to be stored to the
-// document's batch, each after what it depends on: as many as the turn has left. It
-// reports whether that was all. d.mu is held, and stays so until they are stored.
-func (d *document) takeSubmission(sub *submission) (finished bool) {
+// handleSubmission offers a submission's changes to the graph, until the turn is exhausted. It appends
+// the accepted ones to the document's batch, each after its dependencies. It reports whether the
+// submission is finished. The caller holds d.mu and does not unlock it until the batch is stored.
+func (d *document) handleSubmission(sub *submission) (finished bool) {
 	m := d.readingMember(sub.from)
 	if m == nil {
 		return true
@@ -119,7 +119,7 @@ func (d *document) takeSubmission(sub *submission) (finished bool) {
 		m.peer.Receive(d.graphFor(m), sub.message, sub.before, sub.refusedHashes)
 		m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	}
-	m.peer.Defer(sub.notTaken...)
+	m.peer.Defer(sub.notAccepted...)
 	sub.searched += m.peer.Scanned()
 	return true
 }
@@ -167,7 +167,7 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	d.noteClosing(now.UnixMilli())
 	switch {
 	case errors.Is(err, core.ErrInconsistent):
-		d.giveUp(err)
+		d.abandon(err)
 		return
 	case err != nil: // there is no room for it
 		sub.deferred = append(sub.deferred, deferredChange{change: c, hash: h, cost: d.costOf(c), why: quota.Deferral{Code: policy.RefusalOf(err).Code}})
@@ -198,8 +198,8 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	d.tellRejected(sub, added.Rejected)
 }
 
-// addPending notes a change that the graph has waiting, and asks those who offered what
-// it waits for before for that again.
+// addPending records a change that waits in the graph. It requests the missing dependencies from the
+// members that offered them before.
 func (d *document) addPending(from *session, c *core.Change) {
 	d.pending[c.Meta.Hash] = pendingChange{c, from}
 	d.pendingFrom[from]++
@@ -213,12 +213,12 @@ func (d *document) addPending(from *session, c *core.Change) {
 	}
 }
 
-// withDeferred adds to changes that are missing what lies below them, as far as it
-// is known from having been deferred: what is asked for together comes together.
+// withDeferred appends to missing the deferred changes that the missing ones depend on, directly or not.
+// Changes that are requested together come together.
 func (d *document) withDeferred(missing []wire.Hash) []wire.Hash {
 	for i := 0; i < len(missing); i++ {
 		d.requested.Put(missing[i], struct{}{})
-		below, _ := d.deferredDeps.Take(missing[i]) // so each is gone through once
+		below, _ := d.deferredDeps.Take(missing[i]) // removed, so that each is visited once
 		for _, h := range below {
 			if d.deferredDeps.Has(h) {
 				missing = append(missing, h)
@@ -251,14 +251,14 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	if !ready && !d.freePendingSlot(from, c) {
 		return quota.Deferral{Code: policy.CodePendingFull}
 	}
-	if why := d.hardLimit(from.account, c.Writer(), d.begins(c), now); why.Code != "" {
+	if why := d.hardLimit(from.account, c.Writer(), d.wouldFound(c), now); why.Code != "" {
 		return why
 	}
 	if _, wanted := d.requested.Take(h); wanted || d.graph.NeededByPending(h) {
 		return quota.Deferral{}
 	}
-	// Only for changes that nothing waits for: what depends on such a change would be cut
-	// off for good.
+	// This applies only to changes that nothing waits for: changes that depend on a change deferred here
+	// might never be accepted.
 	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
@@ -275,7 +275,7 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 		return quota.Deferral{Code: policy.CodeLate}
 	}
 	cost := d.costOf(c)
-	return d.quota.Beyond(&cost, from.account.quota(), d.tier(c.Writer()), now)
+	return d.quota.Exceeded(&cost, from.account.quota(), d.tier(c.Writer()), now)
 }
 
 // tier returns what somebody's quotas depend on. d.mu is held.
@@ -289,15 +289,15 @@ func (d *document) tier(who qa.Identity) quota.Tier {
 	return quota.Stranger
 }
 
-// begins reports whether a change is what the document begins with. d.mu is held.
-func (d *document) begins(c *core.Change) bool { return c.IsGenesis() && d.graph.Len() == 0 }
+// wouldFound reports whether a change is the first one of a document without changes. d.mu is held.
+func (d *document) wouldFound(c *core.Change) bool { return c.IsGenesis() && d.graph.Len() == 0 }
 
-// costOf returns what a change costs of the quotas. d.mu is held.
+// costOf returns how much of the quotas a change uses. d.mu is held.
 func (d *document) costOf(c *core.Change) quota.Change {
-	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.begins(c)}
+	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.wouldFound(c)}
 }
 
-// charge takes what a change costs from the quotas, which may go into debt. d.mu is held.
+// charge charges a change to the quotas, which may go into debt. d.mu is held.
 func (d *document) charge(from *session, c *core.Change, now time.Time) {
 	if d.policy == nil {
 		return
@@ -306,9 +306,9 @@ func (d *document) charge(from *session, c *core.Change, now time.Time) {
 	d.quota.Charge(&cost, from.account.quota(), d.tier(c.Writer()), now)
 }
 
-// headsFull reports whether there are as many heads as there may be.
+// headsFull reports whether the document has the maximum number of heads.
 func (d *document) headsFull() bool {
-	// A graph of fewer changes cannot have so many heads, and counting them costs more.
+	// A graph with fewer changes cannot have so many heads; counting the heads costs more.
 	return d.graph.Len() >= MaxHeads && d.graph.HeadsLen() >= MaxHeads
 }
 
@@ -353,7 +353,7 @@ func (d *document) tellRejected(sub *submission, rejected []core.Rejection) {
 	for _, r := range rejected {
 		h := r.Change.Meta.Hash
 		w, ok := d.pending[h]
-		if !ok { // of the ledger
+		if !ok { // a row of the ledger, which no session sent
 			continue
 		}
 		d.turn.ops += d.ops(r.Change)
@@ -372,8 +372,8 @@ func (d *document) tellRejected(sub *submission, rejected []core.Rejection) {
 	}
 }
 
-// askForDeferred asks again for what was deferred and could be taken by now, of each change
-// one of those who offered it.
+// askForDeferred requests deferred changes that could be accepted by now, each from one of the members that
+// offered it.
 func (d *document) askForDeferred() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -384,7 +384,7 @@ func (d *document) askForDeferred() {
 	left := false
 	plan := retryPlan{document: d, now: now, asked: map[wire.Hash]bool{}}
 	for s, m := range d.members {
-		if m.peer.Asking() { // what is under way is not counted yet
+		if m.peer.Asking() { // the changes on their way are not charged yet
 			left = left || len(m.deferred) > 0
 			continue
 		}
@@ -397,7 +397,7 @@ func (d *document) askForDeferred() {
 				return false
 			}
 			plan.asked[p.hash] = true
-			d.deferredDeps.Take(p.hash) // no longer put off
+			d.deferredDeps.Take(p.hash) // no longer deferred
 			ask = append(ask, p.hash)
 			return true
 		})
@@ -409,7 +409,7 @@ func (d *document) askForDeferred() {
 	d.deferring.Store(left)
 }
 
-// retryPlan is what askForDeferred is about to ask for.
+// retryPlan is the set of changes that askForDeferred is about to request.
 type retryPlan struct {
 	document *document
 	now      time.Time
@@ -418,12 +418,12 @@ type retryPlan struct {
 	heads    int
 }
 
-// fits reports whether a deferred change would be taken now, beside all that was
-// planned before, and plans it if so.
+// fits reports whether a deferred change would be accepted now, together with all that was planned before.
+// If so, it plans the change.
 func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 	d := p.document
-	// Not before what it builds on: it would wait for that, and so bring all of it
-	// whatever there is room for.
+	// Its deferred dependencies must come first. Otherwise it would wait for them, and then all of them
+	// would be accepted, whatever the quotas allow.
 	below, _ := d.deferredDeps.Get(off.hash)
 	if slices.ContainsFunc(below, d.deferredDeps.Has) {
 		return false

@@ -43,7 +43,7 @@ type submission struct {
 
 	refused       []repo.Refusal
 	refusedHashes []wire.Hash      // invalid for good
-	notTaken      []wire.Hash      // deferred, or without a valid signature: others may send it with one
+	notAccepted      []wire.Hash      // deferred, or without a valid signature: others may send it with one
 	deferred      []deferredChange // deferred while the submission is processed
 	done          chan error       // receives one value when the changes are durable or were not accepted
 }
@@ -53,7 +53,7 @@ func (sub *submission) noteRefused(h wire.Hash, why *policy.Refusal) {
 	if why.Code == policy.CodeSignature {
 		// A bad signature does not mean that the change is invalid; its writer may have
 		// signed it correctly.
-		sub.notTaken = append(sub.notTaken, h)
+		sub.notAccepted = append(sub.notAccepted, h)
 	} else {
 		sub.refusedHashes = append(sub.refusedHashes, h)
 	}
@@ -62,7 +62,7 @@ func (sub *submission) noteRefused(h wire.Hash, why *policy.Refusal) {
 
 // noteDeferred records that a change is deferred.
 func (sub *submission) noteDeferred(h wire.Hash, why *policy.Refusal) {
-	sub.notTaken = append(sub.notTaken, h)
+	sub.notAccepted = append(sub.notAccepted, h)
 	sub.addRefusal(h, why)
 }
 
@@ -107,7 +107,7 @@ func (r *Relay) runTurn(d *document) {
 		if sub == nil {
 			break
 		}
-		finished := d.broken || d.takeSubmission(sub)
+		finished := d.broken || d.handleSubmission(sub)
 		if finished {
 			done = append(done, sub)
 		}
@@ -182,7 +182,7 @@ func (r *Relay) commit(turns []*finishedTurn) {
 	for _, one := range turns {
 		d := one.document
 		if err != nil && d.hasBatch() && !d.broken {
-			d.giveUp(err)
+			d.abandon(err)
 		} else if !d.broken {
 			d.batchStored()
 		}
@@ -220,8 +220,8 @@ func (d *document) batchStored() {
 	}
 }
 
-// giveUp drops the document from memory and disconnects its peers. d.mu is held.
-func (d *document) giveUp(err error) {
+// abandon drops the document from memory and disconnects its peers. d.mu is held.
+func (d *document) abandon(err error) {
 	d.relay.log.Error("changes could not be stored", "document", d.event, "err", err)
 	d.broken = true
 	d.relay.mu.Lock()

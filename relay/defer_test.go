@@ -152,10 +152,10 @@ func TestDeferredIsAcceptedWhenSomebodyBuildsOnIt(t *testing.T) {
 		}
 		all = append(all, signed)
 	}
-	if err := b.Take(relaytest.NewEvent("built on", "open").Genesis); err != nil {
+	if err := b.Receive(relaytest.NewEvent("built on", "open").Genesis); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Take(all...); err != nil {
+	if err := b.Receive(all...); err != nil {
 		t.Fatal(err)
 	}
 	answer := write(t, b, 1)[0]
@@ -202,7 +202,7 @@ func seed(t *testing.T, people, rounds int) {
 		everybody = append(everybody, relaytest.NewDevice(fmt.Sprint("reader-", i), event))
 	}
 	e := relaytest.NewEvent(fmt.Sprint("seed ", people), "open")
-	if err := seeder.Take(e.Genesis); err != nil {
+	if err := seeder.Receive(e.Genesis); err != nil {
 		t.Fatal(err)
 	}
 	// They write in turn, each on top of all before. What they write is
@@ -213,7 +213,7 @@ func seed(t *testing.T, people, rounds int) {
 	for round := range rounds {
 		for _, d := range everybody {
 			post := e.Post(d.Name, uint64(round+1), last.MaxOp()+1, deps(last, ownLast(seeder, d.Name, round)), words)
-			if err := seeder.Take(post); err != nil {
+			if err := seeder.Receive(post); err != nil {
 				t.Fatal(err)
 			}
 			last = post
@@ -222,7 +222,7 @@ func seed(t *testing.T, people, rounds int) {
 	}
 	// The founder thanks them all.
 	thanks := e.ByFounder("thanks", 1, last.MaxOp()+1, []wire.Hash{last.Hash}, e.Block(relaytest.KeyOf("nobody").Identity(), "to be sure"))
-	if err := seeder.Take(thanks); err != nil {
+	if err := seeder.Receive(thanks); err != nil {
 		t.Fatal(err)
 	}
 	connect(t, s, seeder)
@@ -373,7 +373,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := bob.Take(c); err != nil {
+		if err := bob.Receive(c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -406,7 +406,7 @@ func TestDeferredHeadsComeLater(t *testing.T) {
 		all = append(all, e.Post(fmt.Sprint("head ", i), 1, next, []wire.Hash{e.Genesis.Hash}, "v"))
 	}
 	// a holds them all, so that the relay can ask it.
-	if err := a.Take(all...); err != nil {
+	if err := a.Receive(all...); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Offer(all...); err != nil {
@@ -501,7 +501,7 @@ func TestBadSignatureDoesNotCondemnTheChange(t *testing.T) {
 	until(t, holder, changes(3))
 	three := e.Post("honest", 3, two.MaxOp()+1, []wire.Hash{two.Hash}, "three")
 	four := e.Post("honest", 4, three.MaxOp()+1, []wire.Hash{three.Hash}, "four")
-	if err := holder.Take(three); err != nil {
+	if err := holder.Receive(three); err != nil {
 		t.Fatal(err)
 	}
 	bad = three

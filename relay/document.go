@@ -20,8 +20,8 @@ import (
 	"flyleaf/storage"
 )
 
-// document is a document in use. Whoever holds mu sees a graph in which every
-// applied change is on disk: the committer adds and stores under one hold of it.
+// document is a document in use. A goroutine that locks mu sees a graph in which every applied change
+// is on disk, because the committer does not unlock mu between adding and storing.
 type document struct {
 	relay *Relay
 	event qa.EventID
@@ -30,55 +30,55 @@ type document struct {
 	idleSince  time.Time  // guarded by relay.mu
 	queueEntry queueEntry // guarded by relay.line
 
-	loading   atomic.Bool // not read from the ledger yet; false again under mu
-	founded   atomic.Bool // there is something of it on disk; set under mu
-	invited   atomic.Bool // not everybody may read; set under mu
-	deferring atomic.Bool // some member has something to be asked for again; set under mu
+	loading   atomic.Bool // not loaded from the ledger yet; cleared under mu
+	founded   atomic.Bool // some of its changes are on disk; set under mu
+	invited   atomic.Bool // only people with a role may read; set under mu
+	deferring atomic.Bool // some member has deferred changes; set under mu
 
 	mu         sync.Mutex
 	loaded     bool
-	broken     bool           // a commit failed: the graph is ahead of the disk and must not be used
+	broken     bool           // a commit failed: the graph has changes that are not on disk, and must not be used
 	contents   *core.Document // without a projection; nil until it is loaded
-	graph      *graph.Graph   // the contents'
-	policy     *policy.Policy // the contents'; nil in an open relay
+	graph      *graph.Graph   // of contents
+	policy     *policy.Policy // of contents; nil in an open relay
 	members    map[*session]*member
 	fanout     amsync.Fanout
 	oneVersion graph.OneVersion
-	// fanoutOne is fanout, to members to which the document is spoken of as oneVersion.
+	// fanoutOne is fanout for the members that accept one version of a change; they get oneVersion.
 	fanoutOne       amsync.Fanout
-	latestSmall     *encodedMessage                      // the last small message, nil at first
-	pending         map[wire.Hash]pendingChange          // what the graph has waiting
-	pendingFrom     map[*session]int                     // how much of it came from whom
-	pendingOps      int                                  // operations of what waits
-	deferredDeps    *bounded.Map[wire.Hash, []wire.Hash] // what deferred changes build on
-	requested       *bounded.Map[wire.Hash, struct{}]    // asked for, since something that waits builds on it
+	latestSmall     *encodedMessage                      // the last message below deflateFrom bytes; nil at first
+	pending         map[wire.Hash]pendingChange          // changes that wait in the graph
+	pendingFrom     map[*session]int                     // how many of them each session sent
+	pendingOps      int                                  // operations of the waiting changes
+	deferredDeps    *bounded.Map[wire.Hash, []wire.Hash] // dependencies of deferred changes
+	requested       *bounded.Map[wire.Hash, struct{}]    // requested, because a waiting change depends on it
 	ephemeralCounts map[ephemeralKey]uint64
-	ephemerals      quota.Bucket // bytes passed on, to each
+	ephemerals      quota.Bucket // bytes passed on to each member
 
 	quota    *quota.Event // nil in an open relay
-	closings int          // closings, openings and equivocations that closedAt knows of
+	closings int          // closings, reopenings and equivocations that closedAt takes into account
 	closedAt int64        // when the relay learned that the event is closed, ms since 1970; 0: it is open
 
-	turn turnWork // of the turn under way
+	turn turnWork // work of the current turn
 
 	// Within a commit:
-	batch       storage.Batch              // what is to be stored
-	uncommitted map[wire.Hash]storedChange // the changes in it
+	batch       storage.Batch              // rows to store
+	uncommitted map[wire.Hash]storedChange // the changes in batch
 }
 
 // member is one peer's place in a document.
 type member struct {
 	peer *amsync.Peer
-	// takesVersions: it takes several versions of one change, as Flyleaf's devices do.
+	// takesVersions: the peer accepts several versions of one change, as Flyleaf's devices do.
 	takesVersions bool
-	sending       bool // a message of its is being taken, over several turns
+	sending       bool // the relay is handling a message of the peer, over several turns
 
 	identity   qa.Identity      // proven on this connection; "" for none
-	challenged bool             // was told to prove who it is, since it last spoke
-	takesWhole bool             // takes a whole document in place of changes
-	gotWhole   bool             // was sent one, or none can be made
-	whole      *whole           // was made for it, and is sent next
-	deferred   []deferredChange // of it, to be asked for again; at most as many as peer defers
+	challenged bool             // the peer was challenged since its last message
+	takesWhole bool             // the peer accepts a whole document instead of changes
+	gotWhole   bool             // a whole document was sent to the peer, or none can be made
+	whole      *whole           // made for the peer, and sent next
+	deferred   []deferredChange // deferred changes of the peer, to be requested later; at most as many as peer defers
 }
 
 type ephemeralKey struct{ sender, session string }
@@ -94,8 +94,7 @@ func newDocument(r *Relay, event qa.EventID) *document {
 	return d
 }
 
-// release gives back what the document counts towards relay-wide bounds. Nobody
-// uses the document any more.
+// release subtracts the document's use from the relay-wide limits. Nobody uses the document any more.
 func (d *document) release() {
 	for h := range d.pending {
 		d.removePending(h)
@@ -103,8 +102,8 @@ func (d *document) release() {
 	d.relay.wholes.drop(d)
 }
 
-// size is how many changes the document has. Nobody uses the document, and relay.mu
-// is held, so nobody begins to: d.mu is not needed, and could not be taken.
+// size returns how many changes the document has. The caller holds relay.mu and nobody uses the
+// document, so nobody can start to. So d.mu is not needed; locking it here could deadlock.
 func (d *document) size() int {
 	if d.graph == nil {
 		return 0
@@ -112,8 +111,8 @@ func (d *document) size() int {
 	return d.graph.Len()
 }
 
-// enter makes the session a member, and loads the document if need be. Of one address
-// MaxLoadingFrom documents are loaded at a time, and takers in all.
+// enter makes the session a member, and loads the document if necessary. The number of documents that are
+// loaded at a time is bounded for each address (MaxLoadingFrom) and in all (MaxLoading).
 func (d *document) enter(s *session) error {
 	if d.loading.Load() {
 		defer d.relay.acquireLoadSlot(s.account)()
@@ -139,7 +138,7 @@ func (d *document) join(s *session) {
 	d.members[s] = m
 }
 
-// begin makes empty contents.
+// begin sets empty contents.
 func (d *document) begin() {
 	d.contents = core.New(d.event, core.Options{Open: d.relay.cfg.Open, Refusals: core.NewRefusals(MaxRemembered)})
 	d.graph, d.policy = d.contents.Graph(), d.contents.Policy()
@@ -160,7 +159,7 @@ func (d *document) load(ctx context.Context) error {
 		case errors.Is(err, core.ErrInconsistent):
 			return err
 		case err != nil:
-			// What depends on it waits, so peers are asked for it again.
+			// Changes that depend on it wait, so the relay requests it from peers again.
 			if unusable++; unusable <= maxLogged {
 				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
 			}
@@ -189,11 +188,12 @@ func (d *document) load(ctx context.Context) error {
 		d.relay.log.Error("stored changes cannot be used", "document", d.event, "changes", unusable)
 	}
 	if len(loaded.Statuses) > 0 {
-		d.relay.log.Warn("an earlier version took changes that the event's rules refuse, or excluded some that are valid; what depends on them goes with them",
+		d.relay.log.Warn("an earlier version accepted changes that the event's rules refuse, or excluded valid ones; changes that depend on them are treated alike",
 			"document", d.event, "changes", len(loaded.Statuses), "excluded", loaded.Excludes())
 		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: loaded.Statuses}); err != nil {
-			// A full disk is no reason not to pass on what is there; it is noted the next time.
-			d.relay.log.Error("what belongs to a document could not be noted", "document", d.event, "err", err)
+			// A full disk must not keep the relay from serving the document. The statuses are stored when
+			// the document is loaded the next time.
+			d.relay.log.Error("the statuses of stored changes could not be updated", "document", d.event, "err", err)
 		}
 	}
 	d.loaded = true
@@ -220,7 +220,7 @@ func (d *document) leave(s *session) {
 	d.relay.releaseDocument(s, d, empty)
 }
 
-// receive takes a sync message without changes.
+// receive handles a sync message without changes.
 func (d *document) receive(sub *submission) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -235,15 +235,14 @@ func (d *document) receive(sub *submission) {
 	g := d.graphFor(m)
 	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
 	m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
-	m.peer.Defer(sub.notTaken...)
-	if !m.peer.Quiet(g) { // the answers to a post are many, and the writers need not wake for them
+	m.peer.Defer(sub.notAccepted...)
+	if !m.peer.Quiet(g) { // every post causes many answers, for which the writers need not wake
 		sub.from.out.schedule(d)
 	}
 }
 
-// receiveAgreed is receive for an answer that has nothing but heads and what is shared, 32
-// bytes each. False means that these are not the document's heads, or that there is
-// more to it, and that nothing was done.
+// receiveAgreed is receive for an answer that has only heads and shared heads, 32 bytes each. It returns
+// false, and does nothing, if these are not the document's heads or the peer has to be handled by receive.
 func (d *document) receiveAgreed(s *session, heads, shared []byte) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,7 +263,7 @@ func (d *document) receiveAgreed(s *session, heads, shared []byte) bool {
 	return true
 }
 
-// equalHashes says whether list is these hashes, end to end.
+// equalHashes reports whether list is the concatenation of hashes.
 func equalHashes(list []byte, hashes []wire.Hash) bool {
 	if len(list) != len(hashes)*len(wire.Hash{}) {
 		return false
@@ -277,8 +276,7 @@ func equalHashes(list []byte, hashes []wire.Hash) bool {
 	return true
 }
 
-// nextMessage makes the sync message that is to be sent next to the session's peer, nil when
-// there is nothing to say.
+// nextMessage returns the next sync message for the session's peer, nil if there is nothing to send.
 func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -329,14 +327,14 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 		return d.latestSmall, nil
 	}
 	message, err := d.encodedMessage(msg, s.peer, false)
-	if err == nil && message.frame.Len() < deflateFrom { // a post, and not so much that the document should not hold it
+	if err == nil && message.frame.Len() < deflateFrom { // small enough to keep: usually one post
 		d.latestSmall = message
 	}
 	return message, err
 }
 
-// storedChange returns a change of the ledger. storage.ErrDamaged is returned when
-// its bytes are not those of its hash.
+// storedChange returns a change of the ledger. storage.ErrDamaged is returned if its bytes do not have
+// its hash.
 func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	if c, ok := d.relay.cache.get(d.event, h); ok {
 		return c, nil
@@ -353,7 +351,7 @@ func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	return c, nil
 }
 
-// source is what sync messages are made from.
+// source provides the graph and the changes for sync messages.
 type source struct {
 	document *document
 	graph    *graph.Graph

@@ -45,7 +45,7 @@ func TestInconsistentDocumentIsReloaded(t *testing.T) {
 		if st := d.State(); !errors.As(st.CloseErr, &closed) || closed.Code != websocket.CloseTryAgainLater || !slices.Equal(st.Failures, []string{relay.ErrStore.Error()}) {
 			t.Errorf("%s was told %q and disconnected by %v", d.Name, st.Failures, st.CloseErr)
 		}
-		if slices.Contains(d.Told(), next.Hash) {
+		if slices.Contains(d.Announced(), next.Hash) {
 			t.Errorf("%s was told of the change", d.Name)
 		}
 	}

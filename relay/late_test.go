@@ -52,7 +52,7 @@ func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := mallory.Take(x); err != nil {
+		if err := mallory.Receive(x); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -548,7 +548,7 @@ func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 		}
 	}
 	// The first writer's change is in the graph by now, but nobody heard of it.
-	if n := len(reader.Told()) + len(devices[0].Told()); n != 0 {
+	if n := len(reader.Announced()) + len(devices[0].Announced()); n != 0 {
 		t.Fatalf("%d changes were announced before they were stored", n)
 	}
 	l.release <- nil
@@ -578,7 +578,7 @@ func TestFailedCommit(t *testing.T) {
 	l.release <- nil
 	until(t, b, changes(1))
 	onDisk(t, a)
-	told := len(b.Told())
+	told := len(b.Announced())
 	write(t, a, 2)
 	<-l.entered
 	l.release <- storage.ErrFull
@@ -587,7 +587,7 @@ func TestFailedCommit(t *testing.T) {
 		if err := d.State().CloseErr; !websocket.IsCloseError(err, websocket.CloseTryAgainLater) {
 			t.Errorf("%s was disconnected by %v", d.Name, err)
 		}
-		if n := len(b.Told()); n != told {
+		if n := len(b.Announced()); n != told {
 			t.Errorf("%d changes were announced although they could not be stored", n-told)
 		}
 	}
@@ -672,8 +672,8 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 		other = relaytest.NewDevice("other", relaytest.EventID("other"))
 		write(t, other, 1)
 		connect(t, s, other)
-		err := other.Until(context20(t), func(s relaytest.State) bool { return len(s.Failures) > 0 || len(other.Told()) > 0 })
-		if err == nil && len(other.Told()) > 0 {
+		err := other.Until(context20(t), func(s relaytest.State) bool { return len(s.Failures) > 0 || len(other.Announced()) > 0 })
+		if err == nil && len(other.Announced()) > 0 {
 			break
 		}
 		if time.Now().After(deadline) {

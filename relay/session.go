@@ -34,7 +34,7 @@ func violation(format string, args ...any) error {
 }
 
 // errLeft ends a session whose peer sent leave.
-var errLeft = errors.New("relay: the peer left")
+var errPeerLeft = errors.New("relay: the peer left")
 
 // session is one connection. Its reader is the goroutine that called run, its
 // writer a second one; nobody else writes to the connection, pongs included.
@@ -114,7 +114,7 @@ func (s *session) run(conn net.Conn, deflate bool, from string) {
 	err := s.runReader()
 	var f *closeReason
 	switch {
-	case errors.Is(err, errLeft):
+	case errors.Is(err, errPeerLeft):
 		s.end(websocket.CloseNormalClosure, "")
 	case errors.As(err, &f) && !s.isEnded(): // otherwise the peer was already told
 		s.disconnect(f)
@@ -355,7 +355,7 @@ func (s *session) handle(m *repo.Message) error {
 			d.proveIdentity(s, m)
 		}
 	case repo.TypeLeave:
-		return errLeft
+		return errPeerLeft
 	case repo.TypeJoin:
 		return violation("joined already")
 	}

@@ -226,7 +226,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 }
 
 // knows says whether the change is applied or waits already; false when that
-// cannot be said without waiting for a commit. takeSubmission looks again.
+// cannot be said without waiting for a commit. handleSubmission looks again.
 func (d *document) knows(h wire.Hash) bool {
 	if !d.mu.TryLock() {
 		return false // waiting here would keep this change out of the next commit

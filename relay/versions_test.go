@@ -56,7 +56,7 @@ func TestEquivocation(t *testing.T) {
 	event := relaytest.EventID("equivocation")
 	e := relaytest.NewEvent("equivocation", "open")
 	a, b, c := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event), relaytest.NewDevice("c", event)
-	stock, evil := relaytest.NewStock("stock", event), relaytest.NewDevice("evil", event)
+	stock, evil := relaytest.NewStockClient("stock", event), relaytest.NewDevice("evil", event)
 	first := write(t, a, 1)[0]
 	connect(t, s, a, b, c, stock, evil)
 	for _, d := range []*relaytest.Device{b, c, stock, evil} {
@@ -120,7 +120,7 @@ func TestEquivocation(t *testing.T) {
 	for _, d := range []*relaytest.Device{a, c, stock} {
 		d.Disconnect()
 	}
-	late, lateStock := relaytest.NewDevice("late", event), relaytest.NewStock("late stock", event)
+	late, lateStock := relaytest.NewDevice("late", event), relaytest.NewStockClient("late stock", event)
 	connect(t, s, late, lateStock, stock, a, c)
 	until(t, late, changes(9))
 	until(t, lateStock, changes(7))
@@ -146,7 +146,7 @@ func TestClientKeepsItsVersion(t *testing.T) {
 		s := start(t, relay.Config{})
 		event := relaytest.EventID("first of two")
 		e := relaytest.NewEvent("first of two", "open")
-		a, stock, evil := relaytest.NewDevice("a", event), relaytest.NewStock("stock", event), relaytest.NewDevice("evil", event)
+		a, stock, evil := relaytest.NewDevice("a", event), relaytest.NewStockClient("stock", event), relaytest.NewDevice("evil", event)
 		first := write(t, a, 1)[0]
 		connect(t, s, a, stock, evil)
 		until(t, evil, changes(1))

@@ -130,7 +130,7 @@ func (d *document) makeWhole(s *session) {
 	d.mu.Unlock()
 
 	chunk, size, err := d.encodeWhole(hashes, heads)
-	s.account.quota().MadeWhole(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
+	s.account.quota().ChargeWhole(float64(len(hashes))*costWholeChange + float64(size)/1024*costWholeKiB)
 	if err != nil {
 		// The document has no valid chunk, or exceeds a limit: send the changes one by one.
 		d.relay.log.Info("no whole document can be made", "document", d.event, "changes", len(hashes), "err", err)

@@ -168,7 +168,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 			told := map[wire.Hash]bool{}
 			for _, d := range devices[name] {
 				d.Disconnect()
-				for _, h := range d.Told() {
+				for _, h := range d.Announced() {
 					told[h] = true
 				}
 			}

@@ -219,8 +219,8 @@ func (a *Address) MayMakeWhole(now time.Time) bool {
 	return a.wholes.Left(WholeWork, now) > 0
 }
 
-// MadeWhole spends the cost of a document chunk, in microseconds.
-func (a *Address) MadeWhole(cost float64) {
+// ChargeWhole spends the cost of a document chunk, in microseconds.
+func (a *Address) ChargeWhole(cost float64) {
 	if a == nil {
 		return
 	}

@@ -176,7 +176,7 @@ func (e *Event) InDebt(from *Address, now time.Time) Deferral {
 
 // Exceeded returns which quota a change from an address exceeds, for a writer of that
 // tier.
-func (e *Event) Beyond(c *Change, from *Address, tier Tier, now time.Time) Deferral {
+func (e *Event) Exceeded(c *Change, from *Address, tier Tier, now time.Time) Deferral {
 	return e.beyond(c, from, tier, planned{}, now)
 }
 

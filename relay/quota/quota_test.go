@@ -143,7 +143,7 @@ func newWorld(q Quotas) *world {
 // write takes a change of somebody's, if it is within the quotas, and returns why not.
 func (w *world) write(who qa.Identity, tier Tier, size int64) policy.Code {
 	c := &Change{Writer: who, Units: Units(int(size), 0), Size: size}
-	if why := w.event.Beyond(c, w.from, tier, w.now); why.Code != "" {
+	if why := w.event.Exceeded(c, w.from, tier, w.now); why.Code != "" {
 		return why.Code
 	}
 	w.event.Charge(c, w.from, tier, w.now)
@@ -243,11 +243,11 @@ func TestDebt(t *testing.T) {
 	if why := w.event.InDebt(w.from, w.now); why.Code != "" {
 		t.Errorf("a second later: %+v", why)
 	}
-	if why := w.event.Beyond(c, w.from, Stranger, w.now); why.Code != policy.CodeRate {
+	if why := w.event.Exceeded(c, w.from, Stranger, w.now); why.Code != policy.CodeRate {
 		t.Errorf("with debt: %+v", why)
 	}
 	w.now = w.now.Add(14 * time.Second)
-	if why := w.event.Beyond(c, w.from, Stranger, w.now); why.Code != "" {
+	if why := w.event.Exceeded(c, w.from, Stranger, w.now); why.Code != "" {
 		t.Errorf("paid: %+v", why)
 	}
 }
@@ -308,7 +308,7 @@ func TestFoundersAndNewcomers(t *testing.T) {
 		}
 		e := w.totals.Event(qa.EventID(fmt.Sprint("event ", i)))
 		c := &Change{Writer: "c", Units: 1, Size: 100, Founds: true}
-		if why := e.Beyond(c, w.from, Stranger, w.now); why.Code != "" {
+		if why := e.Exceeded(c, w.from, Stranger, w.now); why.Code != "" {
 			t.Errorf("its first change: %+v", why)
 		}
 		e.Charge(c, w.from, Stranger, w.now)
@@ -346,7 +346,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%s: change %d fits: %v", name, i, got)
 			}
 		}
-		if why := w.event.Beyond(c, w.from, Stranger, w.now); why.Code != "" {
+		if why := w.event.Exceeded(c, w.from, Stranger, w.now); why.Code != "" {
 			t.Errorf("%s: what is planned is spent: %+v", name, why)
 		}
 		other := &Change{Writer: "another", Units: 1, Size: 100}
@@ -367,14 +367,14 @@ func TestFoundersBytesAreCountedOnce(t *testing.T) {
 		e := totals.Event("an event")
 		e.Begin("founder", now)
 		e.Add("founder", 600)
-		if why := e.Beyond(c, nil, Organiser, now); why.Code != "" {
+		if why := e.Exceeded(c, nil, Organiser, now); why.Code != "" {
 			t.Fatalf("%+v", why)
 		}
 	}
 	other := totals.Event("another")
 	other.Begin("founder", now)
 	other.Add("founder", 1)
-	if why := other.Beyond(c, nil, Organiser, now); why.Code != policy.CodeQuota {
+	if why := other.Exceeded(c, nil, Organiser, now); why.Code != policy.CodeQuota {
 		t.Errorf("two events of 601 bytes and 400 more: %+v", why)
 	}
 }
@@ -405,14 +405,14 @@ func TestWaste(t *testing.T) {
 		t.Error("this machine has a bound")
 	}
 	none.Spend(1)
-	none.MadeWhole(1)
+	none.ChargeWhole(1)
 	if !a.PassEphemeral(EphemeralAddressBurst, now) || a.PassEphemeral(1, now) || !a.PassEphemeral(EphemeralAddressRate, now.Add(time.Second)) {
 		t.Error("ephemeral messages have not the bound that they should")
 	}
 	if !a.MayMakeWhole(now) {
 		t.Error("no whole document is made")
 	}
-	a.MadeWhole(WholeWork.Burst + 1)
+	a.ChargeWhole(WholeWork.Burst + 1)
 	if a.MayMakeWhole(now) || !a.MayMakeWhole(now.Add(time.Second)) {
 		t.Error("whole documents have not the bound that they should")
 	}

@@ -86,7 +86,7 @@ type Device struct {
 	unavailable int
 	ephemeral   []repo.Message
 	failures    []string           // texts of error messages
-	told        map[wire.Hash]bool // what the relay has said that it holds
+	announced        map[wire.Hash]bool // what the relay has said that it holds
 	closeErr    error              // why the last connection ended
 	unsigned    map[wire.Hash]bool // came without a signature
 	received    int                // sync messages
@@ -99,26 +99,26 @@ func NewDevice(name string, event qa.EventID) *Device {
 	d := &Device{
 		Name: name, Event: event, actor: Actor(name), changed: make(chan struct{}),
 		bytes: map[wire.Hash][]byte{}, signatures: map[wire.Hash][]byte{},
-		told: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{},
+		announced: map[wire.Hash]bool{}, unsigned: map[wire.Hash]bool{},
 	}
 	if e, ok := events.Load(event); ok {
 		d.about = e.(*Event)
 	}
-	d.begin()
+	d.reset()
 	return d
 }
 
-// NewStock returns a device that does not take several versions of a change, as stock
-// clients do not. What it is sent beyond that is an error.
-func NewStock(name string, event qa.EventID) *Device {
+// NewStockClient returns a device that accepts only one version of a change, as stock
+// clients do. Receiving another version is an error.
+func NewStockClient(name string, event qa.EventID) *Device {
 	d := NewDevice(name, event)
 	d.stock = true
-	d.begin()
+	d.reset()
 	return d
 }
 
 // begin makes an empty document.
-func (d *Device) begin() {
+func (d *Device) reset() {
 	d.document = core.New(d.Event, core.Options{Open: d.about == nil, OneVersion: d.stock})
 	d.graph = d.document.Graph()
 }
@@ -148,7 +148,7 @@ type conn struct {
 	asked bool
 	// answers is how many challenges were answered on it.
 	answers int
-	told    map[wire.Hash]bool // what the relay has said that it holds
+	announced    map[wire.Hash]bool // what the relay has said that it holds
 	ended   chan struct{}
 	wmu     sync.Mutex
 }
@@ -212,10 +212,10 @@ func (d *Device) Connect(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	c := &conn{ws: ws, relay: relay, url: url, state: amsync.NewPeer(), ended: make(chan struct{}), told: map[wire.Hash]bool{}}
+	c := &conn{ws: ws, relay: relay, url: url, state: amsync.NewPeer(), ended: make(chan struct{}), announced: map[wire.Hash]bool{}}
 	d.mu.Lock()
 	d.conn = c
-	err = d.speak(c)
+	err = d.sendNext(c)
 	d.mu.Unlock()
 	go d.listen(c)
 	return err
@@ -269,7 +269,7 @@ func (d *Device) handle(c *conn, b []byte) error {
 		if m.DocumentID != string(d.Event) {
 			return fmt.Errorf("sync of %s, which was not asked for", m.DocumentID)
 		}
-		return d.take(c, m)
+		return d.receive(c, m)
 	case repo.TypeUnavailable:
 		d.unavailable++
 	case repo.TypeRefused:
@@ -287,7 +287,7 @@ func (d *Device) handle(c *conn, b []byte) error {
 }
 
 // take handles a sync message. d.mu is held.
-func (d *Device) take(c *conn, m *repo.Message) error {
+func (d *Device) receive(c *conn, m *repo.Message) error {
 	msg, err := wire.DecodeMessage(m.Data)
 	if err != nil {
 		return err
@@ -297,7 +297,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 	}
 	d.received++
 	for _, h := range msg.Heads {
-		d.told[h], c.told[h] = true, true
+		d.announced[h], c.announced[h] = true, true
 	}
 	before := d.graph.Heads()
 	for i, b := range msg.Changes {
@@ -305,7 +305,7 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		if err != nil {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
-		d.told[ch.Hash], c.told[ch.Hash] = true, true
+		d.announced[ch.Hash], c.announced[ch.Hash] = true, true
 		var signature []byte
 		if len(m.Signatures) > 0 {
 			signature = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
@@ -323,11 +323,11 @@ func (d *Device) take(c *conn, m *repo.Message) error {
 		}
 	}
 	c.state.Receive(d.graph, msg, before, nil)
-	return d.speak(c)
+	return d.sendNext(c)
 }
 
 // speak sends what there is to say. d.mu is held.
-func (d *Device) speak(c *conn) error {
+func (d *Device) sendNext(c *conn) error {
 	msg, ok, err := c.state.Generate(source{d})
 	if err != nil || !ok {
 		return err
@@ -399,12 +399,12 @@ func (d *Device) write(author func(seq, startOp uint64, deps []wire.Hash) Signed
 	if d.conn == nil {
 		return c.Hash, nil
 	}
-	return c.Hash, d.speak(d.conn)
+	return c.Hash, d.sendNext(d.conn)
 }
 
 // Take makes the device hold changes, as if they had come by another way than the
 // relay. It says nothing of them before it next speaks.
-func (d *Device) Take(changes ...Signed) error {
+func (d *Device) Receive(changes ...Signed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range changes {
@@ -484,7 +484,7 @@ func (d *Device) answer(c *conn, m *repo.Message) error {
 	}
 	c.state.Restart(nil)
 	c.asked = false
-	return d.speak(c)
+	return d.sendNext(c)
 }
 
 // NextOp returns the counter that the next change on top of all heads begins with.
@@ -551,7 +551,7 @@ type State struct {
 func (d *Device) state() State {
 	held := d.conn != nil
 	for _, h := range d.graph.Heads() {
-		held = held && d.conn.told[h]
+		held = held && d.conn.announced[h]
 	}
 	changes := d.graph.Len()
 	if d.about != nil && changes > 0 {
@@ -574,13 +574,13 @@ func (d *Device) State() State {
 	return d.state()
 }
 
-// Told returns the changes that a relay has ever said it holds: heads it named
-// and changes it sent.
-func (d *Device) Told() []wire.Hash {
+// Announced returns the changes that a relay has ever said it has: the heads that it named
+// and the changes that it sent.
+func (d *Device) Announced() []wire.Hash {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var all []wire.Hash
-	for h := range d.told {
+	for h := range d.announced {
 		all = append(all, h)
 	}
 	return all
