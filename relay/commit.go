@@ -43,7 +43,7 @@ type submission struct {
 
 	refused       []repo.Refusal
 	refusedHashes []wire.Hash      // invalid for good
-	notAccepted      []wire.Hash      // deferred, or without a valid signature: others may send it with one
+	notAccepted   []wire.Hash      // deferred, or without a valid signature: others may send it with one
 	deferred      []deferredChange // deferred while the submission is processed
 	done          chan error       // receives one value when the changes are durable or were not accepted
 }

@@ -86,7 +86,7 @@ type Device struct {
 	unavailable int
 	ephemeral   []repo.Message
 	failures    []string           // texts of error messages
-	announced        map[wire.Hash]bool // what the relay has said that it holds
+	announced   map[wire.Hash]bool // what the relay has said that it holds
 	closeErr    error              // why the last connection ended
 	unsigned    map[wire.Hash]bool // came without a signature
 	received    int                // sync messages
@@ -147,10 +147,10 @@ type conn struct {
 	state *amsync.Peer
 	asked bool
 	// answers is how many challenges were answered on it.
-	answers int
-	announced    map[wire.Hash]bool // what the relay has said that it holds
-	ended   chan struct{}
-	wmu     sync.Mutex
+	answers   int
+	announced map[wire.Hash]bool // what the relay has said that it holds
+	ended     chan struct{}
+	wmu       sync.Mutex
 }
 
 func (c *conn) send(m *repo.Message) error {
