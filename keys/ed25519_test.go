@@ -33,7 +33,7 @@ type signatureCase struct {
 	Code      string `json:"code"`      // "" when it fits, else the code of its refusal
 }
 
-func little(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
+func littleEndian(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
 
 func scalar(t *testing.T, seed string) *edwards25519.Scalar {
 	t.Helper()
@@ -119,7 +119,7 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 		below[i] = 0xff
 	}
 	below[0], below[31] = 0xeb, 0x7f
-	if !qa.IsStrongKey(below[:]) || !qa.IsStrongKey(little(2)) || qa.IsStrongKey(below[:31]) || qa.IsStrongKey(nil) {
+	if !qa.IsStrongKey(below[:]) || !qa.IsStrongKey(littleEndian(2)) || qa.IsStrongKey(below[:31]) || qa.IsStrongKey(nil) {
 		t.Error("what is canonical and of large order is refused, or what is no key is taken")
 	}
 	for i := range 1000 {
@@ -253,14 +253,14 @@ func TestEd25519Rules(t *testing.T) {
 // TestWeakKeysProveNothing: weak keys are rejected in access statements and ephemeral messages.
 func TestWeakKeysProveNothing(t *testing.T) {
 	event := qa.MakeEventID([16]byte{1})
-	weak := qa.Identity(hex.EncodeToString(little(1)))
-	sig := append(little(1), make([]byte, 32)...)
+	weak := qa.Identity(hex.EncodeToString(littleEndian(1)))
+	sig := append(littleEndian(1), make([]byte, 32)...)
 	if err := keys.VerifyEphemeral(event, weak, "s", 1, []byte("hi"), sig); err == nil {
 		t.Error("a passing message")
 	}
 	for _, act := range []qa.Act{
 		{Kind: qa.ActRole, Identity: weak, Role: qa.RoleAuthor, On: true},
-		{Kind: qa.ActClaim, Identity: qa.Identity(hex.EncodeToString(little(2))), Successor: weak, Role: qa.RoleInviteAuthor},
+		{Kind: qa.ActClaim, Identity: qa.Identity(hex.EncodeToString(littleEndian(2))), Successor: weak, Role: qa.RoleInviteAuthor},
 	} {
 		if err := act.Validate(); err == nil {
 			t.Errorf("%s: a role for nobody", act.Kind)

@@ -41,8 +41,8 @@ const maxLinks = 1000
 
 var (
 	// In posts a line end is a line break, as in a chat. In prose it is a space, as in Markdown.
-	chat  = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
-	prose = sync.OnceValue(func() goldmark.Markdown { return newParser() })
+	postParser  = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
+	proseParser = sync.OnceValue(func() goldmark.Markdown { return newParser() })
 )
 
 func newParser(lines ...renderer.Option) goldmark.Markdown {
@@ -62,7 +62,7 @@ func newParser(lines ...renderer.Option) goldmark.Markdown {
 			emojiCodes{},
 		),
 		goldmark.WithRendererOptions(append(lines,
-			renderer.WithNodeRenderers(util.Prioritized(ours{}, 10)),
+			renderer.WithNodeRenderers(util.Prioritized(customRenderer{}, 10)),
 		)...),
 	)
 }
@@ -103,14 +103,14 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 // no heading, and no link but http, https and mailto. It is safe to embed in a page, and showing it
 // fetches nothing.
 func HTML(text string) template.HTML {
-	return words.get(text)
+	return htmlCache.get(text)
 }
 
 // Prose renders a longer text, such as the description of a book: as HTML does, but
 // with the ends of lines as spaces, as Markdown has them.
-func Prose(text string) template.HTML { return renderWith(prose(), text) }
+func Prose(text string) template.HTML { return renderWith(proseParser(), text) }
 
-func render(text string) template.HTML { return renderWith(chat(), text) }
+func render(text string) template.HTML { return renderWith(postParser(), text) }
 
 func renderWith(md goldmark.Markdown, text string) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
@@ -149,10 +149,10 @@ func tooDeep(text string) bool {
 	return false
 }
 
-// ours renders what must differ from plain Markdown.
-type ours struct{}
+// customRenderer renders what must differ from plain Markdown.
+type customRenderer struct{}
 
-func (ours) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
+func (customRenderer) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindImage, renderImage)
 	reg.Register(ast.KindLink, renderLink)
 	reg.Register(ast.KindAutoLink, renderAutoLink)
@@ -235,9 +235,9 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 	return ast.WalkContinue, nil
 }
 
-// words keeps what was rendered lately: a week is shown many times and its texts
+// htmlCache keeps what was rendered lately: a week is shown many times and its texts
 // never change.
-var words = renderCache{limit: 8 << 20}
+var htmlCache = renderCache{limit: 8 << 20}
 
 // renderCache holds two generations of at most limit bytes each. When the young generation is full,
 // it replaces the old one. Entries in use are copied back to the young one.

@@ -67,7 +67,7 @@ func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"quotes": fill(">"), "quotes apart": fill("> "), "bullets": fill("- "), "stars": fill("* "), "mixed": fill("> - "), "brackets": fill("["), "images": fill("!["),
-		"links": fill("[a]("), "closing": fill("]("), "emphasis": fill("*a **b "), "underscores": fill("_a __b "), "stars alone": fill("*"), "ticks": fill("`a``"), "ticks rising": rising(n),
+		"links": fill("[a]("), "closing": fill("]("), "emphasis": fill("*a **b "), "underscores": fill("_a __b "), "stars alone": fill("*"), "ticks": fill("`a``"), "ticks rising": risingTicks(n),
 		"tables": fill("|a"), "table": "|" + fill("a|")[:1000] + "\n|" + strings.Repeat("-|", 500) + "\n" + fill("|x")[:20000], "entities": fill("&amp;"), "emoji": fill(":smile:"), "colons": fill(":"), "stairs": stairs.String(),
 		"urls": fill("http://a.b "), "one url": "http://" + fill("a."), "angles": fill("<"), "autolinks": fill("<http://a>"), "lines": fill("\n"), "setext": fill("a\n=\n"), "refs": fill("[a]: b\n"), "nul": fill("\x00"), "strikes": fill("~~a "), "mails": fill("a@b.c"), "at": fill("a@"), "www": fill("www."),
 	} {
@@ -87,7 +87,7 @@ func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 	}
 }
 
-func rising(n int) string {
+func risingTicks(n int) string {
 	var b strings.Builder
 	for i := 1; b.Len()+i+1 < n; i++ {
 		b.WriteString(strings.Repeat("`", i) + "a")

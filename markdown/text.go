@@ -10,7 +10,7 @@ import (
 // Text renders what a person wrote as plain text: the words that HTML shows,
 // without marks, one blank line between paragraphs, list items behind "- " or their
 // number, quotes behind "> ", and the address of a link in parentheses where the
-// words are not the address.
+// htmlCache are not the address.
 func Text(text string) string {
 	root, err := xhtml.Parse(strings.NewReader(string(HTML(text))))
 	if err != nil { // a reader of a string does not fail, and any bytes parse

@@ -10,7 +10,7 @@ import (
 	"flyleaf/qa"
 )
 
-// DamagedError lists changes whose stored bytes do not match their checksum. errors.Is(err,
+// DamagedError lists changes whose stored row does not match its checksum. errors.Is(err,
 // ErrDamaged) is true. Appending a named change again, fetched from a relay or another device,
 // repairs it.
 type DamagedError struct {
@@ -61,7 +61,7 @@ func CheckEntry(e *Entry) error {
 	return CheckBytes(e.Hash, e.Bytes)
 }
 
-// IsPending reports whether an entry is an own change in the document that no relay holds.
+// IsPending reports whether an entry is an own change in the document that no relay has.
 func IsPending(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDocument }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -84,7 +84,8 @@ func Checksum(e *Entry) uint32 {
 	return crc32.Update(c, castagnoli, e.Act)
 }
 
-// MatchesChecksum reports whether an entry is what was stored with that checksum.
+// MatchesChecksum reports whether an entry is intact: it matches its stored checksum, and its
+// bytes match its hash.
 func MatchesChecksum(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
 
 // Repair merges a damaged stored entry with the refetched one. Local fields (Own, received time,

@@ -8,8 +8,8 @@ import (
 	"flyleaf/qa"
 )
 
-// ViewRows is a ViewUpdate as implementations keep it: as JSON, with the words that a
-// search compares.
+// ViewRows is a ViewUpdate in the form that implementations store: as JSON, with the words
+// that searches compare.
 type ViewRows struct {
 	Event     []byte // JSON; nil: none
 	Posts     []PostRow
@@ -18,7 +18,7 @@ type ViewRows struct {
 	Replace   bool // delete the old rows first
 }
 
-// PostRow is a post without its reactions.
+// PostRow is a row of the posts view: a post without its reactions.
 type PostRow struct {
 	ID, Parent qa.PostID
 	AtMillis   int64
@@ -26,13 +26,13 @@ type PostRow struct {
 	Words      []string // see Words
 }
 
-// PersonRow is a person.
+// PersonRow is a row of the people view.
 type PersonRow struct {
 	ID   qa.Identity
 	JSON []byte
 }
 
-// Empty reports whether nothing is to be written.
+// Empty reports whether the rows write nothing.
 func (v *ViewRows) Empty() bool {
 	return !v.Replace && v.Event == nil && len(v.Posts) == 0 && len(v.Reactions) == 0 && len(v.People) == 0
 }
@@ -63,17 +63,17 @@ func EncodeViews(u ViewUpdate) (v ViewRows, err error) {
 	return v, nil
 }
 
-// DecodeView reads what EncodeViews wrote. Such a row can only be damaged; a rebuild of
-// the views mends it.
+// DecodeView decodes a row that EncodeViews encoded. It fails only if the row is damaged;
+// rebuilding the views repairs it.
 func DecodeView(b []byte, into any) error {
 	if err := json.Unmarshal(b, into); err != nil {
-		return fmt.Errorf("%w: a view; rebuilding the views mends it (%w)", ErrDamaged, err)
+		return fmt.Errorf("%w: a view; rebuilding the views repairs it (%w)", ErrDamaged, err)
 	}
 	return nil
 }
 
-// Prepare does what an append can do before its transaction: it checks the entries and
-// encodes the views of each batch. Work is false when nothing is to be written.
+// Prepare does the part of Append that needs no transaction: it checks the entries and
+// encodes the views of each batch. work is false when there is nothing to write.
 func Prepare(batches []Batch) (rows []ViewRows, work bool, err error) {
 	rows = make([]ViewRows, len(batches))
 	for i := range batches {
@@ -97,32 +97,31 @@ func (b *Batch) Empty(rows *ViewRows) bool {
 	return len(b.Entries) == 0 && len(b.Statuses) == 0 && rows.Empty()
 }
 
-// walkPage is how many entries a walk holds at a time.
+// walkPage is how many entries a walk reads at a time.
 const walkPage = 256
 
-// Page is what a walk reads at a time.
+// Page is the entries that a walk reads at a time.
 type Page struct {
 	Intact  []Entry
 	Damaged []wire.Hash
-	Last    int64 // the position of the last entry, sound or not
+	Last    int64 // the position of the last entry, intact or damaged
 	rows    int
 }
 
-// Add adds an entry that was read, whose bytes are what was stored or not.
-func (p *Page) Add(e Entry, sound bool) {
+// Add adds an entry that was read. intact says whether it matches its checksum.
+func (p *Page) Add(e Entry, intact bool) {
 	p.rows++
 	p.Last = e.Position
-	if sound {
+	if intact {
 		p.Intact = append(p.Intact, e)
 	} else {
 		p.Damaged = append(p.Damaged, e.Hash)
 	}
 }
 
-// Walk is Ledger.Entries for implementations that read pages. Read adds at most limit
-// entries after a position to the page, ascending; it may be called again for the same
-// position only with an empty page. No transaction is open while fn runs, so fn may take
-// its time and call the store.
+// Walk implements Ledger.Entries for stores that read pages. read adds at most limit entries
+// after a position to the page, ascending. No transaction is open while fn runs, so fn may be
+// slow and may call the store.
 func Walk(event qa.EventID, after int64, read func(after int64, limit int, page *Page) error, fn func(Entry) error) error {
 	var damaged []wire.Hash
 	for {

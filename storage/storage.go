@@ -1,10 +1,10 @@
 // Package storage defines the Store interface for what Flyleaf keeps on disk: the ledger of
 // changes, the views derived from it, and what belongs to this device alone.
 //
-// The ledger is the truth. Views can be dropped and rebuilt from it and are
-// never read back into it. Local data is neither synced nor derived, and a
-// rebuild never touches it. storage/sqlite, storage/mem and storage/idb implement Store;
-// the suite in storage/storagetest is run against all of them.
+// The ledger is the authoritative data. Views can be dropped and rebuilt from it, and nothing
+// is ever copied from a view into the ledger. Local data is neither synced nor derived, and a
+// rebuild does not change it. storage/sqlite, storage/mem and storage/idb implement Store; all
+// of them are tested with the suite in storage/storagetest.
 package storage
 
 import (
@@ -27,16 +27,16 @@ var (
 	ErrNotDatabase = errors.New("storage: this file is not a database")
 	// ErrMismatch is returned by Append when an entry's bytes are not a change
 	// chunk of the hash it claims, or its signature has a length other than 0
-	// and 64. It is a mistake of the caller; nothing of the call was stored.
+	// and 64. It is an error in the caller; nothing was stored.
 	ErrMismatch = errors.New("storage: the bytes do not match the hash")
 	// ErrDamaged is returned when stored bytes do not match their checksum. For
-	// changes it is a *DamagedError, which names them.
+	// changes it is a *DamagedError, which lists them.
 	ErrDamaged = errors.New("storage: stored data is damaged")
-	// ErrFull is returned when the disk has no room; nothing of the batch was stored.
+	// ErrFull is returned when the disk is full; nothing of the batch was stored.
 	ErrFull = errors.New("storage: no room on the disk")
 	// ErrDeleted is returned when the whole store was deleted while it was open, by the
 	// browser or by a person.
-	ErrDeleted = errors.New("storage: what was kept here has been deleted")
+	ErrDeleted = errors.New("storage: the saved data has been deleted")
 	// ErrClosed is returned by every call after Close.
 	ErrClosed = errors.New("storage: closed")
 )
@@ -47,14 +47,14 @@ type Status uint8
 // The statuses. Only changes InDocument are part of the event.
 const (
 	InDocument Status = iota
-	Deferred          // the relay will not take it now
+	Deferred          // the relay does not accept it now, but may later
 	Refused           // invalid
-	Excluded          // was in the document; the policy rejects it now
+	Excluded          // was in the document and is no longer: the policy rejects it, or a change that it depends on
 )
 
-// Entry is one row of the ledger: a change and what this device knows of it.
+// Entry is one row of the ledger: a change, and this device's notes about it.
 type Entry struct {
-	Position         int64 // ascending over the whole store, given by Append; never reused
+	Position         int64 // assigned by Append, ascending over the whole store; never reused
 	Hash             wire.Hash
 	Actor            wire.ActorID
 	Seq              uint64
@@ -67,10 +67,10 @@ type Entry struct {
 	Delivered        bool   // own changes: a relay confirmed receipt
 }
 
-// Batch is the writes to one document in one transaction.
+// Batch is a set of writes to one document.
 type Batch struct {
 	Event   qa.EventID
-	Entries []Entry // a parent before its children; Position is ignored
+	Entries []Entry // dependencies before the changes that depend on them; Position is ignored
 	// Statuses sets the status of changes, including those in Entries. Unknown hashes are ignored.
 	Statuses map[wire.Hash]Status
 	Views    ViewUpdate
@@ -78,10 +78,10 @@ type Batch struct {
 	ReplaceViews bool
 }
 
-// ViewUpdate replaces the named rows of the views. The zero value touches none.
+// ViewUpdate replaces the given rows of the views. The zero value changes nothing.
 type ViewUpdate struct {
 	Event     *qa.Event
-	Posts     []qa.Post // Reactions in here are ignored; see Reactions
+	Posts     []qa.Post // their Reactions are ignored; see Reactions
 	Reactions []ReactionUpdate
 	People    []qa.Person
 }
@@ -103,27 +103,27 @@ type ReactionUpdate struct {
 type Ledger interface {
 	// Append stores all batches in one durable transaction (fsynced when it
 	// returns), or none of them. An entry whose hash the document already has
-	// is left as it is, unless what is stored was found damaged: then it is
-	// replaced. Views are applied all the same. An empty call does nothing.
+	// is not changed, unless the stored entry is damaged: then it is
+	// repaired. The views are updated in any case. A call without writes does
+	// nothing.
 	Append(ctx context.Context, batches ...Batch) error
 	// Entries calls fn with the document's entries after the position, ascending.
-	// An error of fn ends the walk and is returned. fn may call the store; entries
+	// An error from fn ends the walk and is returned. fn may call the store; entries
 	// appended during the walk may or may not be visited. Damaged entries are
-	// passed over: the walk goes on, and then returns a *DamagedError naming them.
+	// skipped; at the end the walk returns a *DamagedError that lists them.
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
-	// Pending is Entries for the own changes in the document that no relay holds. Its cost depends
+	// Pending is Entries for the own changes in the document that no relay has. Its cost depends
 	// only on the number of entries visited.
 	Pending(ctx context.Context, event qa.EventID, fn func(Entry) error) error
 	// Entry returns one change. ErrNotFound when the document does not have it.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
 	// Documents lists every document that has an entry, ascending.
 	Documents(ctx context.Context) ([]qa.EventID, error)
-	// SetDelivered marks own changes as held, or no longer held, by a relay.
-	// No hashes means all of the document. Hashes that the document does not
-	// have, and changes of others, are passed over.
+	// SetDelivered records that a relay has own changes, or no longer has them.
+	// Without hashes it does so for all changes of the document. Hashes that the
+	// document does not have, and changes by others, are ignored.
 	SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error
-	// Counts returns how many changes in the document there are, and how many
-	// own ones no relay holds.
+	// Counts returns the numbers of changes and posts of a document.
 	Counts(ctx context.Context, event qa.EventID) (Counts, error)
 }
 
@@ -145,13 +145,13 @@ type Views interface {
 	Posts(ctx context.Context, event qa.EventID) ([]qa.Post, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
 	People(ctx context.Context, event qa.EventID) ([]qa.Person, error)
-	// Search returns the posts that match all terms of the query, best first. See Terms and Words:
-	// prefix match, ignoring case and accents. Operators and quotes are not words, so that no query
-	// is an error. A query of no words finds nothing.
+	// Search returns the posts that match all terms of the query, the best match first. See
+	// Terms and Words: words match by prefix, without case and accents. Operators and quotes
+	// are ignored, so no query is an error. A query without words finds nothing.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
 	// SearchAll is Search over all documents.
 	SearchAll(ctx context.Context, query string, limit int) ([]SearchHit, error)
-	// ReplaceViews drops the document's views and stores these, in one transaction.
+	// ReplaceViews replaces the document's views in one transaction.
 	ReplaceViews(ctx context.Context, event qa.EventID, views ViewUpdate) error
 }
 
@@ -162,25 +162,26 @@ type Following struct {
 	JoinedAtMillis int64
 }
 
-// Snapshot is a saved document that makes loading faster. It can be thrown away.
+// Snapshot is a saved document that makes loading faster. It can be dropped at any time.
 type Snapshot struct {
-	Position int64 // the last ledger position inside it
+	Position int64 // of the last ledger entry in it
 	Bytes    []byte
 }
 
 // Local is data of this device only: followed events, settings, drafts, snapshots.
 type Local interface {
 	Follow(ctx context.Context, f Following) error // insert or replace
-	// Unfollow ends the following. Ledger, views and settings stay, so unsent changes are not lost.
+	// Unfollow stops following the event. Ledger, views and settings stay, so unsent changes
+	// are not lost.
 	Unfollow(ctx context.Context, event qa.EventID) error
 	Following(ctx context.Context) ([]Following, error) // ascending by JoinedAtMillis, then event
 
-	// Setting returns ErrNotFound when it was never set. Drafts and read marks
-	// are settings too; keys are slash-separated paths.
+	// Setting returns ErrNotFound for a setting that is not set. Drafts and read marks
+	// are settings too. Keys are slash-separated paths.
 	Setting(ctx context.Context, key string) (string, error)
 	SetSetting(ctx context.Context, key, value string) error
 	DeleteSetting(ctx context.Context, key string) error
-	// Settings returns all whose key begins with the prefix.
+	// Settings returns all settings whose key begins with the prefix.
 	Settings(ctx context.Context, prefix string) (map[string]string, error)
 
 	SaveSnapshot(ctx context.Context, event qa.EventID, s Snapshot) error
@@ -194,7 +195,7 @@ type Store interface {
 	Ledger
 	Views
 	Local
-	// Close waits for calls under way and lets go of the file. A second Close
-	// does nothing.
+	// Close waits for calls in progress and closes the store. A second Close does
+	// nothing.
 	Close() error
 }

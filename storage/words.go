@@ -18,32 +18,32 @@ const (
 	MaxQueryWords = 20   // words, or runs of a script without spaces
 )
 
-// Words cuts text into the words that search compares: runs of letters, digits and the
-// marks on them, without case and accents, and with one way of writing each character
-// (NFKD). A character of a script that writes without spaces is a word of its own, and
-// so is a pictograph, under a name of letters. Plus and hash signs that end a word are
-// part of it (C++, C#). Everything else separates.
+// Words splits text into the words that search compares: runs of letters, digits and their
+// marks, without case and accents, in one spelling of each character (NFKD). Each character
+// of a script without spaces is a word, and so is each pictograph, under a name made of
+// letters. Plus and hash signs at the end of a word are part of it (C++, C#). All other
+// characters separate words.
 //
-// Behind these words stand others under which a text is also found: what a hyphen, dot
-// or apostrophe joins as one word (e-mail: email), and the parts of a name in the
-// manner of programs (NewWeek: new, week).
+// After these words follow alternative ones under which the text is also found: words joined
+// by a hyphen, dot or apostrophe as one word (e-mail: email), and the parts of names as
+// programmers write them (NewWeek: new, week).
 func Words(text string) []string {
-	var words, also []string
-	tokens := cut(text)
+	var words, alternatives []string
+	tokens := tokenize(text)
 	for i := 0; i < len(tokens); {
 		n := i + 1
 		for n < len(tokens) && tokens[n].link == linkJoins {
 			n++
 		}
 		if n > i+1 {
-			also = append(also, joined(tokens[i:n]))
+			alternatives = append(alternatives, joinWords(tokens[i:n]))
 		}
 		for ; i < n; i++ {
 			words = append(words, tokens[i].word)
-			also = append(also, tokens[i].parts...)
+			alternatives = append(alternatives, tokens[i].parts...)
 		}
 	}
-	return append(words, also...)
+	return append(words, alternatives...)
 }
 
 // Phrase is a sequence of words; the last one matches as a prefix.
@@ -52,14 +52,14 @@ type Phrase []string
 // Term is a list of alternatives: a text matches if it contains any of the phrases.
 type Term []Phrase
 
-// Terms returns what a query looks for, all of it: within MaxQuery, at most
-// MaxQueryWords.
+// Terms returns the terms of a query. A text has to match all of them. At most MaxQuery bytes
+// of the query are read, and at most MaxQueryWords terms are returned.
 func Terms(query string) []Term {
 	if len(query) > MaxQuery {
 		query = strings.ToValidUTF8(query[:MaxQuery], "")
 	}
 	var terms []Term
-	tokens := cut(query)
+	tokens := tokenize(query)
 	for i := 0; i < len(tokens) && len(terms) < MaxQueryWords; {
 		var p Phrase
 		joins := true
@@ -70,7 +70,7 @@ func Terms(query string) []Term {
 		}
 		t := Term{p}
 		if joins && len(p) > 1 {
-			t = append(t, Phrase{joined(tokens[i:n])})
+			t = append(t, Phrase{joinWords(tokens[i:n])})
 		}
 		terms = append(terms, t)
 		i = n
@@ -81,8 +81,8 @@ func Terms(query string) []Term {
 // How a word is connected to the previous word.
 const (
 	linkNone  = iota
-	linkNext  // directly behind it: the next character of a run, or after _ / @
-	linkJoins // a hyphen, dot or apostrophe joins them
+	linkNext  // it follows directly: the next character of a script without spaces, or after _ / @
+	linkJoins // it is joined by a hyphen, dot or apostrophe
 )
 
 type token struct {
@@ -91,7 +91,7 @@ type token struct {
 	parts []string // of a name such as NewWeek
 }
 
-func joined(tokens []token) string {
+func joinWords(tokens []token) string {
 	var b strings.Builder
 	for i := range tokens {
 		b.WriteString(tokens[i].word)
@@ -99,27 +99,28 @@ func joined(tokens []token) string {
 	return b.String()
 }
 
-// alone reports whether a character is a word of its own: its script has no spaces
-// between words, so that what somebody looks for begins anywhere.
-func alone(r rune) bool {
+// isWordByItself reports whether a character counts as a word: its script has no spaces
+// between words, so a match may begin at any character.
+func isWordByItself(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
 }
 
-// plainLetters are letters that NFKD does not decompose but that people type without the mark.
+// plainLetters replaces letters that NFKD does not decompose but that people type without
+// their mark.
 var plainLetters = strings.NewReplacer("ł", "l", "đ", "d", "ø", "o", "ħ", "h", "ŧ", "t", "ı", "i", "æ", "ae", "œ", "oe")
 
-// The characters below are for private use: no text has a reason to hold them.
+// Private-use characters, which texts do not normally contain.
 const (
 	plusSign   = "\ue000"
 	hashSign   = "\ue001"
-	pictograph = "\ue002" // before the number of one
+	pictograph = "\ue002" // followed by the pictograph's code point in hex
 )
 
-// cut finds the words of a text.
-func cut(text string) []token {
+// tokenize splits a text into words, with the way in which each is connected to the last.
+func tokenize(text string) []token {
 	var out []token
-	var word, sep []rune               // the word begun, what separates it from the last
-	single, lastSingle := false, false // a character that is a word of its own
+	var word, sep []rune               // the current word, and the characters between it and the last
+	single, lastSingle := false, false // whether the current and the last word are characters that are words
 	link := func() int {
 		switch {
 		case len(out) == 0 || len(sep) > 1:
@@ -165,7 +166,7 @@ func cut(text string) []token {
 	for i := 0; i < len(runes); i++ {
 		switch r := runes[i]; {
 		case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Sk, r): // invisible, or a modifier
-		case alone(r) && !unicode.IsMark(r) && (unicode.IsLetter(r) || unicode.IsNumber(r)):
+		case isWordByItself(r) && !unicode.IsMark(r) && (unicode.IsLetter(r) || unicode.IsNumber(r)):
 			flush()
 			one := []rune{r}
 			for i+1 < len(runes) && unicode.IsMark(runes[i+1]) {
@@ -197,7 +198,7 @@ func cut(text string) []token {
 			sep = append(sep, r)
 		case unicode.Is(unicode.So, r) && r != unicode.ReplacementChar:
 			flush()
-			sep = append(sep, ' ') // each stands by itself
+			sep = append(sep, ' ') // two spaces: a pictograph is connected to no other word
 			sep = append(sep, ' ')
 			single = true
 			add(fmt.Sprintf("%s%06x", pictograph, r))
@@ -214,14 +215,14 @@ func cut(text string) []token {
 	return out
 }
 
-// fold takes case and accents off a decomposed word. Marks that are more than an accent,
-// as in the scripts of India, stay.
+// fold removes case and accents from a decomposed word. It keeps marks that are more than
+// accents, such as vowel signs in Indian scripts.
 func fold(word []rune) string {
 	s := string(word)
 	if !slices.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return strings.ToLower(s)
 	}
-	s = norm.NFKD.String(strings.ToLower(cases.Fold().String(s))) // either may compose again
+	s = norm.NFKD.String(strings.ToLower(cases.Fold().String(s))) // folding may compose characters, so decompose again
 	return plainLetters.Replace(strings.Map(func(r rune) rune {
 		if r >= 0x300 && r <= 0x36f {
 			return -1
@@ -230,8 +231,8 @@ func fold(word []rune) string {
 	}, s))
 }
 
-// SearchText returns what search looks through for a post: all texts that are shown, so both of two
-// concurrent edits are searchable.
+// SearchText returns the text under which a post is found: all versions that are shown, so both
+// of two concurrent edits are found.
 func SearchText(p *qa.Post) string {
 	versions := p.Versions()
 	if len(versions) == 0 {
@@ -252,7 +253,7 @@ func Score(words []string, terms []Term) float64 {
 		n := 0
 		for at := range words {
 			for _, phrase := range term {
-				if begins(words[at:], phrase) {
+				if startsWith(words[at:], phrase) {
 					n++
 				}
 			}
@@ -268,8 +269,9 @@ func Score(words []string, terms []Term) float64 {
 	return float64(total) / float64(len(words))
 }
 
-// begins reports whether words begin with a phrase, whose last word may be cut off.
-func begins(words []string, phrase Phrase) bool {
+// startsWith reports whether words begin with a phrase. The last word of the phrase may be a
+// prefix.
+func startsWith(words []string, phrase Phrase) bool {
 	last := len(phrase) - 1
 	return len(words) > last && slices.Equal(words[:last], phrase[:last]) && strings.HasPrefix(words[last], phrase[last])
 }

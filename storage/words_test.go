@@ -37,8 +37,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// FuzzWords: words hold nothing that could be syntax of a search engine, are
-// valid text, and cut again stay what they are.
+// FuzzWords: words contain nothing that could be syntax of a search engine, and splitting
+// them again does not change them.
 func FuzzWords(f *testing.F) {
 	f.Add(`a "b" NEAR(c, 2) d* {e}:f ÄÖ é́ 本`)
 	f.Add("\xff\x00İıſß")
@@ -52,19 +52,19 @@ func FuzzWords(f *testing.F) {
 			}
 		}
 		if again := storage.Words(strings.Join(words, " ")); !slices.Equal(again, words) {
-			t.Fatalf("%q, cut again %q", words, again)
+			t.Fatalf("%q, split again %q", words, again)
 		}
 		terms := storage.Terms(text)
 		if len(terms) > storage.MaxQueryWords {
 			t.Fatalf("%d terms", len(terms))
 		}
-		// What is looked for is found in the text that it is made of.
+		// A text is found by a query with the same text.
 		if len(text) < storage.MaxQuery {
 			for _, term := range terms {
 				if !slices.ContainsFunc(term, func(p storage.Phrase) bool {
 					return strings.Contains(" "+strings.Join(words, " "), " "+strings.Join(p, " "))
 				}) {
-					t.Fatalf("%q has %q, and not %q", text, words, term)
+					t.Fatalf("%q has the words %q, and not %q", text, words, term)
 				}
 			}
 		}
@@ -94,6 +94,6 @@ func TestSearchText(t *testing.T) {
 	}
 	p.Revisions = p.Revisions[:1]
 	if got := storage.SearchText(&p); got != "a" {
-		t.Errorf("only a superseded one: %q", got)
+		t.Errorf("only a superseded revision: %q", got)
 	}
 }

@@ -11,14 +11,14 @@ func UTC(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 const DateTime = "2006-01-02 15:04:05"
 
 // Accepted time formats, most exact first.
-var timeForms = []string{
+var timeFormats = []string{
 	DateTime, "2006-01-02T15:04:05",
 	"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00", "2006-01-02 15:04:05 Z07:00", "2006-01-02 15:04:05 MST",
 	"2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05-0700",
 	"2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04 -0700", "2006-01-02T15:04Z07:00",
 }
 
-var dayForms = []string{
+var dayFormats = []string{
 	"2006-01-02", "2006-1-2", "2 Jan 2006", "2 January 2006", "Jan 2, 2006", "January 2, 2006", "Jan 2 2006", "January 2 2006", "2006/01/02", "2.1.2006",
 }
 
@@ -27,7 +27,7 @@ var dayForms = []string{
 // because their offsets are ambiguous.
 func ParseTime(s string, end bool) (int64, bool) {
 	s = strings.Join(strings.Fields(s), " ")
-	for _, f := range timeForms {
+	for _, f := range timeFormats {
 		t, err := time.Parse(f, s)
 		if err != nil {
 			continue
@@ -37,7 +37,7 @@ func ParseTime(s string, end bool) (int64, bool) {
 		}
 		return t.UnixMilli(), true
 	}
-	for _, f := range dayForms {
+	for _, f := range dayFormats {
 		if t, err := time.Parse(f, s); err == nil {
 			if end {
 				t = t.Add(24*time.Hour - time.Second)

@@ -73,7 +73,7 @@ func splitWords(s string) []string {
 func nearest(w string) string {
 	found := ""
 	for _, of := range allWords() {
-		if oneApart(w, of) {
+		if differByOneLetter(w, of) {
 			if found != "" {
 				return ""
 			}
@@ -83,7 +83,7 @@ func nearest(w string) string {
 	return found
 }
 
-func oneApart(a, b string) bool {
+func differByOneLetter(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}

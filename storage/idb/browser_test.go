@@ -33,7 +33,7 @@ func TestInABrowser(t *testing.T) {
 	} {
 		run(name)
 	}
-	room := func(bytes *float64) {
+	setQuota := func(bytes *float64) {
 		if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
 			_, err := cdp.Call(ctx, target, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{
 				Origin: strings.TrimSuffix(w.URL, "/"), QuotaSize: bytes,
@@ -43,9 +43,9 @@ func TestInABrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	little := 4e6
-	room(&little)
-	run("TestNoRoom")
-	room(nil)
-	run("TestRoomAgain")
+	quota := 4e6
+	setQuota(&quota)
+	run("TestFullStoreKeepsNoPartOfABatch")
+	setQuota(nil)
+	run("TestFullStoreWorksAgainWithRoom")
 }

@@ -9,11 +9,11 @@ import (
 	"flyleaf/qa"
 )
 
-// LoseConnection closes the connection behind the store's back.
+// LoseConnection closes the connection without telling the store.
 func (s *Store) LoseConnection() { s.db.Call("close") }
 
-// RawOpen opens a database with a version of the caller's, making the object stores
-// named if need be.
+// RawOpen opens a database with the given version, and creates these object stores when it
+// upgrades the database.
 func RawOpen(ctx context.Context, name string, version int, stores ...string) (js.Value, error) {
 	request := factory().Call("open", name, version)
 	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
@@ -27,11 +27,10 @@ func RawOpen(ctx context.Context, name string, version int, stores ...string) (j
 	return await(ctx, request)
 }
 
-// Spoil changes a byte of each of the document's changes, in the middle of what is
-// packed.
-func (s *Store) Spoil(ctx context.Context, event qa.EventID) error {
+// Damage changes one byte in the middle of each of the document's stored changes.
+func (s *Store) Damage(ctx context.Context, event qa.EventID) error {
 	return s.do(ctx, true, []any{storeChanges}, func(t *tx) error {
-		return t.each(storeChanges, "", under(string(event)), 0, func(row js.Value) error {
+		return t.each(storeChanges, "", keysUnder(string(event)), 0, func(row js.Value) error {
 			b := bytesOf(row.Get("v"))
 			b[len(b)/2] ^= 1
 			row.Set("v", bytesTo(b))

@@ -19,10 +19,10 @@ import (
 
 const event = qa.EventID("2akvofn6L1o4RMUEMQi7qzwRjKWZ")
 
-// batchSize is how many changes a batch of these tests has, beside one post.
+// batchSize is how many changes a batch has in these tests. It also has one post.
 const batchSize = 5
 
-// batch is the n-th of a row of batches.
+// batch returns the n-th batch.
 func batch(n int) storage.Batch {
 	return storage.Batch{
 		Event: event, Entries: storagetest.Entries("a", batchSize*n, batchSize*(n+1), true),
@@ -30,19 +30,19 @@ func batch(n int) storage.Batch {
 	}
 }
 
-// counted fails unless the store holds n whole batches.
-func counted(t *testing.T, s *idb.Store, n int) {
+// checkBatches fails the test unless the store has exactly n complete batches.
+func checkBatches(t *testing.T, s *idb.Store, n int) {
 	t.Helper()
 	c, err := s.Counts(t.Context(), event)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Changes != batchSize*n || c.Posts != n || c.Pending != batchSize*n {
-		t.Fatalf("%+v, want %d whole batches", c, n)
+		t.Fatalf("%+v, want %d complete batches", c, n)
 	}
 }
 
-func fill(t *testing.T, s *idb.Store, n int) {
+func appendBatches(t *testing.T, s *idb.Store, n int) {
 	t.Helper()
 	for i := range n {
 		if err := s.Append(t.Context(), batch(i)); err != nil {
@@ -53,8 +53,8 @@ func fill(t *testing.T, s *idb.Store, n int) {
 
 const killed = "killed"
 
-// TestKilledAnywhere ends the worker that writes at any moment, again and again: acknowledged
-// batches are present, unacknowledged ones complete or absent.
+// TestKilledAnywhere terminates a writing worker at random moments: afterwards acknowledged
+// batches are present, and unacknowledged ones are complete or absent.
 func TestKilledAnywhere(t *testing.T) {
 	if err := idb.Delete(t.Context(), killed); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestKilledAnywhere(t *testing.T) {
 		for more := 1 + rand.IntN(8); more > 0; more-- {
 			last = <-acknowledged
 		}
-		time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond) // the moment is drawn; nothing is waited for
+		time.Sleep(time.Duration(rand.IntN(20_000)) * time.Microsecond) // a random moment; the test waits for nothing
 		worker.Call("terminate")
 		onMessage.Release()
 		for len(acknowledged) > 0 {
@@ -87,9 +87,9 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		stored = c.Changes / batchSize
-		counted(t, s, stored)
+		checkBatches(t, s, stored)
 		if stored <= last {
-			t.Fatalf("%d batches are there, number %d was said to be", stored, last)
+			t.Fatalf("%d batches are stored, and number %d was acknowledged", stored, last)
 		}
 		if err := s.Entries(t.Context(), event, 0, func(storage.Entry) error { return nil }); err != nil {
 			t.Fatal(err)
@@ -101,7 +101,7 @@ func TestKilledAnywhere(t *testing.T) {
 	t.Logf("%d batches stored", stored)
 }
 
-// TestWriter is what TestKilledAnywhere runs in a worker: it appends until it is ended.
+// TestWriter is the worker of TestKilledAnywhere: it appends until it is terminated.
 func TestWriter(t *testing.T) {
 	if !js.Global().Get("importScripts").Truthy() {
 		t.Skip("for a worker that another test starts")
@@ -124,20 +124,20 @@ func TestWriter(t *testing.T) {
 
 const noRoom = "no room"
 
-// TestNoRoom runs where the browser gives this site little room: it is said, and nothing
-// is half written.
-func TestNoRoom(t *testing.T) {
+// TestFullStoreKeepsNoPartOfABatch runs with a small quota: Append returns ErrFull, and no
+// batch is stored in part.
+func TestFullStoreKeepsNoPartOfABatch(t *testing.T) {
 	if err := idb.Delete(t.Context(), noRoom); err != nil {
 		t.Fatal(err)
 	}
 	s := openNamed(t, noRoom)
-	// The browser looks at what is used now and then, so some go in beyond it.
+	// The browser checks the quota only from time to time, so some batches fit beyond it.
 	n := 0
 	for ; ; n++ {
 		b := batch(n)
 		large := make([]byte, 1<<20)
 		for i := range large {
-			large[i] = byte('a' + rand.IntN(26)) // nothing that can be packed well
+			large[i] = byte('a' + rand.IntN(26)) // does not compress well
 		}
 		b.Views.Posts[0].Revisions[0].Text = string(large)
 		err := s.Append(t.Context(), b)
@@ -148,11 +148,12 @@ func TestNoRoom(t *testing.T) {
 			t.Fatalf("after %d batches: %v, want ErrFull", n, err)
 		}
 	}
-	counted(t, s, n)
+	checkBatches(t, s, n)
 }
 
-// TestRoomAgain runs after that, with as much room as before.
-func TestRoomAgain(t *testing.T) {
+// TestFullStoreWorksAgainWithRoom runs after TestFullStoreKeepsNoPartOfABatch, with the normal
+// quota.
+func TestFullStoreWorksAgainWithRoom(t *testing.T) {
 	s := openNamed(t, noRoom)
 	c, err := s.Counts(t.Context(), event)
 	if err != nil || c.Posts == 0 {
@@ -161,13 +162,14 @@ func TestRoomAgain(t *testing.T) {
 	if err := s.Append(t.Context(), batch(c.Posts)); err != nil {
 		t.Fatal(err)
 	}
-	counted(t, s, c.Posts+1)
+	checkBatches(t, s, c.Posts+1)
 }
 
-// TestDeletedWhileOpen: somebody clears the site's data under a running program.
+// TestDeletedWhileOpen: if the site's data is cleared while the program runs, Append returns
+// ErrDeleted.
 func TestDeletedWhileOpen(t *testing.T) {
 	s := fresh(t)
-	fill(t, s, 2)
+	appendBatches(t, s, 2)
 	if err := idb.Delete(t.Context(), t.Name()); err != nil {
 		t.Fatal(err)
 	}
@@ -176,29 +178,29 @@ func TestDeletedWhileOpen(t *testing.T) {
 			t.Fatalf("%v, want ErrDeleted", err)
 		}
 	}
-	counted(t, open(t), 0)
+	checkBatches(t, open(t), 0)
 }
 
-// TestConnectionLost: the browser closes the connection under a running program.
+// TestConnectionLost: the store works on when the browser closes the connection.
 func TestConnectionLost(t *testing.T) {
 	s := fresh(t)
-	fill(t, s, 1)
+	appendBatches(t, s, 1)
 	for n := 1; n < 4; n++ {
 		s.LoseConnection()
-		counted(t, s, n)
+		checkBatches(t, s, n)
 		s.LoseConnection()
 		if err := s.Append(t.Context(), batch(n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	counted(t, s, 4)
+	checkBatches(t, s, 4)
 }
 
-// TestTwoVersions: a newer version of the program takes the database over; the older one
-// lets go of it, says so, and changes nothing.
+// TestTwoVersions: when a newer version of the program upgrades the database, the older one
+// closes its connection, returns ErrNewer, and changes nothing.
 func TestTwoVersions(t *testing.T) {
 	s := fresh(t)
-	fill(t, s, 2)
+	appendBatches(t, s, 2)
 	newer, err := idb.RawOpen(t.Context(), t.Name(), 99)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +222,7 @@ func TestTwoVersions(t *testing.T) {
 	newer.Call("close")
 }
 
-// TestTwoTabs: two programs of one version write into one database.
+// TestTwoTabs: two programs of the same version can write into one database.
 func TestTwoTabs(t *testing.T) {
 	a := fresh(t)
 	b := open(t)
@@ -232,7 +234,7 @@ func TestTwoTabs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	counted(t, a, 6)
+	checkBatches(t, a, 6)
 	positions := map[int64]bool{}
 	if err := a.Entries(t.Context(), event, 0, func(e storage.Entry) error { positions[e.Position] = true; return nil }); err != nil {
 		t.Fatal(err)
@@ -242,7 +244,7 @@ func TestTwoTabs(t *testing.T) {
 	}
 }
 
-// TestForeignDatabase is one that another program of the same site has made.
+// TestForeignDatabase: a database that another program of the same site created is not opened.
 func TestForeignDatabase(t *testing.T) {
 	if err := idb.Delete(t.Context(), t.Name()); err != nil {
 		t.Fatal(err)
@@ -257,15 +259,14 @@ func TestForeignDatabase(t *testing.T) {
 	}
 }
 
-// TestDamage: changes whose bytes are not what was stored are named, and mended by what
-// is fetched again.
+// TestDamage: damaged changes are listed, and repaired when they are appended again.
 func TestDamage(t *testing.T) {
 	s := fresh(t)
-	fill(t, s, 2)
-	if err := s.Spoil(t.Context(), event); err != nil {
+	appendBatches(t, s, 2)
+	if err := s.Damage(t.Context(), event); err != nil {
 		t.Fatal(err)
 	}
-	none := func(storage.Entry) error { t.Error("a damaged change was given out"); return nil }
+	none := func(storage.Entry) error { t.Error("a damaged change was returned"); return nil }
 	var damaged *storage.DamagedError
 	if err := s.Entries(t.Context(), event, 0, none); !errors.As(err, &damaged) || len(damaged.Hashes) != 2*batchSize {
 		t.Fatal(err)

@@ -14,15 +14,15 @@ import (
 	"flyleaf/storage"
 )
 
-// version is the schema's. Opening a database of an older one brings it up to date;
-// one of a newer version is left untouched, see storage.ErrNewer.
+// version is the version of the schema. Opening an older database migrates it. A newer one
+// is not changed, see storage.ErrNewer.
 const version = 1
 
-// The object stores. A row is an object with the fields named in keyPath, and the rest
-// of what it holds in v: bytes as rows.go packs them.
+// The object stores, with the fields of their rows. The field v has everything else, as bytes;
+// for changes see pack.
 const (
 	storeMeta      = "meta"      // k: "id", "position" → v
-	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event of a pending change; o: event of one outside of the document
+	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event, if the change is pending; o: event, if the change is not in the document
 	storePosts     = "posts"     // e, id; w: words
 	storeReactions = "reactions" // e, p: post, m: emoji, b: identity
 	storePeople    = "people"    // e, id
@@ -32,8 +32,8 @@ const (
 	storeSnapshots = "snapshots" // e
 
 	indexHash    = "hash"    // of changes: event, hash
-	indexPending = "pending" // of changes: event, position; only of pending ones
-	indexOutside = "outside" // of changes: event; only of those outside of the document
+	indexPending = "pending" // of changes: event, position; only pending ones
+	indexOutside = "outside" // of changes: event; only those that are not in the document
 	indexWords   = "words"   // of posts: each word
 )
 
@@ -43,16 +43,16 @@ type Store struct {
 	id   string // random ID of the database; if it differs after reopening, the database was deleted meanwhile
 
 	mu      sync.Mutex
-	db      js.Value // undefined: to be opened again
+	db      js.Value // undefined: not open
 	closed  bool
 	calls   sync.WaitGroup
-	release []func() // of the handlers of db
+	release []func() // release the event handlers of db
 }
 
 var _ storage.Store = (*Store)(nil)
 
-// Open opens the database of that name, or makes it. It returns storage.ErrNewer when a
-// newer version of Flyleaf wrote it, and storage.ErrForeign when it is not Flyleaf's.
+// Open opens the database with that name, or creates it. It returns storage.ErrNewer if a
+// newer version of Flyleaf wrote it, and storage.ErrForeign if it is not Flyleaf's.
 func Open(ctx context.Context, name string) (*Store, error) {
 	s := &Store{name: name}
 	if err := s.open(ctx); err != nil {
@@ -61,7 +61,7 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	return s, nil
 }
 
-// Delete deletes the database of that name, when no store has it open.
+// Delete deletes the database with that name. Open stores lose their connection to it.
 func Delete(ctx context.Context, name string) error {
 	_, err := await(ctx, factory().Call("deleteDatabase", name))
 	return err
@@ -129,7 +129,7 @@ func (s *Store) watch(db js.Value) {
 	s.release = append(s.release, lost.Release)
 }
 
-// drop forgets a connection. mu is held, or nobody else has the store yet.
+// drop closes a connection. mu is held, or nobody else has the store yet.
 func (s *Store) drop(db js.Value) {
 	if !s.db.Equal(db) {
 		return
@@ -166,7 +166,7 @@ func makeSchema(db js.Value, old int) {
 	store(storeSnapshots, "e")
 }
 
-// identify returns the ID that was drawn when the database was made.
+// identify returns the random ID of the database, and creates it if there is none.
 func (s *Store) identify(ctx context.Context) (id string, err error) {
 	err = s.run(ctx, s.db, true, []any{storeMeta}, func(t *tx) error {
 		row, err := t.get(storeMeta, "id")
@@ -248,20 +248,20 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// errLost says that a connection was closed before a transaction began on it, or while
-// it was under way: nothing of it was stored.
+// errLost is returned when a connection was closed before or during a transaction: nothing of
+// the transaction was stored.
 var errLost = errors.New("storage: the browser closed the connection to its database")
 
-// errorOf makes a Go error of a DOMException.
+// errorOf converts a DOMException to a Go error.
 func errorOf(e js.Value) error {
 	if !e.Truthy() {
-		return errLost // a transaction that ends without a reason was cut off
+		return errLost // a transaction that aborts without an error lost its connection
 	}
 	name, message := e.Get("name").String(), e.Get("message").String()
 	err := fmt.Errorf("storage: %s: %s", name, message)
 	switch name {
 	case "QuotaExceededError":
-		return fmt.Errorf("%w: the browser gives this site no more (%w)", storage.ErrFull, err)
+		return fmt.Errorf("%w: the browser's limit for this site is reached (%w)", storage.ErrFull, err)
 	case "VersionError":
 		return fmt.Errorf("%w (%w)", storage.ErrNewer, err)
 	case "InvalidStateError", "AbortError", "TransactionInactiveError":
@@ -272,7 +272,7 @@ func errorOf(e js.Value) error {
 	return err
 }
 
-// catch runs f and returns what it throws in JavaScript as an error.
+// catch runs f and returns a JavaScript exception in it as an error.
 func catch(f func()) (err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -287,10 +287,10 @@ func catch(f func()) (err error) {
 	return nil
 }
 
-// await waits for a request and returns its result. Whoever awaits requests of a
-// transaction must not wait for anything else meanwhile: the browser commits it as soon
-// as it has nothing to do. Go runs all goroutines that can run before it lets the
-// browser go on, so the next request is made in time.
+// await waits for a request and returns its result. A goroutine that uses a transaction must
+// not wait for anything but the transaction's requests, because the browser commits a
+// transaction that has no pending requests. Go runs all runnable goroutines before it returns
+// control to the browser, so the next request is made in time.
 func await(ctx context.Context, request js.Value) (js.Value, error) {
 	done := make(chan error, 1)
 	success := js.FuncOf(func(js.Value, []js.Value) any { done <- nil; return nil })

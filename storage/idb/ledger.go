@@ -24,7 +24,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	}
 	stores := ledgerStores
 	if !work {
-		stores = []any{storeMeta} // to find out whether the store is closed
+		stores = []any{storeMeta} // only checks that the store is open
 	}
 	return s.do(ctx, work, stores, func(t *tx) error {
 		for i := range batches {
@@ -46,8 +46,8 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	})
 }
 
-// appendEntries stores the entries of a batch that the document does not have, and
-// mends those that are damaged.
+// appendEntries stores the entries of a batch that the document does not have, and repairs
+// damaged ones.
 func (t *tx) appendEntries(b *storage.Batch) error {
 	if len(b.Entries) == 0 {
 		return nil
@@ -74,7 +74,7 @@ func (t *tx) appendEntries(b *storage.Batch) error {
 		}
 		seen[e.Hash] = true
 		if stored[i].Truthy() {
-			if old, sum, sound := entryOf(stored[i]); !sound {
+			if old, sum, intact := entryOf(stored[i]); !intact {
 				fixed := storage.Repair(&old, sum, e)
 				t.put(storeChanges, row(event, &fixed, storage.Checksum(&fixed)))
 			}
@@ -91,10 +91,10 @@ func (t *tx) appendEntries(b *storage.Batch) error {
 	return t.failed
 }
 
-// stored returns what the document has of some entries: undefined where it has none.
+// stored returns the stored rows of entries; undefined for entries that are not stored.
 func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
 	found := make([]js.Value, len(entries))
-	n, err := t.count(storeChanges, "", under(event))
+	n, err := t.count(storeChanges, "", keysUnder(event))
 	if err != nil || n == 0 {
 		return found, err
 	}
@@ -155,7 +155,7 @@ func (t *tx) change(event string, hashes []wire.Hash, f func(*storage.Entry) boo
 func (t *tx) changeRow(event string, v js.Value, f func(*storage.Entry) bool) {
 	e, sum, _ := entryOf(v)
 	if f(&e) {
-		t.put(storeChanges, row(event, &e, sum)) // the checksum stays: damage is not sealed
+		t.put(storeChanges, row(event, &e, sum)) // keep the checksum, so that damage stays detectable
 	}
 }
 
@@ -165,8 +165,8 @@ func (s *Store) walk(ctx context.Context, index string, event qa.EventID, after 
 			*page = storage.Page{} // do may run this twice
 			next := keyRange("bound", []any{string(event), after}, []any{string(event), []any{}}, true, true)
 			return t.each(storeChanges, index, next, limit, func(v js.Value) error {
-				e, _, sound := entryOf(v)
-				page.Add(e, sound)
+				e, _, intact := entryOf(v)
+				page.Add(e, intact)
 				return nil
 			})
 		})
@@ -196,8 +196,8 @@ func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (st
 		if !v.Truthy() {
 			return storage.ErrNotFound
 		}
-		e, _, sound := entryOf(v)
-		if !sound {
+		e, _, intact := entryOf(v)
+		if !intact {
 			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
 		}
 		entry = e
@@ -242,7 +242,7 @@ func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bo
 		if len(hashes) > 0 {
 			return t.change(string(event), hashes, set)
 		}
-		if err := t.each(storeChanges, "", under(string(event)), 0, func(v js.Value) error {
+		if err := t.each(storeChanges, "", keysUnder(string(event)), 0, func(v js.Value) error {
 			t.changeRow(string(event), v, set)
 			return nil
 		}); err != nil {
@@ -256,7 +256,7 @@ func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bo
 func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts, err error) {
 	err = s.do(ctx, false, []any{storeChanges, storePosts}, func(t *tx) error {
 		c = storage.Counts{}
-		all, err := t.count(storeChanges, "", under(string(event)))
+		all, err := t.count(storeChanges, "", keysUnder(string(event)))
 		if err != nil {
 			return err
 		}
@@ -264,14 +264,14 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 			return err
 		}
 		c.Changes = all - c.NotInDocument
-		if c.Pending, err = t.count(storeChanges, indexPending, under(string(event))); err != nil {
+		if c.Pending, err = t.count(storeChanges, indexPending, keysUnder(string(event))); err != nil {
 			return err
 		}
-		if c.Posts, err = t.count(storePosts, "", under(string(event))); err != nil {
+		if c.Posts, err = t.count(storePosts, "", keysUnder(string(event))); err != nil {
 			return err
 		}
 		last, err := t.await(func() js.Value {
-			return t.store(storeChanges).Call("openKeyCursor", under(string(event)), "prev")
+			return t.store(storeChanges).Call("openKeyCursor", keysUnder(string(event)), "prev")
 		})
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ func (s *Store) deleteRow(ctx context.Context, store, key string) error {
 	return s.do(ctx, true, []any{store}, func(t *tx) error { t.delete(store, key); return t.failed })
 }
 
-// getRow gives f a row; storage.ErrNotFound when there is none.
+// getRow calls f with a row. It returns storage.ErrNotFound when there is none.
 func (s *Store) getRow(ctx context.Context, store, key string, f func(js.Value)) error {
 	return s.do(ctx, false, []any{store}, func(t *tx) error {
 		row, err := t.get(store, key)
@@ -86,7 +86,7 @@ func (s *Store) DeleteSetting(ctx context.Context, key string) error {
 func (s *Store) Settings(ctx context.Context, prefix string) (map[string]string, error) {
 	found := map[string]string{}
 	err := s.do(ctx, false, []any{storeSettings}, func(t *tx) error {
-		return t.each(storeSettings, "", beginning(prefix), 0, func(row js.Value) error {
+		return t.each(storeSettings, "", stringsWithPrefix(prefix), 0, func(row js.Value) error {
 			found[row.Get("k").String()] = string(bytesOf(row.Get("v")))
 			return nil
 		})
@@ -116,7 +116,7 @@ func (s *Store) Snapshot(ctx context.Context, event qa.EventID) (snap storage.Sn
 		return storage.Snapshot{}, err
 	}
 	if want := sha256.Sum256(snap.Bytes); string(sum) != string(want[:]) {
-		return storage.Snapshot{}, fmt.Errorf("%w: the snapshot of event %s; the ledger is not touched by this", storage.ErrDamaged, event)
+		return storage.Snapshot{}, fmt.Errorf("%w: the snapshot of event %s; the ledger is not affected", storage.ErrDamaged, event)
 	}
 	return snap, nil
 }

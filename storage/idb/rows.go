@@ -23,7 +23,7 @@ func bytesTo(b []byte) js.Value {
 	return v
 }
 
-// pack makes the bytes that a row of changes holds, in this order, numbers as uLEB:
+// pack returns the packed fields of a row of changes, in this order, with numbers as uLEB:
 //
 //	seq | received at, in ms, zigzag | status | own + 2 delivered | checksum |
 //	length-prefixed: actor | signature | act | bytes
@@ -48,7 +48,7 @@ func pack(e *storage.Entry, sum uint32) []byte {
 	return b
 }
 
-// unpack is the opposite of pack. It returns false for bytes that pack did not make.
+// unpack reverses pack. It returns false for malformed bytes.
 func unpack(b []byte, e *storage.Entry) (sum uint32, ok bool) {
 	number := func() uint64 {
 		v, n := binary.Uvarint(b)
@@ -87,7 +87,7 @@ func unpack(b []byte, e *storage.Entry) (sum uint32, ok bool) {
 	return sum, ok && len(b) == 0
 }
 
-// row makes the object that stands in the changes of an event.
+// row returns the row of storeChanges for an entry.
 func row(event string, e *storage.Entry, sum uint32) js.Value {
 	v := js.Global().Get("Object").New()
 	v.Set("e", event)
@@ -103,12 +103,12 @@ func row(event string, e *storage.Entry, sum uint32) js.Value {
 	return v
 }
 
-// entryOf reads such an object. It returns false when what is in it is not what was
-// stored; the hash and the position are right all the same.
-func entryOf(v js.Value) (e storage.Entry, sum uint32, sound bool) {
+// entryOf reads a row of storeChanges. intact is false if the row is damaged; its hash and
+// position are valid even then.
+func entryOf(v js.Value) (e storage.Entry, sum uint32, intact bool) {
 	e.Position = int64(v.Get("n").Float())
 	hash, err := wire.ParseHash(v.Get("h").String())
-	sum, sound = unpack(bytesOf(v.Get("v")), &e)
+	sum, intact = unpack(bytesOf(v.Get("v")), &e)
 	e.Hash = hash
-	return e, sum, err == nil && sound && storage.MatchesChecksum(&e, sum)
+	return e, sum, err == nil && intact && storage.MatchesChecksum(&e, sum)
 }

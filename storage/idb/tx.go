@@ -7,17 +7,17 @@ import (
 	"syscall/js"
 )
 
-// tx is a transaction under way.
+// tx is a transaction in progress.
 type tx struct {
 	ctx    context.Context
 	v      js.Value
 	stores map[string]js.Value
-	failed error // the first of a put or delete, which nobody waits for
+	failed error // the first error of a put or delete; these are not awaited
 	onFail js.Func
 }
 
-// run runs f in a transaction of a connection and waits until it is complete: with
-// write, durably. An error of f aborts it.
+// run runs f in a transaction and waits until it is complete, durably if write is set. An
+// error from f aborts the transaction.
 func (s *Store) run(ctx context.Context, db js.Value, write bool, stores []any, f func(*tx) error) error {
 	mode, options := "readonly", map[string]any{}
 	if write {
@@ -38,13 +38,13 @@ func (s *Store) run(ctx context.Context, db js.Value, write bool, stores []any, 
 		if t.failed == nil {
 			t.failed = errorOf(args[0].Get("target").Get("error"))
 		}
-		return nil // and the transaction aborts
+		return nil // the browser then aborts the transaction
 	})
 	defer t.onFail.Release()
 
 	err := f(t)
 	if err != nil {
-		_ = catch(func() { t.v.Call("abort") }) // it may have ended already
+		_ = catch(func() { t.v.Call("abort") }) // fails if the transaction has ended already
 	} else if write {
 		// Pending puts complete anyway. commit() only saves the delay until the browser commits by
 		// itself.
@@ -85,7 +85,7 @@ func (t *tx) get(store string, key any) (js.Value, error) {
 	return t.await(func() js.Value { return t.store(store).Call("get", key) })
 }
 
-// put writes a row. put does not wait.
+// put writes a row. It does not wait; see failed.
 func (t *tx) put(store string, row any) {
 	t.write(func() js.Value { return t.store(store).Call("put", row) })
 }
@@ -106,18 +106,18 @@ func (t *tx) write(make func() js.Value) {
 	request.Set("onerror", t.onFail)
 }
 
-// each calls f with the rows of a range of a store or of one of its indexes ("" for
-// none), in the order of their keys, at most limit of them; 0: all. f must not wait.
+// each calls f with the rows in a range of a store, or of one of its indexes (index is ""
+// for none), in the order of their keys, with at most limit rows; 0: all. f must not wait.
 func (t *tx) each(store, index string, keys js.Value, limit int, f func(js.Value) error) error {
 	from := t.store(store)
 	if index != "" {
 		from = from.Call("index", index)
 	}
-	var most any = js.Undefined()
+	var count any = js.Undefined()
 	if limit > 0 {
-		most = limit
+		count = limit
 	}
-	rows, err := t.await(func() js.Value { return from.Call("getAll", keys, most) })
+	rows, err := t.await(func() js.Value { return from.Call("getAll", keys, count) })
 	if err != nil {
 		return err
 	}
@@ -141,16 +141,16 @@ func (t *tx) count(store, index string, keys js.Value) (n int, err error) {
 	return v.Int(), nil
 }
 
-// under is the range of all keys that begin with these parts.
-func under(parts ...any) js.Value {
-	// An empty array sorts behind every number, string and binary.
+// keysUnder returns the range of all array keys that begin with these parts.
+func keysUnder(parts ...any) js.Value {
+	// An empty array sorts after every number, string and binary.
 	return keyRange("bound", parts, append(append([]any{}, parts...), []any{}), false, true)
 }
 
-// beginning is the range of all strings that begin with s.
-func beginning(s string) js.Value {
-	// No valid text has a code unit above that one where it could matter: U+FFFF is a
-	// noncharacter, and surrogates lie below.
+// stringsWithPrefix returns the range of all strings that begin with s.
+func stringsWithPrefix(s string) js.Value {
+	// U+FFFF is the highest UTF-16 code unit, and a noncharacter, which valid text does not
+	// contain.
 	return keyRange("bound", s, s+"\uffff", false, false)
 }
 

@@ -15,7 +15,7 @@ import (
 func (t *tx) putViews(event string, v *storage.ViewRows) error {
 	if v.Replace {
 		for _, store := range []string{storePosts, storeReactions, storePeople} {
-			t.delete(store, under(event))
+			t.delete(store, keysUnder(event))
 		}
 		t.delete(storeEvents, event)
 	}
@@ -53,7 +53,7 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 	return s.do(ctx, true, ledgerStores, func(t *tx) error { return t.putViews(string(event), &rows) })
 }
 
-// decode reads a row of a view.
+// decode decodes a row of a view.
 func decode(row js.Value, into any) error { return storage.DecodeView(bytesOf(row.Get("v")), into) }
 
 // Event implements storage.Views.
@@ -78,7 +78,7 @@ func (t *tx) find(store string, key, into any) error {
 	return decode(row, into)
 }
 
-// reactions returns those of the posts of a range, in order.
+// reactions returns the reactions in a range of keys, by post, in order.
 func (t *tx) reactions(keys js.Value) (map[qa.PostID][]qa.Reaction, error) {
 	found := map[qa.PostID][]qa.Reaction{}
 	err := t.each(storeReactions, "", keys, 0, func(row js.Value) error {
@@ -86,7 +86,7 @@ func (t *tx) reactions(keys js.Value) (map[qa.PostID][]qa.Reaction, error) {
 		found[post] = append(found[post], qa.Reaction{Emoji: row.Get("m").String(), By: qa.Identity(row.Get("b").String())})
 		return nil
 	})
-	for _, all := range found { // IndexedDB orders strings by their UTF-16 code units
+	for _, all := range found { // sort again, because IndexedDB orders strings by UTF-16 code units
 		slices.SortFunc(all, func(a, b qa.Reaction) int {
 			return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
 		})
@@ -98,11 +98,11 @@ func (t *tx) reactions(keys js.Value) (map[qa.PostID][]qa.Reaction, error) {
 func (s *Store) Posts(ctx context.Context, event qa.EventID) (posts []qa.Post, err error) {
 	err = s.do(ctx, false, []any{storePosts, storeReactions}, func(t *tx) error {
 		posts = nil
-		reactions, err := t.reactions(under(string(event)))
+		reactions, err := t.reactions(keysUnder(string(event)))
 		if err != nil {
 			return err
 		}
-		return t.each(storePosts, "", under(string(event)), 0, func(row js.Value) error {
+		return t.each(storePosts, "", keysUnder(string(event)), 0, func(row js.Value) error {
 			var p qa.Post
 			if err := decode(row, &p); err != nil {
 				return err
@@ -125,7 +125,7 @@ func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Po
 		if err := t.find(storePosts, []any{string(event), string(id)}, &p); err != nil {
 			return err
 		}
-		reactions, err := t.reactions(under(string(event), string(id)))
+		reactions, err := t.reactions(keysUnder(string(event), string(id)))
 		p.Reactions = reactions[id]
 		return err
 	})
@@ -139,7 +139,7 @@ func (s *Store) Post(ctx context.Context, event qa.EventID, id qa.PostID) (qa.Po
 func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Person, err error) {
 	err = s.do(ctx, false, []any{storePeople}, func(t *tx) error {
 		people = nil
-		return t.each(storePeople, "", under(string(event)), 0, func(row js.Value) error {
+		return t.each(storePeople, "", keysUnder(string(event)), 0, func(row js.Value) error {
 			var p qa.Person
 			if err := decode(row, &p); err != nil {
 				return err
@@ -212,10 +212,10 @@ func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]stora
 	for _, term := range terms {
 		these := map[storage.SearchHit]bool{}
 		for _, phrase := range term {
-			// The longest word is the rarest, as a rule.
+			// The longest word is usually the rarest.
 			word := slices.MaxFunc(phrase, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 			keys, err := t.await(func() js.Value {
-				return t.store(storePosts).Call("index", indexWords).Call("getAllKeys", beginning(word))
+				return t.store(storePosts).Call("index", indexWords).Call("getAllKeys", stringsWithPrefix(word))
 			})
 			if err != nil {
 				return nil, err

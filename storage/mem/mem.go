@@ -1,8 +1,7 @@
 // Package mem is storage in memory, for tests.
 //
-// It fulfils the Store contract except for durability: the data ends with the process. It shares no
-// memory with its caller: what goes in is copied, what comes out may be changed. It never touches a
-// file.
+// It implements the Store contract except for durability: the data is lost when the process ends.
+// It shares no memory with its caller: it copies its arguments and results. It uses no files.
 package mem
 
 import (
@@ -85,7 +84,7 @@ func (s *Store) document(event qa.EventID) *document {
 	return d
 }
 
-// Close lets go of everything.
+// Close drops all data.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +132,7 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	})
 }
 
-// pageSize is how many entries a walk copies before it lets writers in.
+// pageSize is how many entries a walk copies before it releases the lock.
 const pageSize = 256
 
 func (s *Store) walk(ctx context.Context, event qa.EventID, after int64, want func(*storage.Entry) bool, fn func(storage.Entry) error) error {

@@ -9,7 +9,7 @@ import (
 	"flyleaf/storage"
 )
 
-// views are one document's rows.
+// views is the rows of one document's views.
 type views struct {
 	event     []byte // JSON; nil: none
 	posts     map[qa.PostID]storage.PostRow

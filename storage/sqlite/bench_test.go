@@ -12,7 +12,7 @@ import (
 
 const event = qa.EventID("2akvofn6L1o4RMUEMQi7qzwRjKWZ")
 
-// BenchmarkAppend1 is a person writing: one own change, its post's view, fsync.
+// BenchmarkAppend1 measures what a person's post costs: one own change, its view, and fsync.
 func BenchmarkAppend1(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	n := 0
@@ -28,7 +28,7 @@ func BenchmarkAppend1(b *testing.B) {
 	}
 }
 
-// BenchmarkAppend10000 is a whole large event arriving, in one transaction.
+// BenchmarkAppend10000 measures storing a large event in one transaction.
 func BenchmarkAppend10000(b *testing.B) {
 	dir := b.TempDir()
 	entries := storagetest.Entries("a", 0, 10_000, false)
@@ -44,7 +44,7 @@ func BenchmarkAppend10000(b *testing.B) {
 	}
 }
 
-// BenchmarkEntries10000 is loading that event, every change held against its hash.
+// BenchmarkEntries10000 measures loading such an event, with a check of every change.
 func BenchmarkEntries10000(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	if err := s.Append(b.Context(), storage.Batch{Event: event, Entries: storagetest.Entries("a", 0, 10_000, false)}); err != nil {
@@ -67,7 +67,7 @@ func manyPosts() []qa.Post {
 	return posts
 }
 
-// BenchmarkPosts10000 is rendering a page of 10,000 posts: reading all of them.
+// BenchmarkPosts10000 measures reading all 10,000 posts of an event, as a page does.
 func BenchmarkPosts10000(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	if err := s.ReplaceViews(b.Context(), event, storage.ViewUpdate{Posts: manyPosts()}); err != nil {
@@ -81,7 +81,7 @@ func BenchmarkPosts10000(b *testing.B) {
 	}
 }
 
-// BenchmarkReplaceViews10000 is a rebuild.
+// BenchmarkReplaceViews10000 measures rebuilding the views.
 func BenchmarkReplaceViews10000(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	posts := manyPosts()
@@ -92,7 +92,7 @@ func BenchmarkReplaceViews10000(b *testing.B) {
 	}
 }
 
-// BenchmarkSearch10000 finds one post among them by two words.
+// BenchmarkSearch10000 measures finding one of 10,000 posts by two words.
 func BenchmarkSearch10000(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	if err := s.ReplaceViews(b.Context(), event, storage.ViewUpdate{Posts: manyPosts()}); err != nil {

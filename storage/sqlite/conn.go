@@ -16,7 +16,7 @@ type conn struct {
 	prepared map[string]*sql.Stmt
 }
 
-// tx is a transaction under way on a conn.
+// tx is a transaction in progress on a conn.
 type tx struct {
 	ctx context.Context
 	*conn
@@ -25,29 +25,29 @@ type tx struct {
 // transact runs fn between BEGIN and COMMIT, and rolls back when it fails. The
 // statements run under ctx; beginning and ending are never interrupted.
 func (c *conn) transact(ctx context.Context, fn func(*tx) error) error {
-	whole := &tx{ctx: context.WithoutCancel(ctx), conn: c}
-	_, err := whole.exec(c.begin)
+	uncancelled := &tx{ctx: context.WithoutCancel(ctx), conn: c}
+	_, err := uncancelled.exec(c.begin)
 	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
 		if err := c.close(); err != nil {
 			return err
 		}
-		_, err = whole.exec(c.begin)
+		_, err = uncancelled.exec(c.begin)
 	}
 	if err != nil {
 		return err
 	}
 	if err = fn(&tx{ctx: ctx, conn: c}); err == nil {
-		_, err = whole.exec("COMMIT")
+		_, err = uncancelled.exec("COMMIT")
 	}
 	if err != nil {
-		// SQLite rolls back by itself after some errors (for example a COMMIT on a full disk). Then
-		// this ROLLBACK fails, which is fine.
-		_, _ = whole.exec("ROLLBACK")
+		// After some errors (for example a COMMIT on a full disk) SQLite has already rolled back.
+		// Then this ROLLBACK fails, which is fine.
+		_, _ = uncancelled.exec("ROLLBACK")
 	}
 	return err
 }
 
-// close lets go of the connection; the next use connects again.
+// close closes the connection; the next use connects again.
 func (c *conn) close() error {
 	if c.sql == nil {
 		return nil
@@ -63,8 +63,8 @@ func (c *conn) close() error {
 	return errors.Join(errs...)
 }
 
-// stmt prepares a query once. Queries are fixed texts of this package, so there
-// are few.
+// stmt returns the prepared statement of a query. All queries are constants of this package,
+// so there are few.
 func (t *tx) stmt(query string) (*sql.Stmt, error) {
 	if t.sql == nil {
 		c, err := t.db.Conn(t.ctx)

@@ -19,8 +19,8 @@ import (
 
 const crashEnv = "FLYLEAF_CRASH_TEST_FILE"
 
-// TestMain is also the child of TestKilled: with crashEnv set it appends until
-// it is killed, and says on standard output what was acknowledged.
+// TestMain is also the child process of TestKilled: if crashEnv is set, it appends until it is
+// killed, and prints what was acknowledged.
 func TestMain(m *testing.M) {
 	if path := os.Getenv(crashEnv); path != "" {
 		if err := appendForever(path); err != nil {
@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// batchSize varies, so that transactions of one page and of many are cut.
+// batchSize returns varying sizes, so that transactions of one page and of many are
+// interrupted.
 func batchSize(n int) int { return 1 + n*7%40 }
 
 func appendForever(path string) error {
@@ -59,9 +60,9 @@ func appendForever(path string) error {
 	}
 }
 
-// TestKilled kills a process with SIGKILL while it appends, again and again on
-// the same file, the first open included. What it had acknowledged is there,
-// in whole batches, and SQLite finds the file sound.
+// TestKilled kills a process with SIGKILL while it appends, many times on the same file, also
+// during the first open. Acknowledged batches are stored, no batch is stored in part, and
+// SQLite finds no damage.
 func TestKilled(t *testing.T) {
 	rounds := 12
 	if testing.Short() {
@@ -73,7 +74,7 @@ func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.db")
 	total := 0
 	for round := range rounds {
-		// In the first rounds early, while the file is being made.
+		// In the first rounds kill early, while the file is being created.
 		lines := 1 + rnd.IntN(60)
 		delay := time.Duration(0)
 		if round < 3 {
@@ -88,9 +89,9 @@ func TestKilled(t *testing.T) {
 		c, err := s.Counts(t.Context(), event)
 		must(t, err)
 		if c.Changes < acknowledged {
-			t.Fatalf("round %d: %d acknowledged, %d there", round, acknowledged, c.Changes)
+			t.Fatalf("round %d: %d acknowledged, %d stored", round, acknowledged, c.Changes)
 		}
-		// The last batch may be there without having been acknowledged: all of it or nothing.
+		// The last batch may be stored without having been acknowledged, but not in part.
 		n, batches := 0, 0
 		for n < c.Changes {
 			n += batchSize(n)
@@ -110,7 +111,7 @@ func TestKilled(t *testing.T) {
 		if n != c.Changes {
 			t.Fatalf("round %d: %d entries of %d", round, n, c.Changes)
 		}
-		intact(t, s)
+		checkIntegrity(t, s)
 		must(t, s.Close())
 		total = c.Changes
 	}
@@ -120,8 +121,8 @@ func TestKilled(t *testing.T) {
 	t.Logf("%d kills, %d changes", rounds, total)
 }
 
-// kill starts the child, lets it acknowledge some batches or have some time,
-// kills it, and returns the last number it said; -1 when it said none.
+// kill starts the child process, kills it after it has acknowledged lines batches (or after
+// delay if lines is 0), and returns the last number that it printed; -1 for none.
 func kill(t *testing.T, path string, lines int, delay time.Duration) int {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -130,7 +131,7 @@ func kill(t *testing.T, path string, lines int, delay time.Duration) int {
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
-	said := -1
+	printed := -1
 	scanner := bufio.NewScanner(out)
 	if lines == 0 {
 		time.AfterFunc(delay, func() { _ = cmd.Process.Kill() })
@@ -140,7 +141,7 @@ func kill(t *testing.T, path string, lines int, delay time.Duration) int {
 		if err != nil {
 			continue // cut off by the kill
 		}
-		said = n
+		printed = n
 		if lines--; lines == 0 {
 			must(t, cmd.Process.Kill())
 		}
@@ -148,5 +149,5 @@ func kill(t *testing.T, path string, lines int, delay time.Duration) int {
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() == 1 {
 		t.Fatalf("the child failed by itself: %v", err)
 	}
-	return said
+	return printed
 }

@@ -26,8 +26,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// raw changes a file behind the store's back.
-func raw(t testing.TB, path string, queries ...string) {
+// execDirectly changes a file without the store.
+func execDirectly(t testing.TB, path string, queries ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", dsn(path, Options{}))
 	must(t, err)
@@ -39,8 +39,8 @@ func raw(t testing.TB, path string, queries ...string) {
 	must(t, db.Close())
 }
 
-// ours makes a closed file with n changes in it.
-func ours(t testing.TB, n int) string {
+// newClosedFile creates a file with n changes, and closes it.
+func newClosedFile(t testing.TB, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "flyleaf.db")
 	s, err := Open(t.Context(), path, Options{})
@@ -50,12 +50,12 @@ func ours(t testing.TB, n int) string {
 	return path
 }
 
-// TestOpenRefuses: what is not ours to open is left as it is, to the byte, with
-// nothing new beside it.
-func TestOpenRefuses(t *testing.T) {
+// TestOpenChangesNoFileThatItRefuses: Open changes no byte of a file that it must not open, and
+// creates no file next to it.
+func TestOpenChangesNoFileThatItRefuses(t *testing.T) {
 	foreign := func(t *testing.T, queries ...string) string {
 		path := filepath.Join(t.TempDir(), "x.db")
-		raw(t, path, queries...)
+		execDirectly(t, path, queries...)
 		return path
 	}
 	file := func(t *testing.T, b []byte) string {
@@ -68,14 +68,14 @@ func TestOpenRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"garbage":                {func(t *testing.T) string { return file(t, bytes.Repeat([]byte("garbage "), 1000)) }, storage.ErrNotDatabase, "left as it is"},
-		"short":                  {func(t *testing.T) string { return file(t, []byte("SQLite format 3\x00")) }, storage.ErrNotDatabase, "left as it is"},
-		"one byte":               {func(t *testing.T) string { return file(t, []byte("x")) }, storage.ErrNotDatabase, "left as it is"},
+		"garbage":                {func(t *testing.T) string { return file(t, bytes.Repeat([]byte("garbage "), 1000)) }, storage.ErrNotDatabase, "was not changed"},
+		"short":                  {func(t *testing.T) string { return file(t, []byte("SQLite format 3\x00")) }, storage.ErrNotDatabase, "was not changed"},
+		"one byte":               {func(t *testing.T) string { return file(t, []byte("x")) }, storage.ErrNotDatabase, "was not changed"},
 		"directory":              {func(t *testing.T) string { return t.TempDir() }, storage.ErrNotDatabase, "not a file"},
-		"foreign":                {func(t *testing.T) string { return foreign(t, "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)") }, storage.ErrForeign, "left as it is"},
-		"foreign with a mark":    {func(t *testing.T) string { return foreign(t, "PRAGMA application_id = 7") }, storage.ErrForeign, "left as it is"},
-		"foreign with a version": {func(t *testing.T) string { return foreign(t, "PRAGMA user_version = 1") }, storage.ErrForeign, "left as it is"},
-		"foreign in WAL mode":    {func(t *testing.T) string { return foreign(t, "PRAGMA journal_mode = WAL", "CREATE TABLE t (x)") }, storage.ErrForeign, "left as it is"},
+		"foreign":                {func(t *testing.T) string { return foreign(t, "CREATE TABLE t (x)", "INSERT INTO t VALUES (1)") }, storage.ErrForeign, "was not changed"},
+		"foreign with an ID":     {func(t *testing.T) string { return foreign(t, "PRAGMA application_id = 7") }, storage.ErrForeign, "was not changed"},
+		"foreign with a version": {func(t *testing.T) string { return foreign(t, "PRAGMA user_version = 1") }, storage.ErrForeign, "was not changed"},
+		"foreign in WAL mode":    {func(t *testing.T) string { return foreign(t, "PRAGMA journal_mode = WAL", "CREATE TABLE t (x)") }, storage.ErrForeign, "was not changed"},
 		"foreign with a log": {func(t *testing.T) string {
 			// Copied while the other program had it open: the table is in the log only.
 			live := filepath.Join(t.TempDir(), "live.db")
@@ -94,16 +94,16 @@ func TestOpenRefuses(t *testing.T) {
 			}
 			must(t, db.Close())
 			return path
-		}, storage.ErrForeign, "left as it is"},
+		}, storage.ErrForeign, "was not changed"},
 		"newer": {func(t *testing.T) string {
-			path := ours(t, 3)
-			raw(t, path, "CREATE TABLE later (x)", "PRAGMA user_version = 99")
+			path := newClosedFile(t, 3)
+			execDirectly(t, path, "CREATE TABLE later (x)", "PRAGMA user_version = 99")
 			return path
 		}, storage.ErrNewer, "schema 99"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := test.path(t)
-			before := listing(t, path)
+			before := readDirectory(t, path)
 			s, err := Open(t.Context(), path, Options{})
 			if err == nil {
 				_ = s.Close()
@@ -114,7 +114,7 @@ func TestOpenRefuses(t *testing.T) {
 			if !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) {
 				t.Errorf("%q does not say %q and where", err, test.says)
 			}
-			after := listing(t, path)
+			after := readDirectory(t, path)
 			if len(after) != len(before) {
 				t.Errorf("files before %d, after %d", len(before), len(after))
 			}
@@ -127,7 +127,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func listing(t *testing.T, path string) map[string][]byte {
+func readDirectory(t *testing.T, path string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
 	dir, err := os.ReadDir(filepath.Dir(path))
@@ -142,12 +142,12 @@ func listing(t *testing.T, path string) map[string][]byte {
 	return files
 }
 
-// TestOpenTakes: files in which nobody has made anything become ours.
-func TestOpenTakes(t *testing.T) {
+// TestOpenAcceptsEmptyFiles: Open uses missing and empty files, and empty databases.
+func TestOpenAcceptsEmptyFiles(t *testing.T) {
 	empty := filepath.Join(t.TempDir(), "empty.db")
 	must(t, os.WriteFile(empty, nil, 0o600))
 	vacuumed := filepath.Join(t.TempDir(), "vacuumed.db")
-	raw(t, vacuumed, "VACUUM")
+	execDirectly(t, vacuumed, "VACUUM")
 	if info, err := os.Stat(vacuumed); err != nil || info.Size() == 0 {
 		t.Fatal("the file has no header", err)
 	}
@@ -167,7 +167,7 @@ func TestFilePermissions(t *testing.T) {
 		info, err := os.Stat(s.Path() + suffix)
 		must(t, err)
 		if info.Mode().Perm()&0o077 != 0 {
-			t.Errorf("%q: others may read it: %v", suffix, info.Mode())
+			t.Errorf("%q: other users may read it: %v", suffix, info.Mode())
 		}
 	}
 }
@@ -195,12 +195,12 @@ func TestPragmas(t *testing.T) {
 		return err
 	})
 	if err == nil {
-		t.Error("a reader may write")
+		t.Error("a read connection can write")
 	}
 }
 
-func TestTruncated(t *testing.T) {
-	path := ours(t, 2000)
+func TestTruncatedFileIsReported(t *testing.T) {
+	path := newClosedFile(t, 2000)
 	info, err := os.Stat(path)
 	must(t, err)
 	for _, keep := range []int64{info.Size() / 2, info.Size() - 4096, 4096, 200} {
@@ -214,8 +214,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestDamagedRows changes each column that is never to change. The walk goes
-// on past the damage and names it; appending the change again mends it.
+// TestDamagedRows changes each immutable column. The walk skips the damaged row and lists it;
+// appending the change again repairs it.
 func TestDamagedRows(t *testing.T) {
 	for _, spoil := range []string{
 		"bytes = CAST(substr(bytes, 1, 60) || x'00' || substr(bytes, 62) AS BLOB)",
@@ -230,8 +230,8 @@ func TestDamagedRows(t *testing.T) {
 		"actor = 99",
 	} {
 		t.Run(spoil[:strings.Index(spoil, " ")], func(t *testing.T) {
-			path := ours(t, 5)
-			raw(t, path, "PRAGMA foreign_keys = 0", "UPDATE changes SET "+spoil+" WHERE position = 3")
+			path := newClosedFile(t, 5)
+			execDirectly(t, path, "PRAGMA foreign_keys = 0", "UPDATE changes SET "+spoil+" WHERE position = 3")
 			s := open(t, path)
 			want := storagetest.Entries("a", 0, 5, true)
 			read := func() (got []wire.Hash, err error) {
@@ -244,13 +244,13 @@ func TestDamagedRows(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			if len(got) != 4 || got[2] != want[3].Hash {
-				t.Fatalf("sound ones: %v", got)
+				t.Fatalf("intact ones: %v", got)
 			}
 			if _, err := s.Entry(t.Context(), event, damaged.Hashes[0]); strings.HasPrefix(spoil, "hash") == errors.Is(err, storage.ErrDamaged) {
 				t.Fatalf("Entry: %v", err)
 			}
 			if !strings.HasPrefix(spoil, "hash") && damaged.Hashes[0] != want[2].Hash {
-				t.Fatalf("named %v", damaged.Hashes)
+				t.Fatalf("listed %v", damaged.Hashes)
 			}
 
 			again := want[2]
@@ -259,27 +259,27 @@ func TestDamagedRows(t *testing.T) {
 			e, err := s.Entry(t.Context(), event, again.Hash)
 			must(t, err)
 			if !bytes.Equal(e.Bytes, want[2].Bytes) || !bytes.Equal(e.Signature, want[2].Signature) || e.Seq != want[2].Seq || e.Actor != want[2].Actor {
-				t.Fatalf("not mended: %+v", e)
+				t.Fatalf("not repaired: %+v", e)
 			}
 			if strings.HasPrefix(spoil, "bytes") && (!e.Own || !bytes.Equal(e.Act, want[2].Act)) {
-				t.Fatalf("what only this device knew is lost: %+v", e)
+				t.Fatalf("this device's notes are lost: %+v", e)
 			}
 			if strings.HasPrefix(spoil, "act") && e.Act != nil {
 				t.Fatalf("the damaged act was kept: %s", e.Act)
 			}
 			if _, err = read(); strings.HasPrefix(spoil, "hash") != (err != nil) {
-				t.Fatalf("after mending: %v", err)
+				t.Fatalf("after the repair: %v", err)
 			}
 		})
 	}
 }
 
 func TestDamagedSnapshotAndViews(t *testing.T) {
-	path := ours(t, 3)
+	path := newClosedFile(t, 3)
 	s := open(t, path)
 	must(t, s.SaveSnapshot(t.Context(), event, storage.Snapshot{Position: 3, Bytes: []byte("snapshot")}))
 	must(t, s.ReplaceViews(t.Context(), event, storage.ViewUpdate{Posts: []qa.Post{storagetest.Post("p", "x")}}))
-	raw(t, path, "UPDATE snapshots SET bytes = CAST('snapshod' AS BLOB)", "UPDATE posts SET json = CAST('{' AS BLOB)")
+	execDirectly(t, path, "UPDATE snapshots SET bytes = CAST('snapshod' AS BLOB)", "UPDATE posts SET json = CAST('{' AS BLOB)")
 	if _, err := s.Snapshot(t.Context(), event); !errors.Is(err, storage.ErrDamaged) {
 		t.Errorf("snapshot: %v", err)
 	}
@@ -292,10 +292,9 @@ func TestDamagedSnapshotAndViews(t *testing.T) {
 	}
 }
 
-// TestDamagedPages writes over whole pages: whatever is met is an error, never
-// a wrong answer.
+// TestDamagedPages overwrites whole pages: reading them is an error, never a wrong result.
 func TestDamagedPages(t *testing.T) {
-	path := ours(t, 2000)
+	path := newClosedFile(t, 2000)
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	must(t, err)
 	info, err := f.Stat()
@@ -312,10 +311,10 @@ func TestDamagedPages(t *testing.T) {
 	}
 }
 
-// TestFull: the call that finds no room stores nothing and says so; afterwards
-// everything goes on.
-func TestFull(t *testing.T) {
-	s := open(t, ours(t, 10))
+// TestFullDisk: a call that finds no room stores nothing and returns ErrFull. When there is room
+// again, calls succeed.
+func TestFullDisk(t *testing.T) {
+	s := open(t, newClosedFile(t, 10))
 	limit := func(pages string) {
 		must(t, s.with(t.Context(), s.writer, func(c *conn) error {
 			var got int
@@ -353,11 +352,11 @@ func TestFull(t *testing.T) {
 	if got := count(); got != stored+10 {
 		t.Fatalf("%d changes after there was room", got)
 	}
-	intact(t, s)
+	checkIntegrity(t, s)
 }
 
-// intact is SQLite's own check.
-func intact(t *testing.T, s *Store) {
+// checkIntegrity runs SQLite's own integrity check.
+func checkIntegrity(t *testing.T, s *Store) {
 	t.Helper()
 	must(t, s.view(t.Context(), func(r *tx) error {
 		return r.each("PRAGMA integrity_check", nil, func(scan func(...any) error) error {
@@ -373,8 +372,9 @@ func intact(t *testing.T, s *Store) {
 	}))
 }
 
-// TestNoWay: where nothing can be written, Open says so and what to look at.
-func TestNoWay(t *testing.T) {
+// TestOpenExplainsMissingDirectoriesAndPermissions: if the file cannot be created, the error
+// says what to check.
+func TestOpenExplainsMissingDirectoriesAndPermissions(t *testing.T) {
 	_, err := Open(t.Context(), filepath.Join(t.TempDir(), "absent", "f.db"), Options{})
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "directory") {
 		t.Errorf("no directory: %v", err)
@@ -390,8 +390,8 @@ func TestNoWay(t *testing.T) {
 	}
 }
 
-// TestMigrateFromVersion1: a file of the first version keeps its ledger and
-// this device's own data, and gains empty views.
+// TestMigrateFromVersion1: a file of version 1 keeps its ledger and local data, and gets empty
+// views.
 func TestMigrateFromVersion1(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "v1.db")
 	db, err := sql.Open("sqlite", dsn(path, Options{}))
@@ -425,7 +425,7 @@ func TestMigrateFromVersion1(t *testing.T) {
 		t.Errorf("posts %v, %v", posts, err)
 	}
 	must(t, s.ReplaceViews(t.Context(), event, storage.ViewUpdate{Posts: []qa.Post{storagetest.Post("p", "x")}}))
-	// The header says so at once, not only the log: that is what an older program reads.
+	// The header has the new version at once, because older programs read only the header.
 	b, err := os.ReadFile(path)
 	must(t, err)
 	if uint32(b[63]) != schemaVersion {
@@ -435,8 +435,8 @@ func TestMigrateFromVersion1(t *testing.T) {
 	open(t, path)
 }
 
-// TestFailedMigrationLeavesNothing: a migration that fails half way, here because
-// one of its tables is there already, changes neither tables nor version.
+// TestFailedMigrationLeavesNothing: a migration that fails half-way, here because one of its
+// tables exists already, changes neither tables nor version.
 func TestFailedMigrationLeavesNothing(t *testing.T) {
 	db, err := sql.Open("sqlite", dsn(filepath.Join(t.TempDir(), "half.db"), Options{}))
 	must(t, err)
@@ -446,7 +446,7 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 	_, err = db.Exec("CREATE TABLE people (other INTEGER)") // the last table of version 2
 	must(t, err)
 	if err := migrateTo(t.Context(), db, 2); err == nil || !strings.Contains(err.Error(), "version 2") {
-		t.Fatalf("the migration went through: %v", err)
+		t.Fatalf("the migration did not fail: %v", err)
 	}
 	var version, tables int
 	must(t, db.QueryRow("SELECT (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema WHERE name IN ('events', 'posts'))").Scan(&version, &tables))
@@ -458,8 +458,8 @@ func TestFailedMigrationLeavesNothing(t *testing.T) {
 	must(t, migrateTo(t.Context(), db, 2))
 }
 
-// TestEveryMigrationIsRun: no file of the directory is left out of the list, and each
-// carries the number of the version that it makes.
+// TestEveryMigrationIsRun: every file in the directory is in the list, and is numbered with
+// the version that it creates.
 func TestEveryMigrationIsRun(t *testing.T) {
 	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	must(t, err)

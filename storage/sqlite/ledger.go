@@ -92,13 +92,13 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 	})
 }
 
-// repair replaces a stored change that is damaged by the same one, fetched
-// again. A sound one is left as it is.
+// repair repairs a damaged stored change with the same change, fetched again. It does not
+// change an intact one.
 func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
 	stored, sum, err := scanEntry(func(into ...any) error {
 		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, e.Hash[:]}, into...)
 	})
-	if err != nil || sound(&stored, sum) {
+	if err != nil || isIntact(&stored, sum) {
 		return err
 	}
 	fixed := storage.Repair(&stored, uint32(sum), e)
@@ -116,7 +116,7 @@ func blob(b []byte) any {
 	return b
 }
 
-// LEFT JOIN: a change whose actor is not found is damaged, not absent.
+// LEFT JOIN, because a change whose actor is missing counts as damaged, not as absent.
 const selectFrom = `SELECT c.position, c.hash, a.actor, c.seq, c.received_at, c.status, c.own, c.delivered,
 	c.checksum, c.signature, c.act, c.bytes FROM changes c `
 
@@ -146,8 +146,9 @@ func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) 
 	return e, sum, nil
 }
 
-// sound says whether a row is what was stored. A missing actor is empty and fails the checksum.
-func sound(e *storage.Entry, sum int64) bool {
+// isIntact reports whether a row matches its checksum. A missing actor is read as empty and
+// does not match.
+func isIntact(e *storage.Entry, sum int64) bool {
 	return sum == int64(uint32(sum)) && storage.MatchesChecksum(e, uint32(sum))
 }
 
@@ -159,7 +160,7 @@ func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after 
 				if err != nil {
 					return err
 				}
-				page.Add(e, sound(&e, sum))
+				page.Add(e, isIntact(&e, sum))
 				return nil
 			})
 		})
@@ -187,7 +188,7 @@ func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (st
 		if err != nil {
 			return err
 		}
-		if !sound(&e, sum) {
+		if !isIntact(&e, sum) {
 			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
 		}
 		entry = e

@@ -105,7 +105,7 @@ func (s *Store) Snapshot(ctx context.Context, event qa.EventID) (snap storage.Sn
 			return err
 		}
 		if want := sha256.Sum256(snap.Bytes); string(sum) != string(want[:]) {
-			return fmt.Errorf("%w: the snapshot of event %s; the ledger is not touched by this", storage.ErrDamaged, event)
+			return fmt.Errorf("%w: the snapshot of event %s; the ledger is not affected", storage.ErrDamaged, event)
 		}
 		return nil
 	})

@@ -14,16 +14,15 @@ import (
 	"flyleaf/storage"
 )
 
-// applicationID marks our files: "Flyl".
+// applicationID marks Flyleaf's files: "Flyl".
 const applicationID = 0x466c796c
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrations make version 1 of the schema, version 2 and so on. They only go up: an
-// older program explains that the file is newer instead of undoing it. An index of
-// search whose words were cut in another way finds nothing: when storage.Words
-// changes, another reindex is added here.
+// migrations create version 1 of the schema, version 2, and so on. There are no downgrades: an
+// older program returns ErrNewer. When storage.Words changes, another reindex has to be added
+// here, because an index with words split differently finds nothing.
 var migrations = []func(context.Context, *sql.Tx) error{
 	run("migrations/00001_ledger.sql"),
 	run("migrations/00002_views.sql"),
@@ -33,7 +32,7 @@ var migrations = []func(context.Context, *sql.Tx) error{
 // schemaVersion is the newest version of the schema.
 var schemaVersion = uint32(len(migrations))
 
-// run returns a migration that is a file of SQL.
+// run returns a migration that runs a file of SQL.
 func run(name string) func(context.Context, *sql.Tx) error {
 	return func(ctx context.Context, tx *sql.Tx) error {
 		statements, err := migrationFiles.ReadFile(name)
@@ -49,12 +48,12 @@ func run(name string) func(context.Context, *sql.Tx) error {
 //
 //	 0 "SQLite format 3\0"
 //	60 user_version: the schema's version
-//	68 application_id: whose it is
+//	68 application_id: the program that owns the file
 //	100 first page of the schema: type 13 for a leaf
 //	103 number of its cells
 //
-// The header is written before the file is first switched to a write-ahead log
-// (see migrate), so it says whose the file is even when the log holds the rest.
+// The header is written before the file is first switched to a write-ahead log (see migrate).
+// So it names the owner even when everything else is still in the log.
 func inspect(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -81,7 +80,7 @@ func inspect(path string) error {
 		return openError(path, err)
 	}
 	if short || string(h[:16]) != "SQLite format 3\x00" {
-		return fmt.Errorf("%w: %s; it was left as it is; choose another path, or move the file away", storage.ErrNotDatabase, path)
+		return fmt.Errorf("%w: %s; the file was not changed; choose another path, or move the file away", storage.ErrNotDatabase, path)
 	}
 	version := binary.BigEndian.Uint32(h[60:])
 	owner := binary.BigEndian.Uint32(h[68:])
@@ -89,7 +88,7 @@ func inspect(path string) error {
 	if owner == 0 && version == 0 && h[100] == 13 && cells == 0 && !exists(path+"-wal") {
 		return nil // an empty database
 	}
-	return whose(path, owner, version)
+	return checkOwner(path, owner, version)
 }
 
 func exists(path string) bool {
@@ -97,18 +96,18 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func whose(path string, owner, version uint32) error {
+func checkOwner(path string, owner, version uint32) error {
 	if owner != applicationID {
-		return fmt.Errorf("%w: %s; it was left as it is; choose another path", storage.ErrForeign, path)
+		return fmt.Errorf("%w: %s; the file was not changed; choose another path", storage.ErrForeign, path)
 	}
 	if version > schemaVersion {
-		return fmt.Errorf("%w: %s has schema %d, this program knows up to %d; it was left as it is; use the newer Flyleaf, or another data directory",
+		return fmt.Errorf("%w: %s has schema %d, this program knows up to %d; the file was not changed; use the newer Flyleaf, or another data directory",
 			storage.ErrNewer, path, version, schemaVersion)
 	}
 	return nil
 }
 
-// migrate makes a new file ours and brings an older one up to schemaVersion.
+// migrate marks a new file as Flyleaf's, and migrates an older one to schemaVersion.
 func migrate(ctx context.Context, db *sql.DB) error {
 	var owner, version uint32
 	var tables int
@@ -125,7 +124,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		if _, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}
-	} else if err := whose("the file", owner, version); err != nil {
+	} else if err := checkOwner("the file", owner, version); err != nil {
 		return err
 	}
 	var mode string
@@ -141,14 +140,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err := migrateTo(ctx, db, schemaVersion); err != nil {
 		return err
 	}
-	// So that the header names the new version to older programs at once.
+	// Write the new version to the header at once, for older programs.
 	var busy, logged, moved int
 	return db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &logged, &moved)
 }
 
-// migrateTo applies the migrations up to a version, each in a transaction with
-// the version it makes. The version is SQLite's own user_version, which any
-// program can read from the file's header.
+// migrateTo applies the migrations up to a version, each in a transaction that also sets the
+// new version. The version is SQLite's user_version, which is in the file's header.
 func migrateTo(ctx context.Context, db *sql.DB, version uint32) error {
 	var have uint32
 	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {

@@ -29,8 +29,8 @@ func reindex(ctx context.Context, t *sql.Tx) error {
 	}
 }
 
-// readWords reads the next posts after a row. A row that is damaged has no words; a
-// rebuild of the views mends it.
+// readWords reads the words of the next posts after a row. A damaged row has no words;
+// rebuilding the views repairs it.
 func readWords(ctx context.Context, t *sql.Tx, after int64) (ids []int64, words []string, err error) {
 	rows, err := t.QueryContext(ctx, "SELECT id, json FROM posts WHERE id > ? ORDER BY id LIMIT ?", after, reindexBatch)
 	if err != nil {
@@ -52,5 +52,5 @@ func readWords(ctx context.Context, t *sql.Tx, after int64) (ids []int64, words 
 	return ids, words, rows.Err()
 }
 
-// searchWords are words as the index has them.
+// searchWords returns words in the form in which the index stores them.
 func searchWords(words []string) string { return strings.Join(words, " ") }

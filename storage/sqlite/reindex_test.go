@@ -10,8 +10,9 @@ import (
 	"flyleaf/storage/storagetest"
 )
 
-// TestAnIndexOfAnEarlierVersionIsMadeAgain when the file is opened.
-func TestAnIndexOfAnEarlierVersionIsMadeAgain(t *testing.T) {
+// TestOpenRebuildsTheIndexOfAnEarlierVersion: the search index is rebuilt when an older file is
+// opened.
+func TestOpenRebuildsTheIndexOfAnEarlierVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "flyleaf.db")
 	s, err := Open(t.Context(), path, Options{})
 	if err != nil {
@@ -29,7 +30,7 @@ func TestAnIndexOfAnEarlierVersionIsMadeAgain(t *testing.T) {
 	if err := s.Append(t.Context(), storage.Batch{Event: event, Views: storage.ViewUpdate{Posts: posts}}); err != nil {
 		t.Fatal(err)
 	}
-	// As the version before left it: a run is one word.
+	// The state that the earlier version wrote: a run without spaces is one word.
 	err = s.update(t.Context(), func(tx *tx) error {
 		for _, q := range []string{
 			"INSERT OR REPLACE INTO search (rowid, words) SELECT id, 'อยากถามเรื่องความรู้ทั่วไปครับ' FROM posts WHERE post = 'thai'",
@@ -57,7 +58,7 @@ func TestAnIndexOfAnEarlierVersionIsMadeAgain(t *testing.T) {
 		return found
 	}
 	if got := find(); got != nil {
-		t.Fatalf("the index of before finds %v", got)
+		t.Fatalf("the earlier index finds %v", got)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

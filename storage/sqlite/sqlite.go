@@ -1,13 +1,13 @@
 // Package sqlite is storage in one SQLite file.
 //
 // When a call returns, its data is on disk: write-ahead log, synchronous=FULL, and on macOS
-// F_FULLFSYNC, so that it survives the process and a power cut. Writes take turns on one
-// connection; reads have a pool of their own and are never kept waiting by a write. Every stored
-// change is verified against its hash when it is read.
+// F_FULLFSYNC. So it survives the end of the process and a power cut. Writes use one connection,
+// one after the other; reads have their own pool and never wait for a write. Every stored change
+// is verified against its hash when it is read.
 //
-// It never opens another program's file, a file of a newer Flyleaf, or a file that is not a database:
-// it leaves them as they are and returns an error. It does not guard against a second process on
-// the same file; the caller must.
+// The package never opens another program's file, a file of a newer Flyleaf, or a file that is
+// not a database: it returns an error and does not change the file. It does not prevent a second
+// process from using the same file; the caller must do that.
 package sqlite
 
 import (
@@ -44,7 +44,7 @@ type Store struct {
 
 	life   sync.Mutex
 	closed bool
-	calls  sync.WaitGroup // under way
+	calls  sync.WaitGroup // calls in progress
 
 	writer  chan *conn // holds one connection; receiving it is the write lock
 	readers chan *conn
@@ -57,9 +57,9 @@ var _ storage.Store = (*Store)(nil)
 // Open opens the database at path and creates the file if needed, but not its directory. An older
 // file is migrated.
 //
-// ErrNotDatabase, ErrForeign and ErrNewer are returned for files that Flyleaf must not open; not a
-// byte of them is changed. ErrDamaged is returned when the file is Flyleaf's but damaged, ErrFull
-// when there is no room for it.
+// ErrNotDatabase, ErrForeign and ErrNewer are returned for files that Flyleaf must not open;
+// these files are not changed. ErrDamaged is returned when the file is Flyleaf's but damaged,
+// ErrFull when the disk is full.
 func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) {
 	if opts.Readers <= 0 {
 		opts.Readers = 4
@@ -73,7 +73,7 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if err := inspect(path); err != nil {
 		return nil, err
 	}
-	// Made here, and not by SQLite, so that nobody else on the machine can read it.
+	// Create the file here and not through SQLite, so that other users cannot read it.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, openError(path, err)
@@ -86,7 +86,7 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	defer func() {
 		if err != nil {
 			_ = s.closeAll()
-			err = openError(path, explain(ctx, err))
+			err = openError(path, toStorageError(ctx, err))
 		}
 	}()
 	if s.writeDB, err = sql.Open("sqlite", dsn(path, opts)); err != nil {
@@ -106,14 +106,15 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	return s, nil
 }
 
-// dsn escapes the path so that no character of it is taken for a parameter.
+// dsn returns the data source name of a file. It escapes the path, so that no part of it is
+// read as a parameter.
 func dsn(path string, opts Options, more ...string) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/… on Windows
 	}
 	params := []string{
-		// First, because the others may have to wait for a lock.
+		// busy_timeout comes first, because the other pragmas may have to wait for a lock.
 		fmt.Sprintf("_pragma=busy_timeout(%d)", opts.BusyTimeout.Milliseconds()),
 		"_pragma=synchronous(FULL)",
 		"_pragma=fullfsync(1)",
@@ -131,7 +132,7 @@ func dsn(path string, opts Options, more ...string) string {
 // Path returns the file's absolute path.
 func (s *Store) Path() string { return s.path }
 
-// enter begins a call; the returned func ends it.
+// enter begins a call; the returned function ends it.
 func (s *Store) enter() (func(), error) {
 	s.life.Lock()
 	defer s.life.Unlock()
@@ -142,8 +143,8 @@ func (s *Store) enter() (func(), error) {
 	return s.calls.Done, nil
 }
 
-// Close waits for calls under way, then closes the file. The write-ahead log
-// is folded into it.
+// Close waits for calls in progress, then closes the file. The write-ahead log is merged into
+// it.
 func (s *Store) Close() error {
 	s.life.Lock()
 	already := s.closed
@@ -156,10 +157,11 @@ func (s *Store) Close() error {
 	return s.closeAll()
 }
 
-// closeAll is called when no call is under way: every connection is in its pool.
+// closeAll closes all connections. It is called when no call is in progress, so every
+// connection is in its pool.
 func (s *Store) closeAll() error {
 	var errs []error
-	// The writer last: the last connection folds the log in.
+	// Close the writer last: the last connection merges the write-ahead log.
 	for _, pool := range []chan *conn{s.readers, s.writer} {
 		for range len(pool) {
 			errs = append(errs, (<-pool).close())
@@ -176,9 +178,9 @@ func (s *Store) closeAll() error {
 	return nil
 }
 
-// update runs fn in a transaction that is on disk when update returns nil, and has left nothing
-// when it returns an error. ctx is checked before and between statements, not during them: this
-// avoids one watcher goroutine per statement.
+// update runs fn in a transaction. The transaction is on disk when update returns nil, and has
+// changed nothing when it returns an error. ctx is checked before and between statements, not
+// during them, which avoids one watcher goroutine for each statement.
 func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 	return s.with(ctx, s.writer, func(c *conn) error {
 		return c.transact(context.WithoutCancel(ctx), fn)
@@ -190,7 +192,7 @@ func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
 	return s.with(ctx, s.readers, func(c *conn) error { return c.transact(ctx, fn) })
 }
 
-// with waits for a connection and gives it back.
+// with waits for a connection, runs fn with it and returns it to the pool.
 func (s *Store) with(ctx context.Context, pool chan *conn, fn func(*conn) error) error {
 	done, err := s.enter()
 	if err != nil {
@@ -203,14 +205,14 @@ func (s *Store) with(ctx context.Context, pool chan *conn, fn func(*conn) error)
 	select {
 	case c := <-pool:
 		defer func() { pool <- c }()
-		return explain(ctx, fn(c))
+		return toStorageError(ctx, fn(c))
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// explain turns SQLite's errors into the contract's.
-func explain(ctx context.Context, err error) error {
+// toStorageError converts SQLite's errors to the errors of package storage.
+func toStorageError(ctx context.Context, err error) error {
 	var e *sqlite.Error
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.ErrNotFound
@@ -218,9 +220,9 @@ func explain(ctx context.Context, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code() & 0xff { // the rest of the code says which kind of it
+	switch e.Code() & 0xff { // the higher bits are the extended code
 	case sqlite3.SQLITE_FULL:
-		return fmt.Errorf("%w; nothing of this was stored, what was stored before is safe; make room and try again (%w)", storage.ErrFull, err)
+		return fmt.Errorf("%w; nothing was stored now, and everything stored before is safe; make room and try again (%w)", storage.ErrFull, err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%w (%w)", storage.ErrDamaged, err)
 	case sqlite3.SQLITE_INTERRUPT:
@@ -231,7 +233,7 @@ func explain(ctx context.Context, err error) error {
 	return fmt.Errorf("storage: %w", err)
 }
 
-// openError says in which file, what is safe and what to do.
+// openError adds to an error of Open which file it is about, what is safe and what to do.
 func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, storage.ErrFull):

@@ -24,7 +24,7 @@ func open(t testing.TB, path string) *Store {
 
 func TestStore(t *testing.T) {
 	storagetest.Run(t, func(t *testing.T) (storage.Store, func() storage.Store) {
-		// A path with everything in it that means something in a URI.
+		// The path contains characters with a meaning in a URI.
 		path := filepath.Join(t.TempDir(), "a b%20?c#d&e.db")
 		s := open(t, path)
 		return s, func() storage.Store {

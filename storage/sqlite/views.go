@@ -207,8 +207,8 @@ func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]stora
 
 // find searches the documents that match the condition.
 func (s *Store) find(ctx context.Context, query string, limit int, condition string, args ...any) (found []storage.SearchHit, err error) {
-	// Words are letters, digits and marks, so the quotes cannot be ended from
-	// within, and inside them AND, OR, NOT, NEAR and * are words like others.
+	// Words contain only letters, digits and marks, so they cannot close the quotes. Inside
+	// quotes AND, OR, NOT, NEAR and * have no special meaning.
 	var words []string
 	for _, term := range storage.Terms(query) {
 		phrases := make([]string, len(term))

@@ -11,9 +11,9 @@ import (
 	"flyleaf/storage"
 )
 
-// Entry makes the n-th change of a kind: bytes that are framed and hashed as a
-// change chunk of about 200 bytes. The store looks at no more than that; the
-// contents are not operations. Own changes have a signature and an act.
+// Entry returns the n-th change of a kind: bytes framed and hashed like a change chunk of about
+// 200 bytes. Stores check no more than that, so the content is random and not operations. Own
+// changes also have an act.
 func Entry(kind string, n int, own bool) storage.Entry {
 	body := []byte(kind)
 	body = binary.BigEndian.AppendUint64(body, uint64(n))
@@ -38,7 +38,7 @@ func Entry(kind string, n int, own bool) storage.Entry {
 	return e
 }
 
-// Entries makes the changes from (included) to to (excluded).
+// Entries returns the changes with numbers from from (included) to to (excluded).
 func Entries(kind string, from, to int, own bool) []storage.Entry {
 	all := make([]storage.Entry, 0, to-from)
 	for n := from; n < to; n++ {
@@ -47,7 +47,7 @@ func Entries(kind string, from, to int, own bool) []storage.Entry {
 	return all
 }
 
-// Post makes a post with one revision.
+// Post returns a post with one revision.
 func Post(id, text string) qa.Post {
 	op := qa.OpID{Counter: 7, Actor: "ab"}
 	return qa.Post{

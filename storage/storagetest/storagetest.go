@@ -16,9 +16,9 @@ import (
 	"flyleaf/storage"
 )
 
-// Open makes an empty store, closed when the test ends, and a func that closes
-// it and opens it again. A store that cannot outlive Close returns itself,
-// unclosed.
+// Open returns an empty store, which is closed when the test ends, and a function that closes
+// it and opens it again. For a store whose data does not outlive Close, the function returns
+// the store without closing it.
 type Open func(t *testing.T) (s storage.Store, reopen func() storage.Store)
 
 // Run runs the suite.
@@ -32,10 +32,10 @@ func Run(t *testing.T, open Open) {
 		{"EntriesKeepEverything", entriesKeepEverything},
 		{"PositionsAscendAndAreNeverReused", positions},
 		{"WalksInPages", walks},
-		{"DocumentsAreApart", documents},
+		{"DocumentsAreSeparate", documents},
 		{"DeliveredAndPending", delivered},
 		{"StatusDecidesWhatCounts", status},
-		{"ChangesLeaveInOneTransaction", leaving},
+		{"ExclusionIsOneTransaction", exclusion},
 		{"ViewsAreReplaced", viewsAreReplaced},
 		{"Reactions", reactions},
 		{"ReplaceViews", replaceViews},
@@ -65,21 +65,21 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func is(t *testing.T, err, want error) {
+func wantError(t *testing.T, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Fatalf("error %v, want %v", err, want)
 	}
 }
 
-func same[T any](t *testing.T, got, want T) {
+func wantEqual[T any](t *testing.T, got, want T) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
 	}
 }
 
-func read(t *testing.T, s storage.Store, event qa.EventID, after int64) []storage.Entry {
+func readAll(t *testing.T, s storage.Store, event qa.EventID, after int64) []storage.Entry {
 	t.Helper()
 	var all []storage.Entry
 	must(t, s.Entries(t.Context(), event, after, func(e storage.Entry) error { all = append(all, e); return nil }))
@@ -107,9 +107,9 @@ func appendIsIdempotent(t *testing.T, open Open) {
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA}))
 	entries := Entries("a", 0, 5, true)
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: entries[:3]}))
-	before := read(t, s, eventA, 0)
+	before := readAll(t, s, eventA, 0)
 
-	// The same again, with other facts, beside new ones; and twice in one call.
+	// Known entries with different fields, together with new ones, and one twice in a call.
 	again := slices.Clone(entries)
 	for i := range again {
 		again[i].ReceivedAtMillis++
@@ -121,17 +121,17 @@ func appendIsIdempotent(t *testing.T, open Open) {
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: append(again[:3:3], entries[3], entries[3])},
 		storage.Batch{Event: eventA, Entries: entries[2:], Views: storage.ViewUpdate{Posts: []qa.Post{post}}}))
 	s = reopen()
-	after := read(t, s, eventA, 0)
-	same(t, hashes(after), hashes(entries))
-	same(t, after[:3], before)
+	after := readAll(t, s, eventA, 0)
+	wantEqual(t, hashes(after), hashes(entries))
+	wantEqual(t, after[:3], before)
 
 	// Views are applied even when every entry is known.
 	post.Revisions[0].Text = "second"
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: entries[:1], Views: storage.ViewUpdate{Posts: []qa.Post{post}}}))
 	got, err := s.Post(t.Context(), eventA, "p")
 	must(t, err)
-	same(t, got.Text(), "second")
-	same(t, counts(t, s, eventA), storage.Counts{Changes: 5, Pending: 5, Posts: 1, Last: after[4].Position})
+	wantEqual(t, got.Text(), "second")
+	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 5, Pending: 5, Posts: 1, Last: after[4].Position})
 }
 
 func appendIsAllOrNothing(t *testing.T, open Open) {
@@ -156,18 +156,18 @@ func appendIsAllOrNothing(t *testing.T, open Open) {
 		}
 		s = reopen()
 		for _, event := range []qa.EventID{eventA, eventB} {
-			same(t, counts(t, s, event), storage.Counts{})
-			same(t, len(read(t, s, event, 0)), 0)
+			wantEqual(t, counts(t, s, event), storage.Counts{})
+			wantEqual(t, len(readAll(t, s, event, 0)), 0)
 		}
 		_, err = s.Event(t.Context(), eventA)
-		is(t, err, storage.ErrNotFound)
+		wantError(t, err, storage.ErrNotFound)
 		found, err := s.Search(t.Context(), eventA, "x", 10)
 		must(t, err)
-		same(t, len(found), 0)
+		wantEqual(t, len(found), 0)
 	}
 	must(t, s.Append(t.Context(), good, storage.Batch{Event: eventB, Entries: Entries("b", 0, 3, true)}))
-	same(t, counts(t, s, eventA).Changes, 3)
-	same(t, counts(t, s, eventB).Changes, 3)
+	wantEqual(t, counts(t, s, eventA).Changes, 3)
+	wantEqual(t, counts(t, s, eventB).Changes, 3)
 }
 
 func entriesKeepEverything(t *testing.T, open Open) {
@@ -175,21 +175,21 @@ func entriesKeepEverything(t *testing.T, open Open) {
 	full := Entry("a", 0, true)
 	full.Seq = 1<<63 + 5
 	full.Status, full.Delivered = storage.Excluded, true
-	bare := Entry("b", 1, false)
-	bare.Signature, bare.ReceivedAtMillis = nil, -5
-	bare.Status = storage.Deferred
-	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: []storage.Entry{full, bare}}))
+	minimal := Entry("b", 1, false)
+	minimal.Signature, minimal.ReceivedAtMillis = nil, -5
+	minimal.Status = storage.Deferred
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: []storage.Entry{full, minimal}}))
 	s = reopen()
-	all := read(t, s, eventA, 0)
-	full.Position, bare.Position = all[0].Position, all[1].Position
-	same(t, all, []storage.Entry{full, bare})
-	one, err := s.Entry(t.Context(), eventA, bare.Hash)
+	all := readAll(t, s, eventA, 0)
+	full.Position, minimal.Position = all[0].Position, all[1].Position
+	wantEqual(t, all, []storage.Entry{full, minimal})
+	one, err := s.Entry(t.Context(), eventA, minimal.Hash)
 	must(t, err)
-	same(t, one, bare)
-	_, err = s.Entry(t.Context(), eventB, bare.Hash)
-	is(t, err, storage.ErrNotFound)
+	wantEqual(t, one, minimal)
+	_, err = s.Entry(t.Context(), eventB, minimal.Hash)
+	wantError(t, err, storage.ErrNotFound)
 	_, err = s.Entry(t.Context(), eventA, wire.Hash{})
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 }
 
 func positions(t *testing.T, open Open) {
@@ -198,7 +198,7 @@ func positions(t *testing.T, open Open) {
 	for n := range 30 {
 		event := []qa.EventID{eventA, eventB}[n%2]
 		must(t, s.Append(t.Context(), storage.Batch{Event: event, Entries: Entries("a", n, n+2, false)}))
-		all := read(t, s, event, last)
+		all := readAll(t, s, event, last)
 		if len(all) == 0 {
 			t.Fatalf("append %d: nothing after position %d", n, last)
 		}
@@ -208,22 +208,22 @@ func positions(t *testing.T, open Open) {
 			}
 			last = e.Position
 		}
-		same(t, counts(t, s, event).Last, last)
+		wantEqual(t, counts(t, s, event).Last, last)
 		if n%10 == 9 {
 			s = reopen()
 		}
 	}
-	same(t, len(read(t, s, eventA, last)), 0)
+	wantEqual(t, len(readAll(t, s, eventA, last)), 0)
 }
 
 func walks(t *testing.T, open Open) {
 	s, _ := open(t)
-	const n = 700 // more than a page of any implementation
+	const n = 700 // more than the page size of every implementation
 	entries := Entries("a", 0, n, true)
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: entries}))
-	all := read(t, s, eventA, 0)
-	same(t, hashes(all), hashes(entries))
-	same(t, hashes(read(t, s, eventA, all[400].Position)), hashes(entries[401:]))
+	all := readAll(t, s, eventA, 0)
+	wantEqual(t, hashes(all), hashes(entries))
+	wantEqual(t, hashes(readAll(t, s, eventA, all[400].Position)), hashes(entries[401:]))
 
 	stop := errors.New("stop")
 	visited := 0
@@ -233,17 +233,17 @@ func walks(t *testing.T, open Open) {
 		}
 		return nil
 	})
-	is(t, err, stop)
-	same(t, visited, 300)
+	wantError(t, err, stop)
+	wantEqual(t, visited, 300)
 
-	// The walk may call the store, write to it too.
+	// fn may call the store, and also write to it.
 	visited = 0
 	must(t, s.Pending(t.Context(), eventA, func(e storage.Entry) error {
 		visited++
 		return s.SetDelivered(t.Context(), eventA, true, e.Hash)
 	}))
-	same(t, visited, n)
-	same(t, counts(t, s, eventA).Pending, 0)
+	wantEqual(t, visited, n)
+	wantEqual(t, counts(t, s, eventA).Pending, 0)
 }
 
 func documents(t *testing.T, open Open) {
@@ -257,11 +257,11 @@ func documents(t *testing.T, open Open) {
 	s = reopen()
 	all, err := s.Documents(t.Context())
 	must(t, err)
-	same(t, all, []qa.EventID{eventA, eventB})
-	same(t, counts(t, s, eventA).Pending, 1)
-	same(t, counts(t, s, eventB).Pending, 1)
-	same(t, counts(t, s, "nowhere"), storage.Counts{})
-	same(t, len(read(t, s, "nowhere", 0)), 0)
+	wantEqual(t, all, []qa.EventID{eventA, eventB})
+	wantEqual(t, counts(t, s, eventA).Pending, 1)
+	wantEqual(t, counts(t, s, eventB).Pending, 1)
+	wantEqual(t, counts(t, s, "nowhere"), storage.Counts{})
+	wantEqual(t, len(readAll(t, s, "nowhere", 0)), 0)
 }
 
 func delivered(t *testing.T, open Open) {
@@ -271,22 +271,22 @@ func delivered(t *testing.T, open Open) {
 	pendingHashes := func() []wire.Hash {
 		var all []storage.Entry
 		must(t, s.Pending(t.Context(), eventA, func(e storage.Entry) error { all = append(all, e); return nil }))
-		same(t, len(all), counts(t, s, eventA).Pending)
+		wantEqual(t, len(all), counts(t, s, eventA).Pending)
 		return hashes(all)
 	}
-	same(t, pendingHashes(), hashes(own))
+	wantEqual(t, pendingHashes(), hashes(own))
 	must(t, s.SetDelivered(t.Context(), eventA, true, own[0].Hash, own[2].Hash, others[0].Hash, wire.Hash{9}))
 	s = reopen()
-	same(t, pendingHashes(), []wire.Hash{own[1].Hash, own[3].Hash})
+	wantEqual(t, pendingHashes(), []wire.Hash{own[1].Hash, own[3].Hash})
 	e, err := s.Entry(t.Context(), eventA, others[0].Hash)
 	must(t, err)
-	same(t, e.Delivered, false)
+	wantEqual(t, e.Delivered, false)
 	must(t, s.SetDelivered(t.Context(), eventA, true))
-	same(t, len(pendingHashes()), 0)
+	wantEqual(t, len(pendingHashes()), 0)
 	must(t, s.SetDelivered(t.Context(), eventA, false, own[3].Hash))
-	same(t, pendingHashes(), []wire.Hash{own[3].Hash})
-	must(t, s.SetDelivered(t.Context(), eventA, false)) // another relay, which holds nothing
-	same(t, pendingHashes(), hashes(own))
+	wantEqual(t, pendingHashes(), []wire.Hash{own[3].Hash})
+	must(t, s.SetDelivered(t.Context(), eventA, false)) // as for a new relay, which has nothing
+	wantEqual(t, pendingHashes(), hashes(own))
 	must(t, s.SetDelivered(t.Context(), "nowhere", true))
 }
 
@@ -295,8 +295,8 @@ func status(t *testing.T, open Open) {
 	own := Entries("a", 0, 6, true)
 	own[5].Status = storage.Refused
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: own}))
-	same(t, counts(t, s, eventA).Changes, 5)
-	same(t, counts(t, s, eventA).Pending, 5)
+	wantEqual(t, counts(t, s, eventA).Changes, 5)
+	wantEqual(t, counts(t, s, eventA).Pending, 5)
 	set := func(event qa.EventID, statuses map[wire.Hash]storage.Status) {
 		t.Helper()
 		must(t, s.Append(t.Context(), storage.Batch{Event: event, Statuses: statuses}))
@@ -308,22 +308,22 @@ func status(t *testing.T, open Open) {
 	set("nowhere", map[wire.Hash]storage.Status{own[3].Hash: storage.Excluded})
 	s = reopen()
 	c := counts(t, s, eventA)
-	same(t, c.Changes, 2)
-	same(t, c.Pending, 2)
+	wantEqual(t, c.Changes, 2)
+	wantEqual(t, c.Pending, 2)
 	var statuses []storage.Status
-	for _, e := range read(t, s, eventA, 0) {
+	for _, e := range readAll(t, s, eventA, 0) {
 		statuses = append(statuses, e.Status)
 	}
-	same(t, statuses, []storage.Status{storage.Deferred, storage.Refused, storage.Excluded, 0, 0, storage.Refused})
-	same(t, c.Last, read(t, s, eventA, 0)[5].Position)
+	wantEqual(t, statuses, []storage.Status{storage.Deferred, storage.Refused, storage.Excluded, 0, 0, storage.Refused})
+	wantEqual(t, c.Last, readAll(t, s, eventA, 0)[5].Position)
 	set(eventA, map[wire.Hash]storage.Status{own[0].Hash: storage.InDocument, own[5].Hash: storage.InDocument})
-	same(t, counts(t, s, eventA).Changes, 4)
+	wantEqual(t, counts(t, s, eventA).Changes, 4)
 }
 
 func settings(t *testing.T, open Open) {
 	s, reopen := open(t)
 	_, err := s.Setting(t.Context(), "draft/a/1")
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 	want := map[string]string{
 		"draft/a/1": "x", "draft/a/2": "", "draft/a\U0010ffff": "edge", "draft/b": "y", "Draft/a/1": "z",
 		"dra%t": "%", "zeta": "ζ\x00\"'",
@@ -340,16 +340,16 @@ func settings(t *testing.T, open Open) {
 			t.Fatalf("prefix %q: %v, want %d", prefix, got, n)
 		}
 		for k, v := range got {
-			same(t, v, want[k])
+			wantEqual(t, v, want[k])
 		}
 	}
 	v, err := s.Setting(t.Context(), "zeta")
 	must(t, err)
-	same(t, v, want["zeta"])
+	wantEqual(t, v, want["zeta"])
 	must(t, s.DeleteSetting(t.Context(), "zeta"))
 	must(t, s.DeleteSetting(t.Context(), "zeta"))
 	_, err = s.Setting(t.Context(), "zeta")
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 }
 
 func following(t *testing.T, open Open) {
@@ -370,21 +370,21 @@ func following(t *testing.T, open Open) {
 	s = reopen()
 	got, err := s.Following(t.Context())
 	must(t, err)
-	same(t, got, all)
+	wantEqual(t, got, all)
 	must(t, s.Unfollow(t.Context(), eventA))
 	must(t, s.Unfollow(t.Context(), eventA))
 	got, err = s.Following(t.Context())
 	must(t, err)
-	same(t, got, []storage.Following{all[0], all[2]})
-	// What was written stays: it may be nowhere else yet.
-	same(t, counts(t, s, eventA).Pending, 2)
-	same(t, counts(t, s, eventA).Posts, 1)
+	wantEqual(t, got, []storage.Following{all[0], all[2]})
+	// The changes stay, because no other device may have them yet.
+	wantEqual(t, counts(t, s, eventA).Pending, 2)
+	wantEqual(t, counts(t, s, eventA).Posts, 1)
 }
 
 func snapshots(t *testing.T, open Open) {
 	s, reopen := open(t)
 	_, err := s.Snapshot(t.Context(), eventA)
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 	must(t, s.SaveSnapshot(t.Context(), eventA, storage.Snapshot{Position: 3, Bytes: []byte("old")}))
 	want := storage.Snapshot{Position: 9, Bytes: make([]byte, 1<<20)}
 	want.Bytes[12345] = 1
@@ -393,11 +393,11 @@ func snapshots(t *testing.T, open Open) {
 	s = reopen()
 	got, err := s.Snapshot(t.Context(), eventA)
 	must(t, err)
-	same(t, got, want)
+	wantEqual(t, got, want)
 	got, err = s.Snapshot(t.Context(), eventB)
 	must(t, err)
-	same(t, got.Position, int64(1))
-	same(t, len(got.Bytes), 0)
+	wantEqual(t, got.Position, int64(1))
+	wantEqual(t, len(got.Bytes), 0)
 }
 
 func ownMemory(t *testing.T, open Open) {
@@ -415,12 +415,12 @@ func ownMemory(t *testing.T, open Open) {
 	}
 	spoil(e, p)
 	for range 2 {
-		got := read(t, s, eventA, 0)[0]
+		got := readAll(t, s, eventA, 0)[0]
 		want.Position = got.Position
-		same(t, got, want)
+		wantEqual(t, got, want)
 		post, err := s.Post(t.Context(), eventA, "p")
 		must(t, err)
-		same(t, []string{post.Text(), post.Tags[0], post.X["k"]}, []string{"mine", "tag", "v"})
+		wantEqual(t, []string{post.Text(), post.Tags[0], post.X["k"]}, []string{"mine", "tag", "v"})
 		spoil(got, post)
 	}
 }
@@ -429,18 +429,18 @@ func cancelled(t *testing.T, open Open) {
 	s, _ := open(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 5 { // often enough to notice a connection that was not given back
-		is(t, s.Append(ctx, storage.Batch{Event: eventA, Entries: Entries("a", 0, 1, true)}), context.Canceled)
+	for range 5 { // often enough to detect a connection that was not returned to its pool
+		wantError(t, s.Append(ctx, storage.Batch{Event: eventA, Entries: Entries("a", 0, 1, true)}), context.Canceled)
 		_, err := s.Posts(ctx, eventA)
-		is(t, err, context.Canceled)
+		wantError(t, err, context.Canceled)
 	}
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: Entries("a", 0, 600, true)}))
 
-	// In the middle of a walk.
+	// Cancel in the middle of a walk.
 	ctx, cancel = context.WithCancel(t.Context())
 	err := s.Entries(ctx, eventA, 0, func(storage.Entry) error { cancel(); return nil })
-	is(t, err, context.Canceled)
-	same(t, counts(t, s, eventA).Changes, 600)
+	wantError(t, err, context.Canceled)
+	wantEqual(t, counts(t, s, eventA).Changes, 600)
 }
 
 func closed(t *testing.T, open Open) {
@@ -482,8 +482,8 @@ func closed(t *testing.T, open Open) {
 	}
 }
 
-// concurrency has readers at work while writers write: nobody fails, and no
-// reader sees half a batch.
+// concurrency runs readers and writers at the same time: no call fails, and no reader sees a
+// part of a batch.
 func concurrency(t *testing.T, open Open) {
 	s, _ := open(t)
 	const writers, batches, size = 3, 20, 5
@@ -510,7 +510,7 @@ func concurrency(t *testing.T, open Open) {
 	}
 	reads := make(chan int, 3)
 	stop := make(chan struct{})
-	for _, look := range []func() error{
+	for _, check := range []func() error{
 		func() error {
 			c, err := s.Counts(ctx, eventA)
 			if err == nil && (c.Changes%size != 0 || c.Changes != c.Posts) {
@@ -537,7 +537,7 @@ func concurrency(t *testing.T, open Open) {
 			n := 0
 			defer func() { reads <- n }()
 			for {
-				if err := look(); err != nil {
+				if err := check(); err != nil {
 					fail <- err
 					return
 				}
@@ -563,8 +563,8 @@ func concurrency(t *testing.T, open Open) {
 	for err := range fail {
 		t.Error(err)
 	}
-	same(t, counts(t, s, eventA).Changes, writers*batches*size)
-	if got := len(read(t, s, eventA, 0)); got != writers*batches*size {
+	wantEqual(t, counts(t, s, eventA).Changes, writers*batches*size)
+	if got := len(readAll(t, s, eventA, 0)); got != writers*batches*size {
 		t.Errorf("%d entries", got)
 	}
 }

@@ -19,14 +19,14 @@ func postsByID(t *testing.T, s storage.Store, event qa.EventID) map[qa.PostID]qa
 	for _, p := range all {
 		one, err := s.Post(t.Context(), event, p.ID)
 		must(t, err)
-		same(t, one, p)
+		wantEqual(t, one, p)
 		m[p.ID] = p
 	}
-	same(t, len(m), len(all))
+	wantEqual(t, len(m), len(all))
 	return m
 }
 
-// fullPost uses every field, so that none is forgotten.
+// fullPost returns a post in which every field is set.
 func fullPost(id string) qa.Post {
 	p := Post(id, "Wie war's? <b>&amp;\u2028 \U0001f4da")
 	p.Parent, p.OnBehalfOf, p.Source, p.Origin, p.AsAuthor = "parent", "Zoë", "jekyll:2024#7", "origin", true
@@ -39,10 +39,10 @@ func fullPost(id string) qa.Post {
 func viewsAreReplaced(t *testing.T, open Open) {
 	s, reopen := open(t)
 	_, err := s.Event(t.Context(), eventA)
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 	_, err = s.Post(t.Context(), eventA, "p1")
-	is(t, err, storage.ErrNotFound)
-	same(t, len(postsByID(t, s, eventA)), 0)
+	wantError(t, err, storage.ErrNotFound)
+	wantEqual(t, len(postsByID(t, s, eventA)), 0)
 
 	event := qa.Event{
 		ID: eventA, Kind: "event", Rules: 1, Title: "Title", Subtitle: "Subtitle", Prizes: 1 << 60, StartsAtMillis: 5,
@@ -55,29 +55,29 @@ func viewsAreReplaced(t *testing.T, open Open) {
 	s = reopen()
 	gotEvent, err := s.Event(t.Context(), eventA)
 	must(t, err)
-	same(t, gotEvent, event)
-	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": plain})
+	wantEqual(t, gotEvent, event)
+	wantEqual(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": plain})
 	gotPeople, err := s.People(t.Context(), eventA)
 	must(t, err)
-	same(t, gotPeople, []qa.Person{people[1], people[0]})
+	wantEqual(t, gotPeople, []qa.Person{people[1], people[0]})
 
-	// Only the named rows change; last of a name wins.
+	// Only the given rows change. If a row is given twice, the last one counts.
 	plain.Tags = []string{"new"}
 	newer := plain
 	newer.AsAuthor = true
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{plain, newer}, People: []qa.Person{{ID: "b"}}}}))
 	s = reopen()
-	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": newer})
+	wantEqual(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": full, "p2": newer})
 	elsewhere, err := s.Post(t.Context(), eventB, "p1")
 	must(t, err)
-	same(t, elsewhere.Text(), "elsewhere")
+	wantEqual(t, elsewhere.Text(), "elsewhere")
 	gotPeople, err = s.People(t.Context(), eventA)
 	must(t, err)
-	same(t, gotPeople, []qa.Person{people[1], {ID: "b"}})
+	wantEqual(t, gotPeople, []qa.Person{people[1], {ID: "b"}})
 	gotEvent, err = s.Event(t.Context(), eventA)
 	must(t, err)
-	same(t, gotEvent, event)
-	same(t, counts(t, s, eventA).Posts, 2)
+	wantEqual(t, gotEvent, event)
+	wantEqual(t, counts(t, s, eventA).Posts, 2)
 }
 
 func reactions(t *testing.T, open Open) {
@@ -91,30 +91,30 @@ func reactions(t *testing.T, open Open) {
 		t.Helper()
 		must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: u}))
 	}
-	// A reaction may come before its post.
+	// A reaction may be stored before its post.
 	put(storage.ViewUpdate{Reactions: []storage.ReactionUpdate{react("p1", "b", "want", true), react("p2", "b", "want", true)}})
 	put(storage.ViewUpdate{Posts: []qa.Post{p}, Reactions: []storage.ReactionUpdate{
 		react("p1", "a", "want", true), react("p1", "a", "want", true), react("p1", "a", "👍", true),
 		react("p1", "c", "heart", true), react("p1", "d", "heart", false),
 	}})
 	s = reopen()
-	same(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "a", Emoji: "want"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
-	// Off, and off again; on then off in one update; replacing the post keeps them.
+	wantEqual(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "a", Emoji: "want"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
+	// Switching off twice, and on and off in one update. Replacing the post keeps the reactions.
 	put(storage.ViewUpdate{Posts: []qa.Post{p}, Reactions: []storage.ReactionUpdate{
 		react("p1", "a", "want", false), react("p1", "a", "want", false),
 		react("p1", "e", "x", true), react("p1", "e", "x", false),
 		react("p1", "c", "heart", false), react("p1", "c", "heart", true),
 	}})
 	s = reopen()
-	same(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
-	same(t, len(postsByID(t, s, eventA)), 1)
+	wantEqual(t, postsByID(t, s, eventA)["p1"].Reactions, []qa.Reaction{{By: "c", Emoji: "heart"}, {By: "b", Emoji: "want"}, {By: "a", Emoji: "👍"}})
+	wantEqual(t, len(postsByID(t, s, eventA)), 1)
 	put(storage.ViewUpdate{Reactions: []storage.ReactionUpdate{react("p1", "c", "heart", false), react("p1", "b", "want", false), react("p1", "a", "👍", false)}})
-	same(t, len(postsByID(t, s, eventA)["p1"].Reactions), 0)
+	wantEqual(t, len(postsByID(t, s, eventA)["p1"].Reactions), 0)
 }
 
-// leaving: what rebasing writes. New changes, the new statuses of old ones, and all
-// views anew, whole or not at all.
-func leaving(t *testing.T, open Open) {
+// exclusion writes what excluding changes writes: new changes, new statuses of old changes and
+// new views, all of it or nothing.
+func exclusion(t *testing.T, open Open) {
 	s, reopen := open(t)
 	old, proof, again := Entries("a", 0, 4, true), Entry("b", 9, false), Entry("c", 9, true)
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: old, Views: storage.ViewUpdate{
@@ -131,34 +131,34 @@ func leaving(t *testing.T, open Open) {
 	}
 	bad := after
 	bad.Entries = []storage.Entry{proof, {Hash: wire.Hash{2}, Bytes: []byte{1}}}
-	is(t, s.Append(t.Context(), bad), storage.ErrMismatch)
-	same(t, counts(t, s, eventA), storage.Counts{Changes: 4, Pending: 4, Posts: 2, Last: read(t, s, eventA, 0)[3].Position})
+	wantError(t, s.Append(t.Context(), bad), storage.ErrMismatch)
+	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 4, Pending: 4, Posts: 2, Last: readAll(t, s, eventA, 0)[3].Position})
 
 	must(t, s.Append(t.Context(), after))
 	s = reopen()
-	all := read(t, s, eventA, 0)
+	all := readAll(t, s, eventA, 0)
 	var got []storage.Status
 	for _, e := range all {
 		got = append(got, e.Status)
 	}
-	same(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Excluded, storage.Refused, storage.Excluded, storage.Deferred})
-	same(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
-	same(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
+	wantEqual(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Excluded, storage.Refused, storage.Excluded, storage.Deferred})
+	wantEqual(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
+	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
 	_, err := s.Event(t.Context(), eventA)
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 	_, err = s.Post(t.Context(), eventA, "p")
-	is(t, err, storage.ErrNotFound)
+	wantError(t, err, storage.ErrNotFound)
 	people, err := s.People(t.Context(), eventA)
 	must(t, err)
-	same(t, len(people), 0)
+	wantEqual(t, len(people), 0)
 	found, err := s.Search(t.Context(), eventA, "goes", 9)
 	must(t, err)
-	same(t, len(found), 0)
+	wantEqual(t, len(found), 0)
 
-	// Statuses alone, and views that become none.
+	// A batch with only statuses, and one that removes all views.
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, ReplaceViews: true}))
-	same(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Pending: 3, Last: all[5].Position})
+	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Pending: 3, Last: all[5].Position})
 }
 
 func replaceViews(t *testing.T, open Open) {
@@ -172,16 +172,16 @@ func replaceViews(t *testing.T, open Open) {
 		storage.Batch{Event: eventB, Views: old}))
 	must(t, s.SetSetting(t.Context(), "draft", "kept"))
 	must(t, s.Follow(t.Context(), storage.Following{Event: eventA}))
-	before := read(t, s, eventA, 0)
+	before := readAll(t, s, eventA, 0)
 	must(t, s.ReplaceViews(t.Context(), eventA, storage.ViewUpdate{Posts: []qa.Post{Post("p1", "new words")}}))
 	s = reopen()
 
 	_, err := s.Event(t.Context(), eventA)
-	is(t, err, storage.ErrNotFound)
-	same(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": Post("p1", "new words")})
+	wantError(t, err, storage.ErrNotFound)
+	wantEqual(t, postsByID(t, s, eventA), map[qa.PostID]qa.Post{"p1": Post("p1", "new words")})
 	people, err := s.People(t.Context(), eventA)
 	must(t, err)
-	same(t, len(people), 0)
+	wantEqual(t, len(people), 0)
 	for query, n := range map[string]int{"old": 0, "new": 1, "words": 1} {
 		found, err := s.Search(t.Context(), eventA, query, 10)
 		must(t, err)
@@ -189,18 +189,18 @@ func replaceViews(t *testing.T, open Open) {
 			t.Fatalf("%q found %v, want %d", query, found, n)
 		}
 	}
-	// The ledger, what is this device's own, and other documents are untouched.
-	same(t, read(t, s, eventA, 0), before)
+	// The ledger, local data and other documents do not change.
+	wantEqual(t, readAll(t, s, eventA, 0), before)
 	draft, err := s.Setting(t.Context(), "draft")
 	must(t, err)
-	same(t, draft, "kept")
-	same(t, len(postsByID(t, s, eventB)), 2)
+	wantEqual(t, draft, "kept")
+	wantEqual(t, len(postsByID(t, s, eventB)), 2)
 	found, err := s.Search(t.Context(), eventB, "old", 10)
 	must(t, err)
-	same(t, len(found), 2)
+	wantEqual(t, len(found), 2)
 	all, err := s.Following(t.Context())
 	must(t, err)
-	same(t, len(all), 1)
+	wantEqual(t, len(all), 1)
 }
 
 func search(t *testing.T, open Open) {
@@ -286,37 +286,37 @@ func search(t *testing.T, open Open) {
 	}
 	got, err := s.Search(t.Context(), eventA, "threads", 1)
 	must(t, err)
-	same(t, got, []qa.PostID{"go"})
+	wantEqual(t, got, []qa.PostID{"go"})
 	for _, limit := range []int{0, -1} {
 		got, err = s.Search(t.Context(), eventA, "threads", limit)
 		must(t, err)
-		same(t, len(got), 0)
+		wantEqual(t, len(got), 0)
 	}
 
-	// Over all documents it finds the same, and what stands elsewhere.
+	// SearchAll finds the same posts, and those of other documents.
 	everywhere, err := s.SearchAll(t.Context(), "gorout thr", 10)
 	must(t, err)
 	slices.SortFunc(everywhere, func(a, b storage.SearchHit) int { return strings.Compare(string(a.Post), string(b.Post)) })
-	same(t, everywhere, []storage.SearchHit{{Event: eventB, Post: "elsewhere"}, {Event: eventA, Post: "go"}})
+	wantEqual(t, everywhere, []storage.SearchHit{{Event: eventB, Post: "elsewhere"}, {Event: eventA, Post: "go"}})
 	everywhere, err = s.SearchAll(t.Context(), "threads", 2)
 	must(t, err)
-	same(t, len(everywhere), 2)
+	wantEqual(t, len(everywhere), 2)
 	everywhere, err = s.SearchAll(t.Context(), "  ", 2)
 	must(t, err)
-	same(t, len(everywhere), 0)
+	wantEqual(t, len(everywhere), 0)
 
-	// An edit leaves nothing of the old text.
+	// The old text is not found after an edit.
 	edited := Post("go", "How do channels work?")
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{edited}}}))
 	for query, n := range map[string]int{"goroutines": 0, "channels": 1} {
 		got, err := s.Search(t.Context(), eventA, query, 10)
 		must(t, err)
-		same(t, len(got), n)
+		wantEqual(t, len(got), n)
 	}
 }
 
-// searchHostile asks what would be syntax somewhere; none of it may fail, and
-// what has no word finds nothing.
+// searchHostile searches for texts that are syntax in some query language. No search fails, and
+// queries without words find nothing.
 func searchHostile(t *testing.T, open Open) {
 	s, _ := open(t)
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Views: storage.ViewUpdate{Posts: []qa.Post{
@@ -340,5 +340,5 @@ func searchHostile(t *testing.T, open Open) {
 			t.Errorf("%s found %v, want a hit: %v", short, got, want)
 		}
 	}
-	same(t, len(postsByID(t, s, eventA)), 1)
+	wantEqual(t, len(postsByID(t, s, eventA)), 1)
 }
