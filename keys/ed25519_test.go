@@ -23,14 +23,14 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/ed25519.json")
 
-// signatureCase is a signature that some implementations take and others do not.
+// signatureCase is a signature that some implementations accept and others reject.
 type signatureCase struct {
 	Name      string `json:"name"`
 	Public    string `json:"public"`    // 32 bytes, hex
 	Event     string `json:"event"`     // the document ID, 16 bytes, hex
 	Change    string `json:"change"`    // the hash, 32 bytes, hex
 	Signature string `json:"signature"` // 64 bytes, hex
-	Code      string `json:"code"`      // "" when it fits, else the code of its refusal
+	Code      string `json:"code"`      // "" if it is valid, else the code of its refusal
 }
 
 func littleEndian(n byte) []byte { return append([]byte{n}, make([]byte, 31)...) }
@@ -56,8 +56,8 @@ func torsion(t *testing.T) *edwards25519.Point {
 	return p
 }
 
-// smallOrder returns every encoding that decodes to a point of small order, worked
-// out: the eight points, each with both signs and, where there is room, with p added.
+// smallOrder computes every encoding that decodes to a point of small order: the eight points,
+// each with both signs and, where it fits into 255 bits, with p added.
 func smallOrder(t *testing.T) map[[32]byte]bool {
 	t.Helper()
 	out := map[[32]byte]bool{}
@@ -92,16 +92,16 @@ func smallOrder(t *testing.T) map[[32]byte]bool {
 	return out
 }
 
-// TestWeakKeysAreAllEncodings: the fixed list is what can be worked out, and refuses
-// nothing else but what is not canonical.
-func TestWeakKeysAreAllEncodings(t *testing.T) {
+// TestIsStrongKeyRejectsSmallOrderAndNonCanonicalKeys: qa.IsStrongKey rejects exactly the keys of
+// small order, which are computed here, and non-canonical encodings.
+func TestIsStrongKeyRejectsSmallOrderAndNonCanonicalKeys(t *testing.T) {
 	small := smallOrder(t)
 	if len(small) != 14 {
 		t.Errorf("%d encodings", len(small))
 	}
 	for k := range small {
 		if qa.IsStrongKey(k[:]) {
-			t.Errorf("%x is taken", k)
+			t.Errorf("%x is accepted", k)
 		}
 	}
 	for n := range byte(19) { // y from p to 2^255-1
@@ -111,7 +111,7 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 		}
 		k[0], k[31] = 0xed+n, 0x7f
 		if qa.IsStrongKey(k[:]) {
-			t.Errorf("y = p+%d is taken", n)
+			t.Errorf("y = p+%d is accepted", n)
 		}
 	}
 	below := [32]byte{}
@@ -120,18 +120,18 @@ func TestWeakKeysAreAllEncodings(t *testing.T) {
 	}
 	below[0], below[31] = 0xeb, 0x7f
 	if !qa.IsStrongKey(below[:]) || !qa.IsStrongKey(littleEndian(2)) || qa.IsStrongKey(below[:31]) || qa.IsStrongKey(nil) {
-		t.Error("what is canonical and of large order is refused, or what is no key is taken")
+		t.Error("a canonical key of large order is rejected, or bytes that are not a key are accepted")
 	}
 	for i := range 1000 {
 		seed := make([]byte, 32)
 		binary.LittleEndian.PutUint64(seed, uint64(i))
 		if !qa.IsStrongKey(ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)) {
-			t.Fatalf("key %d is refused", i)
+			t.Fatalf("key %d is rejected", i)
 		}
 	}
 }
 
-// signatureCases are worked out, each from the equation that it fits.
+// signatureCases computes the cases, each from the equation that it satisfies.
 func signatureCases(t *testing.T) (out []signatureCase) {
 	doc := [16]byte{1, 2, 3}
 	message := func(h [32]byte) []byte {
@@ -211,8 +211,9 @@ func signatureCases(t *testing.T) (out []signatureCase) {
 	return out
 }
 
-// TestEd25519Rules: the signatures on which implementations differ are answered as
-// DESIGN.md says, and the file of them, for other implementations, is theirs.
+// TestEd25519Rules: signatures on which implementations differ are accepted or rejected as
+// crdt/policy/DESIGN.md says, and testdata/ed25519.json, for other implementations, has the same
+// cases.
 func TestEd25519Rules(t *testing.T) {
 	cases := signatureCases(t)
 	text, err := json.MarshalIndent(cases, "", "  ")
@@ -227,7 +228,7 @@ func TestEd25519Rules(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != string(text) {
-		t.Errorf("%s is not what is worked out (-update writes it): %v", file, err)
+		t.Errorf("%s does not have the computed cases (-update writes it): %v", file, err)
 	}
 	b := func(s string) []byte {
 		out, err := hex.DecodeString(s)
@@ -250,25 +251,25 @@ func TestEd25519Rules(t *testing.T) {
 	}
 }
 
-// TestWeakKeysProveNothing: weak keys are rejected in access statements and ephemeral messages.
+// TestWeakKeysProveNothing: weak keys are rejected in ephemeral messages, roles and claims.
 func TestWeakKeysProveNothing(t *testing.T) {
 	event := qa.MakeEventID([16]byte{1})
 	weak := qa.Identity(hex.EncodeToString(littleEndian(1)))
 	sig := append(littleEndian(1), make([]byte, 32)...)
 	if err := keys.VerifyEphemeral(event, weak, "s", 1, []byte("hi"), sig); err == nil {
-		t.Error("a passing message")
+		t.Error("an ephemeral message was accepted")
 	}
 	for _, act := range []qa.Act{
 		{Kind: qa.ActRole, Identity: weak, Role: qa.RoleAuthor, On: true},
 		{Kind: qa.ActClaim, Identity: qa.Identity(hex.EncodeToString(littleEndian(2))), Successor: weak, Role: qa.RoleInviteAuthor},
 	} {
 		if err := act.Validate(); err == nil {
-			t.Errorf("%s: a role for nobody", act.Kind)
+			t.Errorf("%s: the act was accepted", act.Kind)
 		}
 	}
 }
 
-// TestSmallOrderBundle: of the bundle that an attacker signed with such a key, the
+// TestSmallOrderBundle: in a bundle that an attacker signed with a key of small order, the
 // attacker's change is refused.
 func TestSmallOrderBundle(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join("..", "..", "shared", "faults", "attacks", "10-small-order-key", "small-order.bundle"))

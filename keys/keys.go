@@ -5,8 +5,8 @@
 // and the hash of the change, so that it is not valid for another event. The hash covers the change
 // and all its ancestors.
 //
-// It also signs and checks messages that are relayed without being stored, and
-// proofs that a relay may serve an event (statement.go).
+// It also signs and verifies messages that relays forward without storing them, and the proofs
+// with which a device shows a relay that it may read an event (statement.go).
 //
 // The package does no I/O and keeps no state. Storing keys is the caller's task (see
 // keys/identity).
@@ -33,21 +33,21 @@ const (
 	actorRandom = 8
 )
 
-// context keeps signatures over changes apart from anything else the same key
-// may sign.
+// context is the domain separation prefix of signatures of changes: no other statement that
+// the same key signs begins with it.
 const context = "flyleaf change v1"
 
 // Errors of this package.
 var (
 	// ErrActor is returned when an actor ID is not 40 bytes long.
 	ErrActor = errors.New("keys: the actor is not a public key and eight bytes")
-	// ErrSignature is returned by Verify when the signature is not the actor's
-	// over this change of this event.
+	// ErrSignature is returned by Verify when the signature is not a signature of this
+	// change, for this event, by the actor's key.
 	ErrSignature = errors.New("keys: the change's signature is wrong")
 	// ErrWeakKey is returned by Verify for a writer whose key is not strong (qa.IsStrongKey):
-	// anybody can make a signature that fits it.
+	// anybody can make a valid signature for such a key.
 	ErrWeakKey = errors.New("keys: the writer's key is one for which anybody can sign")
-	// ErrNoKey is returned when a zero Key is asked to sign.
+	// ErrNoKey is returned by functions that need a key, for the zero Key.
 	ErrNoKey = errors.New("keys: there is no key to sign with")
 	// ErrSeed is returned by KeyFromSeed for a seed that is not 32 bytes.
 	ErrSeed = errors.New("keys: the seed of a key is 32 bytes")
@@ -60,8 +60,8 @@ type Key struct {
 
 // NewKey draws a new key from random; crypto/rand when random is nil.
 func NewKey(random io.Reader) (Key, error) {
-	// Read here and not by ed25519.GenerateKey, which is free to ignore its
-	// argument: a test's key must follow from its seed.
+	// Read the seed here, because ed25519.GenerateKey may ignore its argument, and tests
+	// need keys that depend only on their random source.
 	seed := make([]byte, SeedSize)
 	if _, err := io.ReadFull(source(random), seed); err != nil {
 		return Key{}, fmt.Errorf("keys: drawing a key: %w", err)
@@ -69,8 +69,8 @@ func NewKey(random io.Reader) (Key, error) {
 	return KeyFromSeed(seed)
 }
 
-// KeyFromSeed returns the key with this seed. ErrSeed is returned for a seed of
-// another size than SeedSize.
+// KeyFromSeed returns the key with this seed. ErrSeed is returned for a seed that does not
+// have SeedSize bytes.
 func KeyFromSeed(seed []byte) (Key, error) {
 	if len(seed) != SeedSize {
 		return Key{}, ErrSeed
@@ -78,8 +78,8 @@ func KeyFromSeed(seed []byte) (Key, error) {
 	return Key{ed25519.NewKeyFromSeed(seed)}, nil
 }
 
-// Seed returns the 32 bytes the key can be made from again. They are the
-// secret: whoever has them is this person.
+// Seed returns the 32 bytes from which KeyFromSeed makes the key; nil for the zero Key. They
+// are secret: anybody who has them can act as this person.
 func (k Key) Seed() []byte {
 	if k.IsZero() {
 		return nil
@@ -90,7 +90,7 @@ func (k Key) Seed() []byte {
 // IsZero reports whether k is the zero Key.
 func (k Key) IsZero() bool { return len(k.private) == 0 }
 
-// Identity returns the person the key belongs to; "" for the zero Key.
+// Identity returns the identity of the key's person; "" for the zero Key.
 func (k Key) Identity() qa.Identity {
 	if k.IsZero() {
 		return ""
@@ -115,7 +115,7 @@ func (k Key) NewActor(random io.Reader) (wire.ActorID, error) {
 
 func (k Key) public() []byte { return k.private[ed25519.SeedSize:] }
 
-// String says whose key it is and never shows the secret.
+// String names the key's person. It never shows the secret.
 func (k Key) String() string { return "key of " + string(k.Identity()) }
 
 // GoString is String, so that no formatting verb shows the secret.
@@ -135,8 +135,8 @@ func signed(event qa.EventID, h wire.Hash) ([]byte, error) {
 	return append(b, h[:]...), nil
 }
 
-// Sign returns the 64-byte signature of a change of an event. ErrNoKey is
-// returned for the zero Key, and qa's error for an event ID that is not one.
+// Sign returns the 64-byte signature of a change of an event. ErrNoKey is returned for the
+// zero Key, and qa's error for an invalid event ID.
 func Sign(k Key, event qa.EventID, h wire.Hash) ([]byte, error) {
 	if k.IsZero() {
 		return nil, ErrNoKey

@@ -31,7 +31,7 @@ func actor(t *testing.T, k Key, b byte) wire.ActorID {
 	return a
 }
 
-func TestActorNamesItsPerson(t *testing.T) {
+func TestActorContainsItsIdentity(t *testing.T) {
 	k := key(t, 1)
 	a := actor(t, k, 9)
 	if len(a) != 40 || !strings.HasSuffix(string(a), strings.Repeat("\x09", 8)) {
@@ -45,7 +45,7 @@ func TestActorNamesItsPerson(t *testing.T) {
 	}
 }
 
-func TestSignatureHoldsForOneWriterOneEventOneChange(t *testing.T) {
+func TestSignatureIsValidForOneWriterEventAndChange(t *testing.T) {
 	k, other := key(t, 1), key(t, 2)
 	a, b := actor(t, k, 1), actor(t, other, 1)
 	event, elsewhere := qa.MakeEventID([16]byte{1}), qa.MakeEventID([16]byte{2})
@@ -75,12 +75,12 @@ func TestSignatureHoldsForOneWriterOneEventOneChange(t *testing.T) {
 		t.Errorf("a short actor: %v", err)
 	}
 	if err := Verify("nonsense", a, h, sig); err == nil {
-		t.Error("an event ID that is not one was taken")
+		t.Error("an invalid event ID was accepted")
 	}
 }
 
-// The bytes that are signed, spelled out: another program must be able to check
-// a signature from the description alone.
+// The signed bytes are spelled out here: other programs must be able to verify signatures from
+// their description.
 func TestSignedBytes(t *testing.T) {
 	k := key(t, 7)
 	doc := [16]byte{0: 0xaa, 15: 0xbb}
@@ -98,7 +98,7 @@ func TestSignedBytes(t *testing.T) {
 	}
 }
 
-func TestSeedMakesTheKeyAgain(t *testing.T) {
+func TestSeedRestoresTheKey(t *testing.T) {
 	k := key(t, 3)
 	again, err := KeyFromSeed(k.Seed())
 	if err != nil || again.Identity() != k.Identity() {
@@ -118,7 +118,7 @@ func TestZeroKeySignsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if k.Identity() != "" || k.Seed() != nil {
-		t.Fatal("the zero key is somebody")
+		t.Fatal("the zero key has an identity or a seed")
 	}
 }
 
@@ -132,7 +132,7 @@ func TestPrintingAKeyHidesTheSecret(t *testing.T) {
 	}
 }
 
-func TestRandomThatEndsIsAnError(t *testing.T) {
+func TestShortRandomSourceIsAnError(t *testing.T) {
 	if _, err := NewKey(bytes.NewReader([]byte{1})); err == nil {
 		t.Fatal("a key was made of one byte")
 	}

@@ -24,15 +24,16 @@ const (
 	oldAccessContext = "flyleaf access v1"
 )
 
-// ChallengeSize is the length in bytes of what a relay asks a device to sign.
+// ChallengeSize is the length in bytes of a relay's challenge.
 const ChallengeSize = 32
 
-// ErrStatement is returned by VerifyEphemeral and VerifyAccess when the signature
-// is not that person's over what was said.
+// ErrStatement is returned by VerifyEphemeral and VerifyAccess when the signature is not a
+// signature of the statement by the person's key, and by the functions for access statements
+// for a challenge of the wrong size.
 var ErrStatement = errors.New("keys: wrong signature")
 
-// ephemeral returns what a signature of an ephemeral message covers. The lengths keep the parts
-// apart:
+// ephemeral returns what a signature of an ephemeral message covers. The length makes the
+// encoding unambiguous:
 //
 //	"flyleaf ephemeral v1" (20) | document ID (16) | length of session (8, big endian) | session | count (8, big endian) | body
 func ephemeral(event qa.EventID, session string, count uint64, body []byte) ([]byte, error) {
@@ -56,14 +57,14 @@ const AccessVersion = 2
 // use the answer.
 type Access struct {
 	Event     qa.EventID
-	Challenge []byte // ChallengeSize bytes, the relay's, new for each connection
-	Address   string // the relay's, as the device dialled it; see RelayAddress
+	Challenge []byte // ChallengeSize bytes from the relay, new for each connection
+	Address   string // the relay's address as the device dialled it; see RelayAddress
 	Device    string // the device's peer ID, random and new for each connection
 	Relay     string // the relay's peer ID
 }
 
-// statement returns what the signature of an answer to a relay's challenge covers. The
-// lengths, of 8 bytes, big endian, keep the parts apart:
+// statement returns what the signature of an answer to a relay's challenge covers. Each length
+// has 8 bytes, big endian, and makes the encoding unambiguous:
 //
 //	"flyleaf access v2" (17) | challenge (32) | document ID (16) |
 //	length | address | length | the device's peer ID | length | the relay's peer ID
@@ -94,8 +95,8 @@ func access(context string, event qa.EventID, challenge []byte) ([]byte, error) 
 
 // RelayAddress returns the host and port of a relay's URL in the one form that is signed:
 // "host:port" in lower case, a name that is not ASCII in punycode, without a final dot, IPv6 in
-// brackets, and the scheme's default port if the URL has none. An error is returned for what is no
-// ws:// or wss:// URL with a host.
+// brackets, and the scheme's default port if the URL has none. An error is returned unless relay is
+// a ws:// or wss:// URL with a host.
 func RelayAddress(relay string) (string, error) {
 	u, err := url.Parse(relay)
 	if err != nil {
@@ -131,9 +132,8 @@ func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// SignEphemeral returns the 64-byte signature of a message that nobody stores:
-// body is what it says, session and count are those of its envelope. ErrNoKey is
-// returned for the zero Key.
+// SignEphemeral returns the 64-byte signature of a message that is not stored. session and
+// count are the fields of its envelope. ErrNoKey is returned for the zero Key.
 func SignEphemeral(k Key, event qa.EventID, session string, count uint64, body []byte) ([]byte, error) {
 	b, err := ephemeral(event, session, count, body)
 	if err != nil {
@@ -142,7 +142,8 @@ func SignEphemeral(k Key, event qa.EventID, session string, count uint64, body [
 	return k.sign(b)
 }
 
-// VerifyEphemeral returns nil when sig is that person's over the message.
+// VerifyEphemeral checks that sig is a signature of the message by the person's key, and
+// returns ErrStatement if not.
 func VerifyEphemeral(event qa.EventID, by qa.Identity, session string, count uint64, body, sig []byte) error {
 	b, err := ephemeral(event, session, count, body)
 	if err != nil {
@@ -151,9 +152,9 @@ func VerifyEphemeral(event qa.EventID, by qa.Identity, session string, count uin
 	return verifyBy(by, b, sig)
 }
 
-// SignAccess returns the 64-byte signature that proves to a relay who asks for an event.
-// ErrStatement is returned for a challenge that is not ChallengeSize bytes: so that a relay cannot
-// make the device sign something else.
+// SignAccess returns the 64-byte signature that proves a person's identity to a relay.
+// ErrStatement is returned for a challenge that does not have ChallengeSize bytes, so that a relay
+// cannot make the device sign anything else.
 func SignAccess(k Key, a Access) ([]byte, error) {
 	b, err := a.statement()
 	if err != nil {
@@ -172,7 +173,8 @@ func SignOldAccess(k Key, event qa.EventID, challenge []byte) ([]byte, error) {
 	return k.sign(b)
 }
 
-// VerifyAccess returns nil when sig is that person's over the statement.
+// VerifyAccess checks that sig is a signature of the statement by the person's key, and returns
+// ErrStatement if not.
 func VerifyAccess(a Access, by qa.Identity, sig []byte) error {
 	b, err := a.statement()
 	if err != nil {

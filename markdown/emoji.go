@@ -15,23 +15,23 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// maxEmojiCode is the length in bytes of the longest code that is looked for, colons
-// included; the longest name of an emoji that exists has some 60.
+// maxEmojiCode is the maximum length in bytes of an emoji code, including its colons. The
+// longest existing name has about 60 bytes.
 const maxEmojiCode = 100
 
-// An emoji code, as chats write it: :tada:, :+1::skin-tone-3:.
+// Emoji codes as in chats: :tada:, :+1::skin-tone-3:.
 var (
 	emojiCodeHere   = regexp.MustCompile(`^:([a-z0-9_+'-]+(?:::skin-tone-[2-6])?):`)
 	emojiCodeBefore = regexp.MustCompile(`:[a-z0-9_+'-]+:$`)
 )
 
-// EmojiCode returns the length in bytes of the emoji code that begins with the colon
-// at byte i of s, and 0 when there is none or when what looks like one is part of a
-// word: "1:100:5" and "key:x:value" say what they say. A code may touch punctuation,
-// another code, and letters of a script that is written without spaces. Behind any other
-// letter or digit it is a code only if its name is of several words (:thank_you:).
+// EmojiCode returns the length in bytes of the emoji code that begins with the colon at byte i
+// of s. It returns 0 if there is no code, or if the text is part of a word, as in "1:100:5" and
+// "key:x:value". A code may be next to punctuation, to another code, and to letters of a script
+// without spaces. After any other letter or digit it counts as a code only if its name has
+// several words (:thank_you:).
 //
-// The work is bounded. The function does not check whether such an emoji exists.
+// The work is bounded. EmojiCode does not check whether the emoji exists.
 func EmojiCode(s string, i int) int {
 	m := emojiCodeHere.FindStringSubmatch(s[i:min(len(s), i+maxEmojiCode)])
 	if m == nil {
@@ -50,7 +50,7 @@ func EmojiCode(s string, i int) int {
 			return 0
 		}
 	case before == ':':
-		// The colon of a code before this one, or one that belongs to a word.
+		// The colon ends another code, or belongs to a word.
 		earlier := emojiCodeBefore.FindString(s[max(0, i-maxEmojiCode):i])
 		if earlier == "" {
 			return 0
@@ -81,7 +81,8 @@ func (emojiCodes) Extend(m goldmark.Markdown) {
 	m.Parser().AddOptions(parser.WithInlineParsers(util.Prioritized(emojiParser{emoji.NewParser()}, 999)))
 }
 
-// emojiParser is the library's parser, which would accept a code anywhere.
+// emojiParser restricts the library's parser, which accepts a code anywhere, to the codes that
+// EmojiCode accepts.
 type emojiParser struct{ parser.InlineParser }
 
 // Parse is called by goldmark at every colon.

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What only looks like an emoji code says what it says.
+// Text that only looks like an emoji code is not changed.
 func TestEmojiCodes(t *testing.T) {
 	for text, want := range map[string]string{
 		"1:100:5":                        "1:100:5",

@@ -3,8 +3,8 @@
 // The web UI, the published pages, the feeds and the digest all use this package, so a text looks
 // the same everywhere and is sanitised in one place.
 //
-// The HTML contains only allow-listed elements, attributes and URL schemes; displaying it loads and
-// runs nothing; no word of the text is lost. Its work is bounded for any text of schema.MaxText
+// The HTML contains only allow-listed elements, attributes and URL schemes. Displaying it loads and
+// runs nothing. No word of the text is lost. The work is bounded for any text of schema.MaxText
 // bytes.
 package markdown
 
@@ -27,12 +27,11 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// LinkRel is the rel of every link in a text.
+// LinkRel is the rel attribute of every link in a text.
 const LinkRel = "noopener nofollow noreferrer"
 
-// maxNesting is how many levels of quotes and lists are read as such. Deeper
-// text is shown as it was typed: parsers and browsers need time and stack for
-// every level, and nobody reads them.
+// maxNesting is the maximum depth of nested quotes and lists. A text with deeper nesting is shown
+// as it was typed, because parsers and browsers need time and stack for every level.
 const maxNesting = 40
 
 // maxLinks is the maximum number of "](" in a text. Texts with more are shown as plain text,
@@ -46,15 +45,16 @@ var (
 )
 
 func newParser(lines ...renderer.Option) goldmark.Markdown {
-	// HTML is not supported: without its parsers "<b>" and "List<String>" are words like others,
-	// and no word is lost.
+	// Without the parsers for HTML, "<b>" and "List<String>" are ordinary text, and no word is
+	// lost.
 	blocks := without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())
 	inlines := without(parser.DefaultInlineParsers(), parser.NewRawHTMLParser())
 	return goldmark.New(
 		goldmark.WithParser(parser.NewParser(
 			parser.WithBlockParsers(blocks...),
 			parser.WithInlineParsers(inlines...),
-			// No link reference definitions: "[a]: b" would show nothing at all.
+			// Without the transformer for link reference definitions: with it, "[a]: b" would
+			// not be shown.
 		)),
 		goldmark.WithExtensions(
 			extension.Linkify, extension.Strikethrough,
@@ -67,7 +67,7 @@ func newParser(lines ...renderer.Option) goldmark.Markdown {
 	)
 }
 
-// without leaves out the parsers of the same type as p.
+// without returns all parsers except those of the same type as p.
 func without(all []util.PrioritizedValue, p any) []util.PrioritizedValue {
 	var out []util.PrioritizedValue
 	for _, v := range all {
@@ -86,7 +86,7 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + LinkRel + "$")).OnElements("a")
-	// "http:/you" without a host would lead to a page of ours.
+	// A URL without a host, such as "http:/you", would lead to one of our own pages.
 	hosted := func(u *url.URL) bool { return u.Host != "" }
 	p.AllowURLSchemeWithCustomPolicy("http", hosted)
 	p.AllowURLSchemeWithCustomPolicy("https", hosted)
@@ -98,16 +98,16 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	return p
 })
 
-// HTML renders what a person wrote: Markdown with fenced code, tables, strike-through, bare links
-// and :emoji: codes. The result holds no HTML of the writer's, no picture (a link to it instead),
-// no heading, and no link but http, https and mailto. It is safe to embed in a page, and showing it
-// fetches nothing.
+// HTML renders a person's text: Markdown with fenced code, tables, strike-through, bare links and
+// :emoji: codes. The result contains no HTML from the text, no images (but links to them), no
+// headings, and only http, https and mailto links. It is safe to embed in a page, and showing it
+// loads nothing.
 func HTML(text string) template.HTML {
 	return htmlCache.get(text)
 }
 
-// Prose renders a longer text, such as the description of a book: as HTML does, but
-// with the ends of lines as spaces, as Markdown has them.
+// Prose renders a longer text, such as the description of a book. It is like HTML, but line ends
+// are spaces, as in standard Markdown.
 func Prose(text string) template.HTML { return renderWith(proseParser(), text) }
 
 func render(text string) template.HTML { return renderWith(postParser(), text) }
@@ -122,12 +122,12 @@ func renderWith(md goldmark.Markdown, text string) template.HTML {
 		b.WriteString("</code></pre>")
 	}
 	clean := sanitiser().SanitizeBytes(b.Bytes())
-	// Every "<" that the writer typed is escaped by now, so these are our own elements.
+	// Every "<" in the text has been escaped, so these elements were generated here.
 	out := strings.ReplaceAll(string(clean), "<pre>", `<pre tabindex="0">`)
 	return template.HTML(out) //nolint:gosec // sanitised above
 }
 
-// tooDeep reports whether a line opens more quotes and lists than are read.
+// tooDeep reports whether a line opens more than maxNesting quotes and lists.
 func tooDeep(text string) bool {
 	for line := range strings.Lines(text) {
 		opened := 0
@@ -149,7 +149,7 @@ func tooDeep(text string) bool {
 	return false
 }
 
-// customRenderer renders what must differ from plain Markdown.
+// customRenderer renders images, links and headings in other ways than standard Markdown.
 type customRenderer struct{}
 
 func (customRenderer) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
@@ -178,7 +178,7 @@ func insideLink(n ast.Node) bool {
 // who reads the page and when.
 func renderImage(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	img := n.(*ast.Image)
-	if insideLink(n) { // its words are part of the link around it
+	if insideLink(n) { // the image's text becomes part of the link around it
 		return ast.WalkContinue, nil
 	}
 	if entering {
@@ -235,8 +235,7 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 	return ast.WalkContinue, nil
 }
 
-// htmlCache keeps what was rendered lately: a week is shown many times and its texts
-// never change.
+// htmlCache caches rendered texts, because a week is shown many times.
 var htmlCache = renderCache{limit: 8 << 20}
 
 // renderCache holds two generations of at most limit bytes each. When the young generation is full,

@@ -57,7 +57,7 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// Text that takes parsers long, or deep, at the length a post may have.
+// Texts of the maximum length that make parsers slow, or nest deeply, are rendered quickly.
 func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 	n := schema.MaxText
 	fill := func(s string) string { return strings.Repeat(s, n/len(s)) }
@@ -110,7 +110,7 @@ func depth(html string) int {
 	return most
 }
 
-func TestWordCacheIsBoundedAndRight(t *testing.T) {
+func TestRenderCacheIsBoundedAndCorrect(t *testing.T) {
 	c := renderCache{limit: 2000}
 	var wait sync.WaitGroup
 	for g := range 4 {
@@ -131,11 +131,11 @@ func TestWordCacheIsBoundedAndRight(t *testing.T) {
 		}
 	}
 	if size > 2*c.limit || size == 0 {
-		t.Errorf("it holds %d bytes", size)
+		t.Errorf("the cache has %d bytes", size)
 	}
 }
 
-// FuzzHTML looks for text that gets more than our own elements through.
+// FuzzHTML searches for texts whose HTML has other elements or attributes than the allowed ones.
 func FuzzHTML(f *testing.F) {
 	for _, text := range testfixture.XSS {
 		f.Add(text)
@@ -165,7 +165,7 @@ var (
 	attributes = regexp.MustCompile(`^( (href="(https?://|mailto:)[^"]*"|rel="noopener nofollow noreferrer"|class="language-[A-Za-z0-9_+#-]+"|start="[0-9]+"|tabindex="0"))*\s*/?$`)
 )
 
-func TestHTMLLetsNothingThrough(t *testing.T) {
+func TestHTMLHasOnlyAllowedElements(t *testing.T) {
 	for _, text := range testfixture.XSS {
 		out := string(HTML(text))
 		for _, m := range element.FindAllStringSubmatch(out, -1) {

@@ -7,20 +7,19 @@ import (
 	xhtml "golang.org/x/net/html"
 )
 
-// Text renders what a person wrote as plain text: the words that HTML shows,
-// without marks, one blank line between paragraphs, list items behind "- " or their
-// number, quotes behind "> ", and the address of a link in parentheses where the
-// htmlCache are not the address.
+// Text renders a person's text as plain text: the words that HTML shows, without formatting, with
+// a blank line between paragraphs, "- " or a number before list items, "> " before quotes, and the
+// address of a link in parentheses if the link's text is not the address.
 func Text(text string) string {
 	root, err := xhtml.Parse(strings.NewReader(string(HTML(text))))
-	if err != nil { // a reader of a string does not fail, and any bytes parse
+	if err != nil { // cannot happen: a strings.Reader does not fail, and any bytes parse
 		return text
 	}
 	return strings.Trim(strings.Join(lines(root, false), "\n"), "\n")
 }
 
-// Line renders what a person wrote as one line of plain text of at most limit
-// characters, cut at a word where that is near, with an ellipsis.
+// Line renders a person's text as one line of plain text of at most limit characters. A longer
+// text is cut, between words if possible, and ends with an ellipsis.
 func Line(text string, limit int) string {
 	s := strings.Join(strings.Fields(Text(text)), " ")
 	r := []rune(s)
@@ -51,10 +50,10 @@ func lines(n *xhtml.Node, pre bool) []string {
 			line.Reset()
 		}
 	}
-	// block appends lines as a block, with an empty line before it.
-	block := func(apart bool, more []string) {
+	// block appends lines on lines of their own, after an empty line if emptyLine is set.
+	block := func(emptyLine bool, more []string) {
 		flush()
-		if apart && len(out) > 0 {
+		if emptyLine && len(out) > 0 {
 			out = append(out, "")
 		}
 		out = append(out, more...)
@@ -76,7 +75,7 @@ func lines(n *xhtml.Node, pre bool) []string {
 			block(true, []string{"* * *"})
 		case c.Data == "pre":
 			block(true, lines(c, false))
-		case c.Data == "code": // in a pre
+		case c.Data == "code": // inside a pre
 			block(false, lines(c, true))
 		case c.Data == "blockquote":
 			block(true, prefixed("> ", "> ", lines(c, false)))
@@ -107,7 +106,7 @@ func lines(n *xhtml.Node, pre bool) []string {
 	return out
 }
 
-// listStart is the number of an ordered list's first item.
+// listStart returns the number of an ordered list's first item.
 func listStart(n *xhtml.Node) int {
 	for _, a := range n.Attr {
 		if i, err := strconv.Atoi(a.Val); a.Key == "start" && err == nil {
@@ -117,7 +116,7 @@ func listStart(n *xhtml.Node) int {
 	return 1
 }
 
-// inline lists the elements that stand within a line; so does code outside a pre.
+// inline lists the elements that are part of a line. So is code outside a pre.
 var inline = map[string]bool{"a": true, "strong": true, "em": true, "del": true}
 
 func inlineText(n *xhtml.Node) string {

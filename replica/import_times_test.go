@@ -50,7 +50,7 @@ func TestImportStoresWhetherTimesAreKnown(t *testing.T) {
 }
 
 // TestImportingAgainAfterAnEarlierVersion: importing again a week that an earlier version
-// importedWeek finds the same posts and no change. That version did not store whether times are
+// imported finds the same posts and no change. That version did not store whether times are
 // known.
 func TestImportingAgainAfterAnEarlierVersion(t *testing.T) {
 	n := openNode(t, replica.Config{Store: mem.New()})

@@ -24,7 +24,7 @@ var roleNames = []struct {
 	{schema.Founder, "founder"}, {schema.Organiser, "organiser"}, {schema.Moderator, "moderator"}, {schema.Author, "author"}, {schema.Member, "member"},
 }
 
-// writer says who may write at a path.
+// writer describes who may write a path.
 func writer(r *schema.Row) string {
 	var who []string
 	for _, n := range roleNames {
@@ -33,15 +33,15 @@ func writer(r *schema.Row) string {
 		}
 	}
 	if r.By&schema.InvitationRoles != 0 {
-		who = append(who, "who was invited")
+		who = append(who, "invited people")
 	}
 	switch {
 	case r.Self:
 		who = append(who, "the person named by the key")
 	case r.Owner:
-		who = append(who, "who made the map")
+		who = append(who, "the creator of the map")
 	case r.OwnerExempt:
-		who = append(who, "who made the map")
+		who = append(who, "the creator of the map")
 	}
 	if r.When == schema.AtGenesis {
 		return "founder, in the first change"
@@ -66,22 +66,22 @@ func limit(r *schema.Row) string {
 	return strings.Join(parts, "; ")
 }
 
-// TestSchemaIsDescribed holds docs/schema.md to the table. With -update it writes it.
+// TestSchemaIsDescribed checks that docs/schema.md shows the table. With -update it writes the
+// page.
 func TestSchemaIsDescribed(t *testing.T) {
 	const page = "../docs/schema.md"
 	var b strings.Builder
 	b.WriteString(`# The event document
 
-What may stand in an event's Automerge document, or a club's, and who may write it. This page is
-written from package ` + "`schema`" + ` by ` + "`make docs`" + `. The rules that hold for more than one path are numbered in
-[the policy](../crdt/policy/DESIGN.md).
+What an event's or a club's Automerge document may contain, and who may write it. ` + "`make docs`" + ` generates this page from package
+` + "`schema`" + `. Rules for more than one path are numbered in [the policy](../crdt/policy/DESIGN.md).
 
-A field in ` + "`event/x`" + ` was added after version 2 of the rules. Programs that do not know the field keep it and ignore it. Flyleaf
-writes it by its own row; the policy holds changes to the row of ` + "`event/x/<name>`" + `, as these programs do.
+Fields in ` + "`event/x`" + ` were added after version 2 of the rules. Programs that do not know such a field keep it and ignore it. Flyleaf
+writes the field by its own row; the policy validates changes by the row of ` + "`event/x/<name>`" + `, as those programs do.
 
 `)
 	fmt.Fprintf(&b, "The newest version of the rules is %d.\n\n", schema.RulesVersion)
-	b.WriteString("| path | holds | at most | written by | once |\n|---|---|---|---|---|\n")
+	b.WriteString("| path | content | limit | written by | once |\n|---|---|---|---|---|\n")
 	seen := map[string]bool{}
 	for _, r := range schema.Rows() {
 		kind, ok := types[r.Type]
@@ -90,7 +90,7 @@ writes it by its own row; the policy holds changes to the row of ` + "`event/x/<
 		}
 		key := r.Only + r.Path
 		if r.Path == "" || seen[key] {
-			t.Errorf("the path %q stands twice, or is empty", r.Path)
+			t.Errorf("the path %q is a duplicate, or empty", r.Path)
 		}
 		seen[key] = true
 		once := ""

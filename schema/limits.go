@@ -3,7 +3,7 @@
 // every package can read it.
 package schema
 
-// The limits, in bytes of UTF-8 unless they say otherwise. A value may have exactly the limit.
+// The limits, in bytes of UTF-8 or as numbers of items. A value may reach its limit.
 const (
 	MaxShort       = 300      // title, authors, language, zone, source, link text and URL, relay, winner note
 	MaxDescription = 16 << 10 // event/description
@@ -43,12 +43,12 @@ func MaxKey(t Type) int {
 // maxOperationName bounds a key before it is compared with the operation's ID.
 const maxOperationName = 64
 
-// MaxInteger is the highest integer of the document, and -MaxInteger the lowest:
-// between them integers are exact in every language that reads the document.
+// MaxInteger is the highest integer in the document, and -MaxInteger the lowest. Integers in this
+// range are exact in every language that reads the document.
 const MaxInteger = 1<<53 - 1
 
-// RulesVersion is the version of the rules that new events are founded with, and the
-// highest that this program knows.
+// RulesVersion is the version of the rules of new events, and the highest that this program
+// knows.
 const RulesVersion = 2
 
 // TextRules is the first rules version that checks the characters of strings (qa.CheckText).

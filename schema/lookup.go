@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// mapInfo is what follows from the table for one map.
+// mapInfo is the information about one map, derived from the table.
 type mapInfo struct {
-	fixed  map[string]*Row // by key
-	keyed  *Row            // of all other keys
-	values []*Row          // of fixed, in the order of the table
-	maps   []*Row          // of fixed, too
-	own    *Row            // where the map itself stands
+	fixed  map[string]*Row // rows of fixed keys, by key
+	keyed  *Row            // the row of all other keys
+	values []*Row          // the values among fixed, in the order of the table
+	maps   []*Row          // the maps among fixed, in the order of the table
+	own    *Row            // the row of the map itself
 	act    Act
 	view   View
 }
 
 var (
 	rows []*Row
-	// eventFields are Fields of an event: those that stand in its x come last.
+	// eventFields are the Fields of an event. Those in its map x come last.
 	eventFields []*Row
 	infos       [Maps]mapInfo
-	// postParts is Row.Part of all that a post must have.
+	// postParts is the union of Row.Part of all required parts of a post.
 	postParts uint32
-	// genesisParts is Row.Part of all that the genesis of a kind must have.
+	// genesisParts is the union of Row.Part of all required parts of a genesis, by kind.
 	genesisParts = map[string]uint32{}
 )
 
@@ -69,10 +69,10 @@ func (r *Row) fillDerived() {
 		}
 	}
 	if r.Map != NoMap {
-		of := &infos[r.Map]
-		of.own, of.act, of.view = r, cmp.Or(r.Act, m.act), r.View
+		child := &infos[r.Map]
+		child.own, child.act, child.view = r, cmp.Or(r.Act, m.act), r.View
 		if r.In != MapRoot {
-			of.view = cmp.Or(r.View, m.view)
+			child.view = cmp.Or(r.View, m.view)
 		}
 	}
 	switch {
@@ -91,7 +91,7 @@ func (r *Row) fillDerived() {
 	}
 }
 
-// nameOf returns a path without variable keys:  "post/marks/hidden".
+// nameOf returns a path without variable keys, such as "post/marks/hidden".
 func nameOf(path string) string {
 	var out []string
 	for key := range strings.SplitSeq(path, "/") {
@@ -106,12 +106,12 @@ func nameOf(path string) string {
 	return strings.Join(out, "/")
 }
 
-// Rows returns all lines of the table, parents before what stands in them. They are
-// shared: nobody may change them.
+// Rows returns all rows of the table, maps before their keys. The rows are shared and must not be
+// modified.
 func Rows() []*Row { return rows }
 
-// Row returns the line of a key of the map, nil when the map has none. For a map with variable keys
-// it returns their common row. It does not check the form of key.
+// Row returns the row of a key of the map, nil when the map has none. For a variable key it returns
+// the common row. It does not check the form of the key.
 func (m Map) Row(key string) *Row {
 	i := &infos[m]
 	if r := i.fixed[key]; r != nil {
@@ -120,9 +120,9 @@ func (m Map) Row(key string) *Row {
 	return i.keyed
 }
 
-// Rule returns the row that a change has to keep at a key of the map. It is that of Row,
-// but for fields that stand in an x: earlier versions hold them to the row of all its
-// keys, and all versions have to agree on what is valid.
+// Rule returns the row against which changes at a key of the map are validated. It is the row that
+// Row returns, except for fields in a map x: earlier versions validate these by the common row of
+// all its keys, and all versions have to agree on what is valid.
 func (m Map) Rule(key string) *Row {
 	if r := infos[m].keyed; r != nil {
 		return r
@@ -130,7 +130,7 @@ func (m Map) Rule(key string) *Row {
 	return infos[m].fixed[key]
 }
 
-// Keyed returns the line of all keys of a map whose keys are names, nil for other maps.
+// Keyed returns the common row of a map's variable keys, nil when the map has none.
 func (m Map) Keyed() *Row { return infos[m].keyed }
 
 // Child returns the map at a key of the map: Unknown when the schema has none there.
@@ -141,8 +141,7 @@ func (m Map) Child(key string) Map {
 	return Unknown
 }
 
-// Find follows a path from the root, through maps and to the last key, and returns its
-// line; nil when the schema has no such path.
+// Find returns the row of a path from the root; nil when the schema has no such path.
 func Find(path ...string) *Row {
 	in, r := MapRoot, (*Row)(nil)
 	for i, key := range path {
@@ -154,10 +153,10 @@ func Find(path ...string) *Row {
 	return r
 }
 
-// Values returns the lines of the values that the map has by name.
+// Values returns the rows of the values with fixed keys in the map.
 func (m Map) Values() []*Row { return infos[m].values }
 
-// Maps returns the lines of the maps that the map has by name.
+// Maps returns the rows of the maps with fixed keys in the map.
 func (m Map) Maps() []*Row { return infos[m].maps }
 
 // Fields returns the scalar fields of an event or a club.
@@ -168,7 +167,7 @@ func Fields(kind string) []*Row {
 	return eventFields
 }
 
-// FieldOf returns the line of Fields that has a field's name, nil when there is none.
+// FieldOf returns the row of a field by its name, nil when there is none.
 func FieldOf(kind, field string) *Row {
 	for _, r := range Fields(kind) {
 		if r.Field == field {
@@ -178,8 +177,8 @@ func FieldOf(kind, field string) *Row {
 	return nil
 }
 
-// IsField reports whether the key of an x is a field of its own, and not one that only
-// other programs know.
+// IsField reports whether a key of a map x is a field of the schema, and not one that only other
+// programs know.
 func (m Map) IsField(key string) bool { return infos[m].fixed[key] != nil }
 
 // Act returns the kind of act that operations in the map belong to.
@@ -188,15 +187,15 @@ func (m Map) Act() Act { return infos[m].act }
 // View returns the view row to rebuild after a write to the map.
 func (m Map) View() View { return infos[m].view }
 
-// PartsOfPost returns Row.Part of all that a post must have.
+// PartsOfPost returns the union of Row.Part of all required parts of a post.
 func PartsOfPost() uint32 { return postParts }
 
-// PartsOfGenesis returns Row.Part of all that the genesis of a kind must have.
+// PartsOfGenesis returns the union of Row.Part of all required parts of the genesis of a kind.
 func PartsOfGenesis(kind string) uint32 { return genesisParts[kind] }
 
-// MaxOperations returns how many operations of a kind of act one change may hold: at least as many
-// as Flyleaf's largest action; a test in package crdt checks this. The first change of an event has
-// the bound of any change alone.
+// MaxOperations returns how many operations of a kind of act one change may have. It is at least as
+// many as Flyleaf's largest act of the kind needs; a test in package crdt checks this. For the first
+// change of an event only the bound of any change applies.
 func MaxOperations(a Act) int { return maxOperations[a] }
 
 var maxOperations [Acts]int

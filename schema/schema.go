@@ -4,8 +4,8 @@ package schema
 // each person's, has the same keys.
 type Map uint8
 
-// The maps. NoMap: a value, or an object other than a map. Unknown is a map that the schema does
-// not have: events with later rules may hold some.
+// The maps. NoMap: a value, or an object other than a map. Unknown: a map that is not in the
+// schema; events with later rules may have such maps.
 const (
 	NoMap Map = iota
 	Unknown
@@ -41,7 +41,7 @@ const (
 	MapRelays
 	MapWeeks
 	MapWeek
-	Maps // how many there are
+	Maps // the number of maps
 )
 
 // Type is the type of a value or of a variable key.
@@ -50,8 +50,8 @@ type Type uint8
 // The types. Text to PostID are Automerge strings, Time is an int, Number a uint, Flag a boolean. The last four are types of keys only.
 const (
 	IsMap    Type = iota
-	Text          // words of any number of lines
-	Line          // words on one line
+	Text          // text of any number of lines
+	Line          // text on one line
 	Word          // one of Row.Words
 	Identity      // 64 lower-case hex characters: a public key
 	Hash          // 64 lower-case hex characters: a SHA-256
@@ -71,10 +71,10 @@ const (
 // IsString reports whether values of the type are strings.
 func (t Type) IsString() bool { return t >= Text && t <= PostID }
 
-// IsID reports whether values of the type are one of a few words, or an ID.
+// IsID reports whether values of the type are IDs, or one of a few fixed words.
 func (t Type) IsID() bool { return t >= Word && t <= PostID }
 
-// IsWords reports whether a key of the type is words of a person, which are a line.
+// IsWords reports whether keys of the type are text that a person chose, on one line.
 func (t Type) IsWords() bool { return t == Name || t == Emoji }
 
 // Roles is a set of roles.
@@ -98,11 +98,11 @@ const (
 // When says when a path may be written.
 type When uint8
 
-// The moments. AtCreation: only in the change that creates the map of the key.
+// The values of When.
 const (
-	AnyTime When = iota
-	AtGenesis
-	AtCreation
+	AnyTime    When = iota
+	AtGenesis       // only in the first change
+	AtCreation      // only in the change that creates the map of the key
 )
 
 // View is a kind of view row. It is rebuilt after writes to the maps it depends on.
@@ -117,14 +117,14 @@ const (
 	ViewPerson
 )
 
-// Act is the kind of act that an operation belongs to, by the map in which it works.
-// What one change may say of each kind is bounded, see MaxOperations.
+// Act is the kind of act that an operation belongs to, determined by the operation's map. The
+// number of operations of each kind in one change is bounded, see MaxOperations.
 type Act uint8
 
 // The kinds of acts.
 const (
 	ActGenesis Act = iota
-	ActEvent       // what an event or club says of itself, and its relays
+	ActEvent       // the fields of an event or club, and its relays
 	ActWeek        // a club's list
 	ActPerson
 	ActRole
@@ -137,24 +137,24 @@ const (
 	ActDraw
 	ActContact
 	ActBlob
-	Acts // how many there are
+	Acts // the number of kinds
 )
 
-// Did is the kind of a change description (qa.ChangeDescription.Kind). The kinds are part of the
-// change feed: none may be renamed.
+// Did is the kind of a change description (qa.ChangeDescription.Kind). The values are part of the
+// change feed and must not change.
 type Did string
 
-// The kinds. Which fields of a description each uses stands beside it.
+// The kinds, with the fields of the description that each uses.
 const (
 	DidCreate   Did = "found"    // made the event
 	DidAsk      Did = "ask"      // Post, Text
 	DidReply    Did = "reply"    // Post, Parent, Text
 	DidEdit     Did = "edit"     // Post, Text
-	DidWithdraw Did = "withdraw" // Post, On (false takes the withdrawal back)
+	DidWithdraw Did = "withdraw" // Post, On (false: the post was brought back)
 	DidReact    Did = "react"    // Post, Key (the emoji), On
 	DidMark     Did = "mark"     // Post, Key (hidden, pinned, …), and On, Text or Person
 	DidTags     Did = "tags"     // Post, Text
-	DidExtra    Did = "extra"    // Post, Key, Text: what an import keeps with a post
+	DidExtra    Did = "extra"    // Post, Key, Text: an extra field, such as those of imports
 	DidPerson   Did = "person"   // Person, Key (name, about, …), Text
 	DidEvent    Did = "event"    // Key of event, club, links or relays, Value
 	DidRole     Did = "role"     // Person, Key (the role), On
@@ -168,7 +168,7 @@ const (
 	DidMerge    Did = "merge"    // only merged heads
 )
 
-// Row is one line of the table: what may stand at a path, and who may write it.
+// Row is one row of the table: what a path may contain, and who may write it.
 type Row struct {
 	// Key is the key in its map. If Keys is set, Key is a placeholder such as <identity>.
 	Key     string
@@ -181,10 +181,10 @@ type Row struct {
 	Words []string // that a Word may be
 	Empty bool     // the empty string is also allowed
 
-	By          Roles // one of them is needed; 0: none
-	OwnerExempt bool  // who made the map needs none of them
-	Owner       bool  // only who made the map may write it
-	Self        bool  // the key is the writer's own identity
+	By          Roles // the writer needs one of these roles; 0: none
+	OwnerExempt bool  // the creator of the map needs none of these roles
+	Owner       bool  // only the creator of the map may write it
+	Self        bool  // the key must be the writer's own identity
 
 	When     When
 	Once     bool   // a value that is never written again; see WrittenOnce
@@ -194,7 +194,7 @@ type Row struct {
 	Grants Roles  // the role granted by the value true
 	Field  string // name of the Go struct's JSON field, if different from Key; "": the key
 	Act    Act    // of a map: the kind of act; ActGenesis: that of the map around it
-	View   View   // of a map at the root: what is made of it and of the maps in it
+	View   View   // of a map at the root: the view rows that depend on it and on the maps in it
 
 	// How logs describe the value. Did is inherited by the rows below a map. On (value set) and Off (value cleared) are sentences without their subject, in which {post}, {person}, {key} and {value} are replaced. If both are empty, they are made from Noun: "changed the title to {value}", "removed the title".
 	Did     Did
@@ -210,6 +210,6 @@ type Row struct {
 // WrittenOnce reports whether the path can be written only once.
 func (r *Row) WrittenOnce() bool { return r.Map != NoMap || r.When != AnyTime || r.Once }
 
-// Revocable reports whether a value loses its effect when its writer's role is revoked with effect
-// on it; then the previous value applies again.
+// Revocable reports whether a value can lose its effect because its writer's role was revoked. The
+// previous value then applies again.
 func (r *Row) Revocable() bool { return r.Map == NoMap && r.By != 0 && r.Keys != Hash }

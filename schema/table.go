@@ -116,7 +116,7 @@ var table = []struct {
 		{Key: KeyRelays, Map: MapRelays, When: AtGenesis, Required: true, Act: ActEvent, View: ViewEvent, Did: DidEvent},
 	}},
 
-	// What an event says of itself.
+	// The fields of an event.
 	{MapEvent, []Row{
 		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the title"},
 		{Key: KeyAuthors, Type: Line, Max: MaxShort, By: Organiser, Noun: "the authors"},
@@ -144,7 +144,8 @@ var table = []struct {
 		{Key: KeyText, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
 		{Key: KeyURL, Type: Line, Max: MaxShort, By: Organiser, On: "changed the links", Off: "changed the links"},
 	}},
-	// Fields of an event that version 2 of the rules does not name. Whoever goes by it keeps them.
+	// Fields of an event that were added after version 2 of the rules. Programs that do not know
+	// them keep them.
 	{MapEventX, []Row{
 		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
 		{
@@ -156,7 +157,7 @@ var table = []struct {
 		{Key: "<number>", Keys: Index, MaxKeys: MaxRelays, Type: Line, Max: MaxShort, By: Organiser, On: "changed a relay to {value}", Off: "removed a relay"},
 	}},
 
-	// What a club says of itself, and the weeks that it lists.
+	// The fields of a club, and the weeks that it lists.
 	{MapClub, []Row{
 		{Key: KeyTitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the title"},
 		{Key: KeyAbout, Field: KeyDescription, Type: Text, Max: MaxDescription, By: Organiser, Noun: "the description"},
@@ -180,7 +181,7 @@ var table = []struct {
 		{Key: KeyRelay, Type: Line, Max: MaxShort, By: Organiser, Noun: "the relay of a listed week"},
 	}},
 
-	// People, and what they may do.
+	// People and their roles.
 	{MapPeople, []Row{
 		{Key: "<identity>", Keys: Identity, Map: MapPerson, Self: true},
 	}},
@@ -288,7 +289,7 @@ var table = []struct {
 		},
 	}},
 
-	// Who gets a copy.
+	// Winners and the draw.
 	{MapWinners, []Row{
 		{Key: "<identity>", Keys: Identity, Map: MapWinnersOf, By: jury, Self: true},
 	}},

@@ -15,12 +15,12 @@ package weekfile
 //	render_with_liquid: false  the description is not processed by Liquid
 //	links:                     event/links
 //	- text: …
-//	  link: …                  one page in the wild says list:
+//	  link: …                  some existing pages have list: instead
 //	source: …                  event/source of a week that came from elsewhere
 //	archive:                   the threads
 //	- name: …
 //	  text: …                  HTML entities are decoded once, in names too
-//	  id: …                    names the message for ever (PublishedPost.ID)
+//	  id: …                    identifies the message permanently (PublishedPost.ID)
 //	  time: 2021-03-08 09:30:00
 //	  url: …                   address of the message on the published page; ignored when reading
 //	  reactions: [{emoji: …, count: 2, by: [names]}]
@@ -29,23 +29,23 @@ package weekfile
 //	    text: …
 //	    replies: …             nested replies keep their depth
 //	---
-//	the description            event/description, Markdown; Liquid is not run, but what
-//	                           WriteJekyll escaped of it is read back
+//	the description            event/description, Markdown; not processed by Liquid, except
+//	                           that WriteJekyll's escapes are undone
 //
-// Every other key is reported as skipped.
+// All other keys are reported as skipped.
 
-// Keys of Event.X for Jekyll fields that an event does not have.
+// Keys of Event.X for Jekyll fields that have no field in an event.
 const (
 	XDescription = "jekyll.description"
 	XCover       = "jekyll.cover"
 	XImage       = "jekyll.image"
 	XStart       = "jekyll.start"   // as written, if different from FormatTime
-	XEnd         = "jekyll.end"     //
+	XEnd         = "jekyll.end"     // as written, if different from FormatTime
 	XAuthors     = "jekyll.authors" // JSON of WrittenAuthors
-	XLink        = "jekyll.link."   // + index: JSON of a link that an event's links cannot hold
+	XLink        = "jekyll.link."   // + index: JSON of a link that does not fit into an event's links
 )
 
-// WrittenAuthors is how a page writes the authors that an event shows by name.
+// WrittenAuthors records how a page wrote its authors, which an event shows by name.
 type WrittenAuthors struct {
 	Shown   string   `json:"shown"`   // event/authors at the import
 	Written []string `json:"written"` // person IDs and names

@@ -14,6 +14,7 @@ type JSONWeek struct {
 	Threads []JSONThread `json:"threads"`
 }
 
+// JSONThread is a question with its replies.
 type JSONThread struct {
 	JSONPost
 	Answered    bool       `json:"answered"`
@@ -22,6 +23,7 @@ type JSONThread struct {
 	Replies     []JSONPost `json:"replies"`
 }
 
+// JSONPost is a question or a reply.
 type JSONPost struct {
 	ID         qa.PostID   `json:"id"`
 	Parent     qa.PostID   `json:"parent,omitempty"`
@@ -36,13 +38,13 @@ type JSONPost struct {
 	Origin     qa.PostID   `json:"origin,omitempty"`
 	Tags       []string    `json:"tags,omitempty"`
 	Withdrawn  bool        `json:"withdrawn,omitempty"`
-	Void       bool        `json:"void,omitempty"`   // two versions of it were signed
+	Void       bool        `json:"void,omitempty"`   // its writer signed two versions of its change
 	Hidden     string      `json:"hidden,omitempty"` // the reason
 	Pinned     bool        `json:"pinned,omitempty"`
-	// AfterClosing: it came after the week was closed, and no moderator approved it.
+	// AfterClosing: the post arrived after the week was closed, and no moderator approved it.
 	AfterClosing bool          `json:"afterClosing,omitempty"`
 	Reactions    []qa.Reaction `json:"reactions,omitempty"`
-	Revisions    []qa.Revision `json:"revisions,omitempty"` // where there is more than one
+	Revisions    []qa.Revision `json:"revisions,omitempty"` // if there is more than one
 
 	X map[string]string `json:"x,omitempty"`
 }

@@ -2,14 +2,14 @@ package weekfile
 
 import "strings"
 
-// Jekyll runs the text after the front matter through Liquid, in code and quotations too, so
-// "{{x}}" in a description would vanish and "{% include x %}" would stop the whole site. Values of
-// the front matter are not run.
+// LiquidBrace replaces the first brace of each "{{" and "{%" in a description. All versions of
+// Jekyll and Liquid output it as a brace.
 //
-// Escaped is the first brace of each "{{" and "{%", as an output of Liquid: all versions
-// of Jekyll and of Liquid write it as a brace. Neither "render_with_liquid: false", which
-// Jekyll 3 (and so GitHub Pages) does not know, nor one {% raw %} around the text, which a
-// text with {% endraw %} would end, does that.
+// Jekyll processes the text after the front matter with Liquid, also inside code and quotations.
+// Without escaping, "{{x}}" in a description would disappear, and "{% include x %}" would make the
+// build of the whole site fail. Values in the front matter are not processed. The alternatives do
+// not work everywhere: Jekyll 3 (and so GitHub Pages) does not know "render_with_liquid: false",
+// and {% raw %} around the text ends at an {% endraw %} in it.
 const LiquidBrace = `{{ "{" }}`
 
 // EscapeLiquid escapes s so that Jekyll outputs it unchanged. UnescapeLiquid undoes it.
@@ -28,4 +28,5 @@ func EscapeLiquid(s string) string {
 	return b.String()
 }
 
+// UnescapeLiquid reverses EscapeLiquid.
 func UnescapeLiquid(s string) string { return strings.ReplaceAll(s, LiquidBrace, "{") }

@@ -13,7 +13,7 @@ import (
 	"flyleaf/qa"
 )
 
-// Format names a format that can be read.
+// Format is the name of a format that can be imported.
 type Format string
 
 // The formats that Detect tells apart.
@@ -37,22 +37,23 @@ const Heading = "Questions and Answers"
 // CSVHeader names the columns of WriteCSV.
 var CSVHeader = []string{"week", "id", "thread", "kind", "name", "author", "time", "text", "answered", "wants"}
 
-// ByteOrderMark tells spreadsheets that a file is UTF-8: without it Excel reads an é as
-// two other letters. Text readers skip it.
+// ByteOrderMark tells spreadsheets that a file is UTF-8. Without it Excel shows other characters
+// for an é. Text readers skip it.
 const ByteOrderMark = "\xef\xbb\xbf"
 
-// markdownPost matches the first post that publish.WriteMarkdown writes under its heading;
-// no page's text has it.
+// markdownPost matches the first post under the heading in a file that publish.WriteMarkdown
+// wrote. The plain text of a web page does not match.
 var markdownPost = regexp.MustCompile(`(?m)^## ` + Heading + `\n\n> (?:\*\*.*\*\* .*asks.*:|\(This question was .*)$`)
 
-// IsCSV reports whether s begins as publish.WriteCSV writes a week, after the byte order mark.
+// IsCSV reports whether s, without its byte order mark, begins like a file that publish.WriteCSV
+// wrote.
 func IsCSV(s string) bool { return strings.HasPrefix(s, strings.Join(CSVHeader, ",")) }
 
 // IsMarkdown reports whether publish.WriteMarkdown wrote s.
 func IsMarkdown(s string) bool { return strings.HasPrefix(s, "# ") && markdownPost.MatchString(s) }
 
-// Source names a week by what it is, its first day and title, not by the name
-// its file happens to have: a copy called "page (1).md" is the same week.
+// Source returns the source of a week, derived from its first day and title. It does not depend on
+// the file's name, so a copy called "page (1).md" has the same source.
 func Source(format string, e *qa.Event) string {
 	const limit = MaxSource
 	var b strings.Builder
@@ -72,8 +73,8 @@ func Source(format string, e *qa.Event) string {
 	return format + ":" + s
 }
 
-// Hyphenated returns the letters and digits of s in lower case, with one hyphen for
-// each run of anything else.
+// Hyphenated returns the letters and digits of s in lower case, with one hyphen for each run of
+// other characters between them.
 func Hyphenated(s string) string {
 	var b strings.Builder
 	gap := false
@@ -99,8 +100,8 @@ const MaxSource = 200
 // complete source.
 func IsLocalID(id string) bool { return id != "" && !strings.Contains(id, ":") }
 
-// Anchor returns the URL fragment of a post: "p-"+ID, or "p-"+hash if the ID has other characters
-// than.
+// Anchor returns the URL fragment of a post: "p-"+ID, or "p-"+hash if the ID has characters other
+// than ASCII letters, digits, "-", "_" and ".".
 func Anchor(id string) string {
 	for i := range len(id) {
 		c := id[i]

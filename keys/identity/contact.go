@@ -17,23 +17,23 @@ import (
 	"flyleaf/schema"
 )
 
-// A winner's contact is written into the event, which every device holds, so it is encrypted to the
-// founder alone: an age file (age-encryption.org/v1) with one ssh-ed25519 recipient, the founder's
-// public key. The ciphertext does not name the sender; the signed change does.
+// A winner's contact details are stored in the event, which every device has, so they are encrypted
+// for the founder only: an age file (age-encryption.org/v1) with one ssh-ed25519 recipient, the
+// founder's public key. The ciphertext does not name the sender; the signed change does.
 
-// MaxContact is how many bytes of UTF-8 a contact may have, so that it fits into
-// schema.MaxContact when it is encrypted.
+// MaxContact is how many bytes of UTF-8 a contact may have. The encrypted contact then fits into
+// schema.MaxContact.
 const MaxContact = 600
 
 var (
 	// ErrContact is returned for a contact that is too long or empty.
 	ErrContact = errors.New("a contact is a text of 1 to 600 bytes")
-	// ErrNotForYou is returned by OpenContact when the contact is not encrypted to
-	// this key, or is damaged.
+	// ErrNotForYou is returned by OpenContact when the contact is not encrypted for this
+	// key, or is damaged.
 	ErrNotForYou = errors.New("this contact cannot be read with this key")
 )
 
-// SealContact encrypts a contact to the founder of an event.
+// SealContact encrypts a contact for the founder of an event.
 func SealContact(founder qa.Identity, contact string) ([]byte, error) {
 	if contact == "" || len(contact) > MaxContact {
 		return nil, fmt.Errorf("%w; it has %d", ErrContact, len(contact))
@@ -71,7 +71,7 @@ func SealContact(founder qa.Identity, contact string) ([]byte, error) {
 }
 
 // OpenContact decrypts a contact with the founder's key. ErrNotForYou is returned when the contact
-// is encrypted for another key.
+// is encrypted for another key, or is damaged.
 func OpenContact(k keys.Key, sealed []byte) (string, error) {
 	if k.IsZero() {
 		return "", keys.ErrNoKey

@@ -20,7 +20,7 @@ func contactKey(t *testing.T, n byte) keys.Key {
 	return k
 }
 
-func TestContactIsForTheFounderAlone(t *testing.T) {
+func TestOnlyTheFounderCanReadAContact(t *testing.T) {
 	founder, other := contactKey(t, 1), contactKey(t, 2)
 	longest := strings.Repeat("ß", identity.MaxContact/2)
 	for _, text := range []string{"Zoë, Lange Straße 1, zoe@example.org", "x", longest} {
@@ -35,7 +35,7 @@ func TestContactIsForTheFounderAlone(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 		if _, err := identity.OpenContact(other, sealed); !errors.Is(err, identity.ErrNotForYou) {
-			t.Errorf("somebody else: %v", err)
+			t.Errorf("with another key: %v", err)
 		}
 		for i := range sealed {
 			broken := bytes.Clone(sealed)
@@ -47,7 +47,7 @@ func TestContactIsForTheFounderAlone(t *testing.T) {
 	}
 }
 
-func TestContactsThatAreRefused(t *testing.T) {
+func TestInvalidContactsAreErrors(t *testing.T) {
 	founder := contactKey(t, 1)
 	for _, text := range []string{"", strings.Repeat("x", identity.MaxContact+1)} {
 		if _, err := identity.SealContact(founder.Identity(), text); !errors.Is(err, identity.ErrContact) {
@@ -55,7 +55,7 @@ func TestContactsThatAreRefused(t *testing.T) {
 		}
 	}
 	if _, err := identity.SealContact("nobody", "x"); err == nil {
-		t.Error("to nobody")
+		t.Error("a contact for an invalid identity was accepted")
 	}
 	if _, err := identity.OpenContact(founder, nil); !errors.Is(err, identity.ErrNotForYou) {
 		t.Error(err)

@@ -14,20 +14,20 @@ import (
 	"flyleaf/keys"
 )
 
-// A key file is text. Plain, it is the seed, after lines that begin with #:
+// A key file is text. Without a passphrase it is the seed, after lines that begin with #:
 //
 //	# Flyleaf identity <public key, 64 hex>
 //	<seed, 64 hex>
 //
-// Under a passphrase it is these lines as an armored age file (age-encryption.org/v1)
-// with one scrypt recipient.
+// With a passphrase it is an armored age file (age-encryption.org/v1) with one scrypt
+// recipient, which contains these lines.
 
 // MaxFile bounds a key file, in bytes.
 const MaxFile = 16 << 10
 
-// The cost of a passphrase, as a power of two: what is written (128 MiB of memory, well under a
-// second), and the maximum accepted when reading a file, so that a hostile file cannot use more
-// memory.
+// The cost of a passphrase, as a power of two. workFactor is for new files (128 MiB of memory,
+// well under a second). maxWorkFactor is the maximum when reading a file, so that a hostile file
+// cannot use more memory and time.
 const (
 	workFactor    = 17
 	maxWorkFactor = 18
@@ -36,14 +36,14 @@ const (
 var (
 	// ErrFile is returned for bytes that are not a key file.
 	ErrFile = errors.New("this is not a key file")
-	// ErrNoPassphrase is returned by Open for a file under a passphrase when none
-	// is given.
+	// ErrNoPassphrase is returned by Open for an encrypted file when no passphrase is
+	// given.
 	ErrNoPassphrase = errors.New("the key file is encrypted with a passphrase")
 	// ErrPassphrase is returned by Open when the passphrase is wrong.
 	ErrPassphrase = errors.New("this is not the key file's passphrase")
 )
 
-// Seal writes a key file; under the passphrase, or plain when that is "".
+// Seal returns a key file, encrypted with the passphrase unless that is "".
 func Seal(k keys.Key, passphrase string) ([]byte, error) {
 	if k.IsZero() {
 		return nil, keys.ErrNoKey
@@ -75,13 +75,13 @@ func Seal(k keys.Key, passphrase string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// IsSealed reports whether b looks like a key file under a passphrase.
+// IsSealed reports whether b looks like an encrypted key file.
 func IsSealed(b []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(b), []byte(armor.Header))
 }
 
-// Open reads a key file. passphrase is not looked at for a plain one. ErrFile,
-// ErrNoPassphrase or ErrPassphrase is returned when it cannot be read.
+// Open reads a key file. It ignores passphrase if the file is not encrypted. ErrFile,
+// ErrNoPassphrase or ErrPassphrase is returned when the file cannot be read.
 func Open(b []byte, passphrase string) (keys.Key, error) {
 	if len(b) > MaxFile {
 		return keys.Key{}, fmt.Errorf("%w: it has %d bytes", ErrFile, len(b))
@@ -108,7 +108,7 @@ func Open(b []byte, passphrase string) (keys.Key, error) {
 	}
 	raw, err := hex.DecodeString(seed)
 	if err != nil || len(raw) != keys.SeedSize {
-		return keys.Key{}, fmt.Errorf("%w: it holds no line of 64 hex characters", ErrFile)
+		return keys.Key{}, fmt.Errorf("%w: it has no line of 64 hex characters", ErrFile)
 	}
 	k, err := keys.KeyFromSeed(raw)
 	if err == nil && owner != "" && owner != string(k.Identity()) {

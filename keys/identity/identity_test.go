@@ -20,8 +20,7 @@ func key(t *testing.T, fill byte) keys.Key {
 	return k
 }
 
-// TestPhrasesAreThoseOfBIP39, so that other programs' and people's tools for such
-// words work.
+// TestPhrasesAreThoseOfBIP39: phrases are valid for other programs that use BIP-39.
 func TestPhrasesAreThoseOfBIP39(t *testing.T) {
 	for fill, want := range map[byte]string{
 		0:    strings.Repeat("abandon ", 23) + "art",
@@ -38,7 +37,7 @@ func TestPhrasesAreThoseOfBIP39(t *testing.T) {
 	}
 }
 
-func TestPhrasesComeBack(t *testing.T) {
+func TestFromPhraseReadsTypedPhrases(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		raw := make([]byte, keys.SeedSize)
@@ -53,7 +52,7 @@ func TestPhrasesComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// As somebody may have written it down and typed it again.
+		// Vary the phrase as people do when they write it down and type it.
 		var typed strings.Builder
 		for i, w := range strings.Fields(phrase) {
 			switch r.IntN(5) {
@@ -73,7 +72,8 @@ func TestPhrasesComeBack(t *testing.T) {
 	}
 }
 
-// TestWrongWordsAreNamed, and nothing else of the phrase is.
+// TestWrongWordsAreNamed: the error names the wrong word, and repeats no other word of the
+// phrase.
 func TestWrongWordsAreNamed(t *testing.T) {
 	good, err := Phrase(key(t, 0x80))
 	if err != nil {
@@ -120,7 +120,7 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%q: %s", passphrase, b)
 		}
 		if passphrase != "" && bytes.Contains(b, []byte(hex.EncodeToString(k.Seed()))) {
-			t.Error("the seed stands in a sealed file")
+			t.Error("an encrypted file contains the seed")
 		}
 		back, err := Open(b, passphrase)
 		if err != nil || back.Identity() != k.Identity() {
@@ -141,8 +141,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// TestDamagedFilesAreNoKeys: neither another person's nor a panic.
-func TestDamagedFilesAreNoKeys(t *testing.T) {
+// TestDamagedFilesAreErrors: a damaged file gives ErrFile, never another key or a panic.
+func TestDamagedFilesAreErrors(t *testing.T) {
 	k := key(t, 7)
 	plain, err := Seal(k, "")
 	if err != nil {
@@ -169,7 +169,7 @@ func TestDamagedFilesAreNoKeys(t *testing.T) {
 		}
 	}
 	if got, err := Open([]byte(seed), ""); err != nil || got.Identity() != k.Identity() {
-		t.Errorf("a bare seed: %v", err)
+		t.Errorf("a file with only the seed: %v", err)
 	}
 }
 
@@ -179,9 +179,9 @@ func flip(b []byte, i int) []byte {
 	return c
 }
 
-// TestACostlyFileIsRefused: a stranger's file cannot make this device reckon for
+// TestFileWithAHighWorkFactorIsRefused: a hostile file cannot make this device compute for
 // minutes.
-func TestACostlyFileIsRefused(t *testing.T) {
+func TestFileWithAHighWorkFactorIsRefused(t *testing.T) {
 	costly := strings.Join([]string{
 		"-----BEGIN AGE ENCRYPTED FILE-----",
 		"YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBBQUFBQUFBQUFBQUFBQUFB",

@@ -1,8 +1,9 @@
-// Package identity encodes a person's key for keeping: as 24 words, or as a key file, with or
+// Package identity encodes a person's key for safekeeping: as 24 words, or as a key file, with or
 // without a passphrase.
 //
-// Damage is detected: a wrong word or a changed file gives an error, never another key. It does no
-// I/O and keeps nothing; errors never repeat a secret, except a word that is not in the list.
+// Damage is detected: a wrong word or a changed file is an error, and never gives another key. The
+// package does no I/O and keeps no state. Errors never repeat a secret, except for words that are
+// not in the list.
 package identity
 
 import (
@@ -14,19 +15,18 @@ import (
 	"flyleaf/keys"
 )
 
-// Words is how many words a phrase has: 256 bits and a checksum of 8, 11 bits a word.
+// Words is how many words a phrase has: 256 bits and a checksum of 8 bits, at 11 bits a word.
 const Words = 24
 
-// ErrPhrase is returned for words that are not a recovery phrase. It says which
-// word is wrong, where that can be known.
+// ErrPhrase is returned for text that is not a recovery phrase. The error names the wrong
+// word, if it is known.
 var ErrPhrase = errors.New("this is not a recovery phrase")
 
 // maxPhrase bounds what FromPhrase reads, in bytes.
 const maxPhrase = 4096
 
-// Phrase returns the 24 words of BIP-39's English list that the key can be made
-// from again, separated by blanks. They are as secret as the key.
-// keys.ErrNoKey is returned for the zero Key.
+// Phrase returns 24 words of BIP-39's English list, separated by spaces, from which FromPhrase
+// restores the key. They are as secret as the key. keys.ErrNoKey is returned for the zero Key.
 func Phrase(k keys.Key) (string, error) {
 	if k.IsZero() {
 		return "", keys.ErrNoKey
@@ -34,8 +34,8 @@ func Phrase(k keys.Key) (string, error) {
 	return strings.Join(encodeWords([keys.SeedSize]byte(k.Seed())), " "), nil
 }
 
-// FromPhrase reads what Phrase wrote, in any case, with any white space, commas or
-// numbers ("1.", "2)") between the words. ErrPhrase is returned when it is not one.
+// FromPhrase returns the key of a phrase. The words may be in any case, with any white space,
+// commas or numbers ("1.", "2)") between them. ErrPhrase is returned if s is not a phrase.
 func FromPhrase(s string) (keys.Key, error) {
 	if len(s) > maxPhrase {
 		return keys.Key{}, fmt.Errorf("%w: it is too long", ErrPhrase)
@@ -68,21 +68,22 @@ func splitWords(s string) []string {
 	})
 }
 
-// nearest returns the one word of the list that differs from w by one letter
-// written, left out or added, "" when there is none or more than one.
+// nearest returns the only word of the list that differs from w by one replaced, missing or
+// added letter; "" if there is none, or more than one.
 func nearest(w string) string {
 	found := ""
-	for _, of := range allWords() {
-		if differByOneLetter(w, of) {
+	for _, candidate := range allWords() {
+		if differByOneLetter(w, candidate) {
 			if found != "" {
 				return ""
 			}
-			found = of
+			found = candidate
 		}
 	}
 	return found
 }
 
+// differByOneLetter reports whether two words differ by one replaced, missing or added letter.
 func differByOneLetter(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
