@@ -6,20 +6,20 @@ import (
 	"testing"
 )
 
-// TestAnonymousQuestion: nobody can tell who asked, and the one who did can still
-// edit and withdraw it.
+// TestAnonymousQuestion: nobody can tell who asked, but the asker can still edit and withdraw
+// the question.
 func TestAnonymousQuestion(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, reader := newDevice(t), newDevice(t)
 	reader.run("identity", "name", "Tino")
-	week := organiser.found(relay.url())
+	week := organiser.createWeek(relay.url())
 	organiser.run("sync")
 	reader.run("join", week.Invitation)
 	reader.run("sync")
 	reader.run("ask", "Under my own name?")
 
-	// What has not arrived yet would tell who asks next.
+	// Changes that have not been sent yet would reveal who asks next.
 	if _, errs, code := reader.try("ask", "--anonymous", "And who am I?"); code != 5 || !strings.Contains(errs, "reached the relay") {
 		t.Fatalf("exit code %d, %s", code, errs)
 	}
@@ -45,7 +45,7 @@ func TestAnonymousQuestion(t *testing.T) {
 	}
 	reply := reader.run("reply", "--anonymous", question, "Says who asked.")
 	if reply[:16] != question[:16] {
-		t.Errorf("the reply %s is not by who asked %s", reply, question)
+		t.Errorf("the reply %s is not by the asker of %s", reply, question)
 	}
 	reader.run("sync")
 	reader.run("post", "withdraw", question)

@@ -10,12 +10,13 @@ import (
 	"flyleaf/e2e/stockjs"
 )
 
-// TestStockAutomergeReadsAnExport, whole, and what it saves is checked by ours.
+// TestStockAutomergeReadsAnExport: stock Automerge loads the whole file, and Flyleaf can verify
+// what it saves.
 func TestStockAutomergeReadsAnExport(t *testing.T) {
 	t.Parallel()
 	js := stockjs.Start(t, "load.mjs")
 	d := newDevice(t)
-	week := d.found("ws://127.0.0.1:1")
+	week := d.createWeek("ws://127.0.0.1:1")
 	question := d.run("ask", "What comes first?")
 	d.run("reply", question, "The **ledger**.")
 	file, saved := filepath.Join(t.TempDir(), "week.automerge"), filepath.Join(t.TempDir(), "saved.automerge")

@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser starts a real Chromium, or skips saying that it is missing.
+// browser starts Chromium, or skips the test if it is missing.
 func browser(t *testing.T, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	return browsertest.Start(t, options...)
@@ -29,7 +29,7 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	}
 }
 
-// ask evaluates a script that returns a value.
+// ask evaluates a script and returns its value.
 func ask[T any](t *testing.T, ctx context.Context, script string) T {
 	t.Helper()
 	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
@@ -39,26 +39,26 @@ func ask[T any](t *testing.T, ctx context.Context, script string) T {
 	return v
 }
 
-// shows waits until the page's text holds the words.
+// shows waits until the page's text contains the words.
 func shows(t *testing.T, ctx context.Context, words string) {
 	t.Helper()
 	eventually(t, "the page shows "+words, func() error {
-		// There is no body for a moment while the next page comes.
+		// While the next page loads there is no body for a moment.
 		text := ask[string](t, ctx, `document.body?.innerText ?? ""`)
 		if !strings.Contains(text, words) {
-			return fmt.Errorf("it shows %.3000q", text)
+			return fmt.Errorf("the page shows %.3000q", text)
 		}
 		return nil
 	})
 }
 
-// TestPageInARealBrowser asks in Chromium on one device, has an author answer on
-// another, sees the answer arrive while typing, and reads on with the relay gone.
+// TestPageInARealBrowser asks in Chromium on one device while an author answers on another. The
+// answer arrives while something is being typed, and the page keeps working without the relay.
 func TestPageInARealBrowser(t *testing.T) {
 	ctx := browser(t)
 	relay := newRelay(t).up()
 	reader, author := newDevice(t), newDevice(t)
-	week := reader.found(relay.url())
+	week := reader.createWeek(relay.url())
 	reader.run("identity", "name", "Tino")
 	author.run("identity", "name", "Ilse Marrow")
 	reader.run("sync")
@@ -78,8 +78,8 @@ func TestPageInARealBrowser(t *testing.T) {
 		t.Errorf("the Markdown came out as %s", html)
 	}
 
-	// The author's device gets it by itself, answers, and the answer arrives here
-	// while something else is being typed.
+	// The author's device receives the question, answers, and the answer arrives here while
+	// something else is being typed.
 	do(t, ctx, chromedp.SendKeys(`#q`, "I am still thinking about"))
 	var question string
 	eventually(t, "the question is on the author's device", func() error {
@@ -108,7 +108,7 @@ func TestPageInARealBrowser(t *testing.T) {
 		t.Errorf("%d badges of authors instead of 1", n)
 	}
 
-	// The relay goes away: the page says so, and reads and posts on.
+	// The relay stops: the page says so, and can still be read and posted to.
 	relay.kill()
 	do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`#q`))
 	shows(t, ctx, "It is made of three real ones.")
@@ -124,7 +124,7 @@ func TestPageInARealBrowser(t *testing.T) {
 	})
 	shows(t, ctx, "only on this device")
 
-	// And back: nobody presses a button.
+	// The relay returns, and the page syncs without a click.
 	relay.up()
 	eventually(t, "the page says that everything is on the relay", func() error {
 		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {
@@ -135,8 +135,8 @@ func TestPageInARealBrowser(t *testing.T) {
 	same(t, week.Event, reader, author, count(3))
 }
 
-// TestReadmePicture looks at the demo as the README shows it. With
-// FLYLEAF_UPDATE=1 it writes docs/week.png.
+// TestReadmePicture takes the README's screenshot of the demo. With FLYLEAF_UPDATE=1 it writes
+// docs/week.png.
 func TestReadmePicture(t *testing.T) {
 	ctx := browser(t, chromedp.WindowSize(1280, 1700))
 	a := newDevice(t)

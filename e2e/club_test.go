@@ -21,8 +21,8 @@ type listedWeek struct {
 	Title string `json:"title"`
 }
 
-// TestClubBringsItsWeeks: joined once, a club's new weeks appear by themselves, and
-// one that is over is fetched when somebody opens it, and not before.
+// TestClubBringsItsWeeks: after joining a club, its upcoming weeks arrive automatically; a past
+// week is fetched when it is opened, and not before.
 func TestClubBringsItsWeeks(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
@@ -49,7 +49,7 @@ func TestClubBringsItsWeeks(t *testing.T) {
 		}
 		return nil
 	})
-	// A week that is added later comes by itself, too.
+	// A week that is added later arrives automatically too.
 	later := make("Slow Indexes", "2099-12-07")
 	organiser.run("club", "add", later)
 	organiser.run("sync", "--event", club.Club)
@@ -66,7 +66,7 @@ func TestClubBringsItsWeeks(t *testing.T) {
 	if l := reader.list(later); len(l) != 1 || l[0].Text != "What of Slow Indexes?" {
 		t.Errorf("%+v", l)
 	}
-	// Opening the old one fetches it.
+	// Opening the past week fetches it.
 	reader.run("list", "--event", old)
 	eventually(t, "the old week, opened", func() error {
 		if l := reader.list(old); len(l) != 1 || l[0].Text != "What of Small Weather?" {
@@ -74,10 +74,10 @@ func TestClubBringsItsWeeks(t *testing.T) {
 		}
 		return nil
 	})
-	// Taken off the list it goes from there, and stays on the devices that have it.
+	// A week removed from the list stays on the devices that have it.
 	organiser.run("club", "add", "--undo", later)
 	organiser.run("sync", "--event", club.Club)
-	eventually(t, "the week that was taken off", func() error {
+	eventually(t, "the week is removed from the list", func() error {
 		if l := listed(); len(l.Upcoming) != 1 {
 			return fmt.Errorf("%+v", l)
 		}

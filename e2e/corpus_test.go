@@ -24,7 +24,7 @@ type imported struct {
 	} `json:"skipped"`
 }
 
-// message is a post as the archive of a Jekyll page holds it.
+// message is a post in the archive of a Jekyll page.
 type message struct {
 	Name    string    `yaml:"name"`
 	Text    string    `yaml:"text"`
@@ -66,13 +66,13 @@ func pages(t *testing.T) []string {
 	}
 	all := append(own, corpus...)
 	if len(all) == 0 {
-		t.Fatal("there is no page to import, not even our own")
+		t.Fatal("there is no page to import, not even the sample")
 	}
 	return all
 }
 
-// TestImportExportGivesTheSameArchive takes every page through the real program
-// and back: names, texts, order and nesting are the same.
+// TestImportExportGivesTheSameArchive imports and exports every page with the real program:
+// names, texts, order and nesting are the same.
 func TestImportExportGivesTheSameArchive(t *testing.T) {
 	t.Parallel()
 	files := pages(t)
@@ -80,7 +80,7 @@ func TestImportExportGivesTheSameArchive(t *testing.T) {
 		files = files[:10]
 	}
 	a := newDevice(t)
-	a.serve() // one process for all commands: what is tested here is the data
+	a.serve() // one process for all commands, which is faster
 	for _, file := range files {
 		in, err := os.ReadFile(file)
 		if err != nil {
@@ -106,8 +106,8 @@ func TestImportExportGivesTheSameArchive(t *testing.T) {
 	}
 }
 
-// TestTenWeeksArriveByteForByte imports up to ten weeks on one device; a second
-// that joins them holds the same.
+// TestTenWeeksArriveByteForByte imports up to ten weeks on one device. A second device that
+// joins them has the same data.
 func TestTenWeeksArriveByteForByte(t *testing.T) {
 	t.Parallel()
 	files := pages(t)
@@ -130,7 +130,7 @@ func TestTenWeeksArriveByteForByte(t *testing.T) {
 		if sa, sb := a.status(e), b.status(e); sa.Pending != 0 || sa.Posts != sb.Posts || !reflect.DeepEqual(sa.Heads, sb.Heads) {
 			t.Errorf("event %s: %+v and %+v", e, sa, sb)
 		} else {
-			posts += sa.Posts // a week may have been archived without any
+			posts += sa.Posts // some weeks have no posts
 		}
 	}
 	if posts == 0 {
@@ -147,7 +147,7 @@ func importAll(d *device, files []string, relayURL string) []imported {
 	return decode[[]imported](d, args...)
 }
 
-// TestBadFileAmongGoodOnes: nothing of any of them is taken.
+// TestBadFileAmongGoodOnes: if one file cannot be read, none is imported.
 func TestBadFileAmongGoodOnes(t *testing.T) {
 	t.Parallel()
 	good := pages(t)[0]

@@ -13,8 +13,8 @@ import (
 
 var shBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
 
-// untilAuthor is the time that passes, for an author, between opening the link and
-// the organiser's device having answered.
+// untilAuthor waits until the organiser's device has granted the role to an author who opened the
+// invitation.
 const untilAuthor = `
 for i in $(seq 300); do
   flyleaf sync >/dev/null 2>&1 || true
@@ -23,8 +23,8 @@ for i in $(seq 300); do
 done
 `
 
-// TestDocsCommands runs every command of every page in docs/, in order, as a
-// person would who copies them: one shell, one home, one relay.
+// TestDocsCommands runs the commands of every page in docs/ in order, as a person would who
+// copies them, with one shell, one home directory and one relay.
 func TestDocsCommands(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
@@ -53,14 +53,14 @@ func TestDocsCommands(t *testing.T) {
 			t.Parallel()
 			relay := newRelay(t).up()
 			organiser, me := newDevice(t), newDevice(t)
-			week := organiser.found(relay.url())
+			week := organiser.createWeek(relay.url())
 			organiser.run("ask", "What comes first?")
 			organiser.run("sync")
 			site := filepath.Join(root(t), "e2e", "testdata", "site", "_books")
 			pages, _ := filepath.Glob(filepath.Join(site, "*.md"))
 			texts, _ := filepath.Glob(filepath.Join(root(t), "e2e", "testdata", "*.page.txt"))
 			if len(pages) == 0 || len(texts) == 0 {
-				t.Fatal("our own sample pages are missing")
+				t.Fatal("the sample pages are missing")
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 			defer cancel()
@@ -70,7 +70,7 @@ func TestDocsCommands(t *testing.T) {
 			if filepath.Base(file) == "authors.md" {
 				week.Invitation = decode[struct{ Invitation string }](organiser, "event", "invite", "--role", "author").Invitation
 				organiser.run("sync")
-				organiser.serve() // whose device answers by itself
+				organiser.serve() // so that the role is granted
 			}
 			cmd.Env = append(me.env(), "INVITATION="+week.Invitation, "RELAY="+relay.url(), "AUTHOR="+identity,
 				"SITE="+filepath.Dir(site), "PAGE="+pages[0], "PAGE_TEXT="+texts[0],
@@ -90,7 +90,7 @@ func TestDocsCommands(t *testing.T) {
 	}
 }
 
-// TestReadmeCommands: both targets that the README names exist and do what it says.
+// TestReadmeCommands: both make targets in the README exist and do what it says.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))

@@ -10,22 +10,21 @@ import (
 	"testing"
 )
 
-// earlier is what an earlier version of the program wrote: a directory in testdata with
-// the data directory of a reader, the database of a relay, and what the program printed
-// of them then.
+// earlier is data written by an earlier version, a directory in testdata: the data directory of
+// a reader, the database of a relay, and the program's output at that time.
 type earlier struct {
 	dir   string
 	event string // a week with edits, votes, an author's answer, a closing and a draw of two secrets
 }
 
 var (
-	// Before rules had a version 2 and the openings of a draw named their closing.
+	// Before version 2 of the rules, and before reveals of a draw named their closing.
 	earlier1 = earlier{"earlier", "NLdGFxwJ11J3rXxa8jB7pdeFvTY"}
 	// Events of version 2, one of them listed by a club, with an anonymous question.
 	earlier2 = earlier{"earlier-2", "2s5b1GSqNN94W9E7zvKW2W86v8rA"}
 )
 
-// unpack writes a file of the directory, without its .gz, to a path.
+// unpack decompresses a file of the directory to a path.
 func (e earlier) unpack(t *testing.T, name, to string) {
 	t.Helper()
 	from, err := os.Open(filepath.Join("testdata", e.dir, name))
@@ -51,8 +50,8 @@ func (e earlier) unpack(t *testing.T, name, to string) {
 	}
 }
 
-// holds fails unless got has all that want has, and the same; got may have more keys.
-func holds(t *testing.T, at string, got, want any) {
+// contains fails unless got has everything in want. got may have more keys.
+func contains(t *testing.T, at string, got, want any) {
 	t.Helper()
 	switch want := want.(type) {
 	case map[string]any:
@@ -62,7 +61,7 @@ func holds(t *testing.T, at string, got, want any) {
 			return
 		}
 		for key, w := range want {
-			holds(t, at+"/"+key, m[key], w)
+			contains(t, at+"/"+key, m[key], w)
 		}
 	case []any:
 		l, ok := got.([]any)
@@ -71,7 +70,7 @@ func holds(t *testing.T, at string, got, want any) {
 			return
 		}
 		for i := range want {
-			holds(t, at, l[i], want[i])
+			contains(t, at, l[i], want[i])
 		}
 	default:
 		if !reflect.DeepEqual(got, want) {
@@ -80,7 +79,7 @@ func holds(t *testing.T, at string, got, want any) {
 	}
 }
 
-// same holds what a command prints against what it printed then.
+// same compares a command's output with the earlier output.
 func (e earlier) same(t *testing.T, d *device, name string, args ...string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", e.dir, name))
@@ -91,12 +90,12 @@ func (e earlier) same(t *testing.T, d *device, name string, args ...string) {
 	if err := json.Unmarshal(b, &want); err != nil {
 		t.Fatal(err)
 	}
-	holds(t, name, decode[any](d, args...), want)
+	contains(t, name, decode[any](d, args...), want)
 }
 
-// TestDataOfAnEarlierVersionOpens: a device's directory and a relay's database hold
-// the same posts and the same winners, and both go on: what is on the relay reaches a
-// new device, and the old one syncs with it.
+// TestDataOfAnEarlierVersionOpens: a device's directory and a relay's database have the same
+// posts and winners, and remain usable: a new device gets the relay's data, and the old device
+// syncs with it.
 func TestDataOfAnEarlierVersionOpens(t *testing.T) {
 	for _, e := range []earlier{earlier1, earlier2} {
 		t.Run(e.dir, func(t *testing.T) { opensAndGoesOn(t, e) })
@@ -109,7 +108,7 @@ func opensAndGoesOn(t *testing.T, e earlier) {
 	e.unpack(t, "identity.key", filepath.Join(old.dir, "identity.key"))
 	e.same(t, old, "list.json", "list", "--event", e.event)
 	e.same(t, old, "winners.json", "winners", "list", "--event", e.event)
-	e.same(t, old, "list.json", "list", "--event", e.event) // opened a second time, migrated
+	e.same(t, old, "list.json", "list", "--event", e.event) // the second time, after the migration
 	asked := len(old.list(e.event))
 
 	r := newRelay(t)
@@ -136,12 +135,12 @@ func opensAndGoesOn(t *testing.T, e earlier) {
 	}
 }
 
-// lieEvent is the event of earlier2 in which somebody signed two versions of a change.
+// lieEvent is the event of earlier2 in which a device signed two versions of a change.
 const lieEvent = "3q1eNFJVGH1hu8TCJof9BKG4XP5g"
 
-// TestEquivocationThatAnEarlierVersionRecorded: it had excluded both versions of a change
-// with all that was built on either. All of it is back, but the words of the one who
-// signed both, and it goes on, on a relay and on a new device.
+// TestEquivocationThatAnEarlierVersionRecorded: the earlier version had excluded both versions
+// of a change and everything that depended on them. All of it is restored except the posts of
+// the equivocating actor, and the event remains usable, on a relay and on a new device.
 func TestEquivocationThatAnEarlierVersionRecorded(t *testing.T) {
 	e := earlier2
 	old := newDevice(t)
@@ -161,8 +160,8 @@ func TestEquivocationThatAnEarlierVersionRecorded(t *testing.T) {
 	for i := range before {
 		want[i] = before[i]
 	}
-	old.run("doctor", "--rebuild") // which reads the ledger, as the first page would
-	holds(t, "the old device", decode[any](old, "list", "--event", lieEvent), want)
+	old.run("doctor", "--rebuild") // reads the ledger, as opening a page would
+	contains(t, "the old device", decode[any](old, "list", "--event", lieEvent), want)
 
 	r := newRelay(t)
 	e.unpack(t, "relay.db.gz", filepath.Join(r.dir, "relay.db"))
@@ -172,7 +171,7 @@ func TestEquivocationThatAnEarlierVersionRecorded(t *testing.T) {
 	fresh := newDevice(t)
 	fresh.run("join", "flyleaf:"+lieEvent+"@"+r.url())
 	fresh.run("sync")
-	holds(t, "a new device", decode[any](fresh, "list"), want)
+	contains(t, "a new device", decode[any](fresh, "list"), want)
 	const question = "b9458afd93b2f121-tdo5kvhmqf4je-30"
 	fresh.run("post", "react", question, "👍")
 	fresh.run("sync")

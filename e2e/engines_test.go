@@ -63,7 +63,7 @@ func TestALinkIsEnoughInEveryBrowser(t *testing.T) {
 			w := open() // first: without the browser nothing is built
 			relay := newRelay(t).upWithWeb()
 			author := newDevice(t)
-			week := author.found(relay.url())
+			week := author.createWeek(relay.url())
 			author.run("identity", "name", "Ilse Marrow")
 			author.run("sync")
 			page := "http://" + relay.addr

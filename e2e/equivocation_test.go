@@ -15,8 +15,8 @@ import (
 	"flyleaf/qa"
 )
 
-// carry brings changes to a device as a file.
-func carry(d *device, event qa.EventID, changes ...policytest.Signed) {
+// importChanges imports changes on a device as a bundle.
+func importChanges(d *device, event qa.EventID, changes ...policytest.Signed) {
 	d.t.Helper()
 	file := filepath.Join(d.t.TempDir(), "week.bundle")
 	f, err := os.Create(file)
@@ -39,21 +39,21 @@ func carry(d *device, event qa.EventID, changes ...policytest.Signed) {
 	d.run("import", file)
 }
 
-// lied is a week in which somebody's device signs two versions of a change.
-type lied struct {
+// equivocation is a week in which a device signs two versions of a change.
+type equivocation struct {
 	*policytest.World
 	reader        *policytest.Writer
-	before        []policytest.Signed // with what was built on the first version
+	before        []policytest.Signed // including changes that depend on the first version
 	second        policytest.Signed   // the other version
-	beside        policytest.Signed   // by somebody who does not know of the second
-	question      qa.PostID           // of both
+	beside        policytest.Signed   // by a writer who does not have the second version
+	question      qa.PostID           // of both versions
 	wantBefore    map[string]stockPost
-	wantAfterward map[string]stockPost // with beside
+	wantAfterward map[string]stockPost // including beside
 }
 
-func lie(questions int) *lied {
+func newEquivocation(questions int) *equivocation {
 	w := policytest.NewWorld(policytest.Options{})
-	l := &lied{World: w, reader: w.Writer("reader"), wantBefore: map[string]stockPost{}, wantAfterward: map[string]stockPost{}}
+	l := &equivocation{World: w, reader: w.Writer("reader"), wantBefore: map[string]stockPost{}, wantAfterward: map[string]stockPost{}}
 	post := func(x *policytest.Writer, parent qa.PostID, text string) (id qa.PostID) {
 		x.Do(func(d *policytest.Draft) { id = d.Post(parent, text) })
 		l.wantBefore[string(id)] = stockPost{string(id), string(parent), text}
@@ -79,18 +79,18 @@ func lie(questions int) *lied {
 	return l
 }
 
-// TestStockClientsAfterAnEquivocation: a stock client that follows an event goes on with
-// the version that it has, and one that comes later gets the same; both get what is
-// written without knowledge of the other version. Ours show what is void, and go on.
+// TestStockClientsAfterAnEquivocation: a stock client that follows the event keeps the version
+// that it has, and a later one gets the same version. Both get all changes that do not depend
+// on the other version. Flyleaf shows which posts are void, and the event remains usable.
 func TestStockClientsAfterAnEquivocation(t *testing.T) {
-	for _, questions := range []int{3, 70} { // change by change, and as a whole document
+	for _, questions := range []int{3, 70} { // synced change by change, and as a whole document
 		t.Run(fmt.Sprint(questions, " questions"), func(t *testing.T) {
 			t.Parallel()
-			l := lie(questions)
+			l := newEquivocation(questions)
 			event := string(l.Event)
 			relay := newRelay(t).up()
 			a, b := newDevice(t), newDevice(t)
-			carry(a, l.Event, l.before...)
+			importChanges(a, l.Event, l.before...)
 			a.run("join", "--move", "flyleaf:"+event+"@"+relay.url())
 			a.run("sync")
 			s := newStock(t, relay.url(), event)
@@ -98,15 +98,15 @@ func TestStockClientsAfterAnEquivocation(t *testing.T) {
 			b.run("join", "flyleaf:"+event+"@"+relay.url())
 			b.run("sync")
 
-			carry(a, l.Event, l.second)
+			importChanges(a, l.Event, l.second)
 			a.run("sync")
 			b.run("sync")
 			a.run("ask", "Who knows of both versions?") // on top of both
 			a.run("sync")
-			carry(a, l.Event, l.beside)
+			importChanges(a, l.Event, l.beside)
 			a.run("sync")
 			b.run("sync")
-			s.sees("what does not build on the other version arrives", at, l.wantAfterward)
+			s.sees("changes that do not depend on the other version arrive", at, l.wantAfterward)
 			newStock(t, relay.url(), event).sees("a stock client that comes later", 0, l.wantAfterward)
 			for name, d := range map[string]*device{"who brought it": a, "who only reads": b} {
 				posts := d.list(event)
@@ -128,13 +128,13 @@ func TestStockClientsAfterAnEquivocation(t *testing.T) {
 			b.run("sync")
 			a.run("sync")
 			if got := postBy(t, a, event, "That is an answer to what?"); got == "" {
-				t.Error("the thread does not go on")
+				t.Error("the thread does not continue")
 			}
 		})
 	}
 }
 
-// postBy finds a reply by its words.
+// postBy returns the ID of the post with this text.
 func postBy(t *testing.T, d *device, event, text string) string {
 	t.Helper()
 	for _, q := range d.list(event) {
@@ -147,14 +147,14 @@ func postBy(t *testing.T, d *device, event, text string) string {
 	return ""
 }
 
-// TestStockAutomergeReadsAnExportWithOneVersion: an .automerge file of an event in which
-// two versions of a change are known holds one of them, and loads.
+// TestStockAutomergeReadsAnExportWithOneVersion: the .automerge file of an event with two
+// versions of a change contains one of them, and loads.
 func TestStockAutomergeReadsAnExportWithOneVersion(t *testing.T) {
 	t.Parallel()
 	js := stockjs.Start(t, "load.mjs")
-	l := lie(1)
+	l := newEquivocation(1)
 	d := newDevice(t)
-	carry(d, l.Event, l.Changes...)
+	importChanges(d, l.Event, l.Changes...)
 	d.run("ask", "Who knows of both versions?")
 	file := filepath.Join(t.TempDir(), "week.automerge")
 	_, errs, code := d.try("export", "--format", "automerge", "-o", file)
@@ -175,7 +175,7 @@ func TestStockAutomergeReadsAnExportWithOneVersion(t *testing.T) {
 	if slices.Sort(got.Texts); !slices.Equal(got.Texts, want) {
 		t.Errorf("stock Automerge reads %q, want %q", got.Texts, want)
 	}
-	// A bundle holds all of it, and verifies.
+	// A bundle contains both versions, and verify accepts it.
 	all := filepath.Join(t.TempDir(), "week.bundle")
 	d.run("export", "--format", "bundle", "-o", all)
 	if out := d.run("verify", all); !strings.Contains(out, "void: signed two versions") {

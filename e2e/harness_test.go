@@ -1,5 +1,5 @@
-// Package e2e tests whole programs: the real binaries, in temporary
-// directories, over real sockets, stopped and killed as they are in life.
+// Package e2e tests the real binaries, in temporary directories and over real sockets. Tests stop
+// and kill them as in real use.
 package e2e
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-var bin string // where the binaries are
+var bin string // directory of the binaries
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -43,11 +43,12 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// patience is how long a test waits for something that must happen. It is far
-// longer than it takes: a test that reaches it has failed.
+// patience is how long a test waits for something that must happen. It is far more than needed:
+// a test that reaches it has failed.
 const patience = 30 * time.Second
 
-// eventually polls until ok, and fails with what last was not so.
+// eventually polls until ok returns nil. If that takes longer than patience, it fails with the
+// last error.
 func eventually(t *testing.T, what string, ok func() error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -59,11 +60,11 @@ func eventually(t *testing.T, what string, ok func() error) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: %v", what, err)
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks
+		time.Sleep(20 * time.Millisecond) // polling interval
 	}
 }
 
-// root is the module's directory.
+// root returns the module's directory.
 func root(t *testing.T) string {
 	t.Helper()
 	_, file, _, ok := runtime.Caller(0)
@@ -73,7 +74,7 @@ func root(t *testing.T) string {
 	return filepath.Dir(filepath.Dir(file))
 }
 
-// device is a person's data directory.
+// device is a user's data directory.
 type device struct {
 	t    *testing.T
 	dir  string
@@ -90,7 +91,7 @@ func (d *device) env() []string {
 	return []string{"HOME=" + d.home, "XDG_RUNTIME_DIR=" + d.home, "FLYLEAF_DATA=" + d.dir, "PATH=" + bin + ":" + os.Getenv("PATH"), "TZ=UTC", "TMPDIR=" + os.TempDir()}
 }
 
-// try runs a command and returns its output, its errors and its exit code.
+// try runs a command and returns standard output, standard error and the exit code.
 func (d *device) try(args ...string) (string, string, int) {
 	d.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
@@ -120,7 +121,7 @@ func (d *device) run(args ...string) string {
 	return strings.TrimSpace(out)
 }
 
-// decode runs a command with --json and reads what it prints.
+// decode runs a command with --json and decodes its output.
 func decode[T any](d *device, args ...string) T {
 	d.t.Helper()
 	var v T
@@ -229,7 +230,7 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
-// line waits for a line of output that holds the word, and returns it.
+// line waits for a line of output that contains the word, and returns it.
 func (p *process) line(word string) string {
 	p.t.Helper()
 	var found string
@@ -247,18 +248,18 @@ func (p *process) line(word string) string {
 			p.t.Fatalf("%s ended: %s\n%s", p.cmd.Path, strings.Join(p.out, "\n"), p.errs.String())
 		default:
 		}
-		return fmt.Errorf("it has said %q\n%s", p.out, p.errs.String())
+		return fmt.Errorf("the output is %q\n%s", p.out, p.errs.String())
 	})
 	return found
 }
 
-// kill ends the process as a power cut would.
+// kill ends the process with SIGKILL, like a power failure.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }
 
-// stop ends it as Ctrl-C does, and returns the exit code.
+// stop ends the process with an interrupt, like Ctrl-C, and returns the exit code.
 func (p *process) stop() int {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -272,7 +273,7 @@ func (p *process) stop() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// relay is a relay on a port that stays the same over restarts.
+// relay is a relay whose port stays the same across restarts.
 type relay struct {
 	t    *testing.T
 	dir  string
@@ -300,7 +301,7 @@ func (r *relay) up(flags ...string) *relay {
 	return r
 }
 
-// serve starts a device's web UI and link, and returns the start link.
+// serve starts a device's web UI and sync, and returns the start link.
 func (d *device) serve() (*process, string) {
 	d.t.Helper()
 	p := start(d.t, d.env(), "flyleaf", "serve", "--listen", "127.0.0.1:0", "--no-open")
@@ -313,8 +314,8 @@ type made struct {
 	Invitation string `json:"invitation"`
 }
 
-// found makes a week on a device.
-func (d *device) found(relayURL string) made {
+// createWeek creates a week on a device.
+func (d *device) createWeek(relayURL string) made {
 	d.t.Helper()
 	return decode[made](d, "event", "new", "--title", "The Patient Ledger", "--by", "Ilse Marrow, Teodor Anand", "--starts", "2026-11-30", "--relay", relayURL)
 }

@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// TestTwoDevicesOfOnePerson: one vote, one name, and own posts editable on both.
+// TestTwoDevicesOfOnePerson: they have one vote and one name, and can both edit the person's
+// posts.
 func TestTwoDevicesOfOnePerson(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	laptop, phone := newDevice(t), newDevice(t)
 	laptop.run("identity", "name", "Tino")
-	week := laptop.found(relay.url())
+	week := laptop.createWeek(relay.url())
 	question := laptop.run("ask", "Shall we begin?")
 	laptop.run("post", "react", question)
 	laptop.run("sync")
@@ -29,7 +30,7 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 	phone.run("post", "react", question)
 	phone.run("post", "edit", question, "Shall we begin now?")
 	second := phone.run("ask", "And where?")
-	phone.run("event", "grant", strings.Repeat("ab", 32), "author") // the founder is one on both
+	phone.run("event", "grant", strings.Repeat("ab", 32), "author") // the founder's rights apply on both devices
 	phone.run("sync")
 	laptop.run("sync")
 	laptop.run("post", "edit", second, "And where to?")
@@ -46,13 +47,13 @@ func TestTwoDevicesOfOnePerson(t *testing.T) {
 	})
 }
 
-// TestTwoDevicesVoteAtOnce: one person's two devices react without knowing of each
-// other, and take it back on one of them.
+// TestTwoDevicesVoteAtOnce: a person's two devices react concurrently, and the reaction is
+// removed on one of them.
 func TestTwoDevicesVoteAtOnce(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, laptop, phone := newDevice(t), newDevice(t), newDevice(t)
-	week := organiser.found(relay.url())
+	week := organiser.createWeek(relay.url())
 	question := organiser.run("ask", "Shall we begin?")
 	organiser.run("sync")
 	file := filepath.Join(t.TempDir(), "me.key")
@@ -62,14 +63,14 @@ func TestTwoDevicesVoteAtOnce(t *testing.T) {
 		d.run("join", week.Invitation)
 		d.run("sync")
 	}
-	for _, d := range []*device{laptop, phone} { // neither has heard of the other
+	for _, d := range []*device{laptop, phone} { // without syncing in between
 		d.run("identity", "name", "Tino")
 		d.run("post", "react", question)
 		d.run("post", "react", question, "🙏")
 	}
 	votes := func(want string) {
 		t.Helper()
-		for range 2 { // both have sent, then both have everything
+		for range 2 { // first both send, then both receive
 			for _, d := range []*device{laptop, phone, organiser} {
 				d.run("sync")
 			}

@@ -13,17 +13,17 @@ type joined struct {
 	State   string `json:"state"`
 }
 
-// TestInvitationMakesAnAuthor: the link is used once, the organiser's device answers
-// by itself, and the author's answers count.
+// TestInvitationMakesAnAuthor: the link works once, the organiser's device grants the role
+// automatically, and the author's answers count.
 func TestInvitationMakesAnAuthor(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, author, late := newDevice(t), newDevice(t), newDevice(t)
 	author.run("identity", "name", "Ilse Marrow")
-	week := organiser.found(relay.url())
+	week := organiser.createWeek(relay.url())
 	question := organiser.run("ask", "What comes first?")
 	organiser.run("sync")
-	link := organiser.run("event", "invite", "--role", "author", "--label", "Ilse") // told to the relay at once
+	link := organiser.run("event", "invite", "--role", "author", "--label", "Ilse") // synced with the relay at once
 
 	if j := decode[joined](author, "join", link); !j.Fetched || j.State != "claimed" || j.Role != "author" {
 		t.Fatalf("%+v", j)
@@ -65,8 +65,8 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	})
 }
 
-// TestInvitedEvent: who has no role is told nothing by the relay, and who joins with
-// an invitation reads and writes.
+// TestInvitedEvent: the relay does not serve the event to somebody without a role. A person who
+// joins with an invitation can read and write.
 func TestInvitedEvent(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()

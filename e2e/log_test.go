@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// row is a row of a view, as JSON says it.
+// row is a row of a view as JSON.
 type row = map[string]any
 
-// copied is an outside copy of an event, made from nothing but the log of changes.
+// copied is a copy of an event built from the change feed alone.
 type copied struct {
 	cursor        int64
 	event         row
 	posts, people map[string]row
-	parts         int // lines taken
+	parts         int // number of lines applied
 }
 
 func newCopied() *copied { return &copied{posts: map[string]row{}, people: map[string]row{}} }
@@ -58,7 +58,7 @@ func (c *copied) take(t *testing.T, line []byte) {
 	c.parts++
 }
 
-// pull reads on from the cursor, at most so many lines (0: all there is).
+// pull reads at most most lines after the cursor; 0 means all.
 func (c *copied) pull(t *testing.T, base, token string, most int) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -83,13 +83,13 @@ func (c *copied) pull(t *testing.T, base, token string, most int) error {
 	for n := 1; lines.Scan(); n++ {
 		c.take(t, lines.Bytes())
 		if n == most {
-			return nil // cut off in the middle
+			return nil // the response ended early
 		}
 	}
 	return lines.Err()
 }
 
-// week is what the device itself shows of the event: its posts and people.
+// shownWeek returns the event as the device's API shows it.
 func shownWeek(t *testing.T, base, token string) (posts, people map[string]row, event row) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base, nil)
@@ -115,7 +115,7 @@ func shownWeek(t *testing.T, base, token string) (posts, people map[string]row, 
 	}
 	posts = map[string]row{}
 	add := func(p row) {
-		for _, made := range []string{"name", "byAuthor", "replyTo"} { // a page's own, not the post's
+		for _, made := range []string{"name", "byAuthor", "replyTo"} { // computed for the page, not part of the post
 			delete(p, made)
 		}
 		posts[p["id"].(string)] = p
@@ -146,16 +146,15 @@ func (c *copied) same(posts, people map[string]row, event row) error {
 	return nil
 }
 
-// TestLogKeepsACopyInStep: copies of an event from the logs of a device and of the
-// relay, and from nothing else, are those that the device shows: over changes of
-// every kind from two devices, answers cut off in the middle, and kills of the
-// device's and the relay's process.
+// TestLogKeepsACopyInStep: copies built from the change feeds of a device and of the relay
+// equal what the device shows, after changes of every kind from two devices, responses that end
+// early, and kills of both processes.
 func TestLogKeepsACopyInStep(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up("--api")
 	a, b := newDevice(t), newDevice(t)
 	a.run("identity", "name", "Ada")
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	b.run("identity", "name", "Bela")
 	a.run("sync")
 	b.run("join", week.Invitation)
@@ -190,7 +189,7 @@ func TestLogKeepsACopyInStep(t *testing.T) {
 		}
 		a.run("sync")
 
-		if err := fromDevice.pull(t, onDevice(), token, 2); err != nil { // the beginning of it
+		if err := fromDevice.pull(t, onDevice(), token, 2); err != nil { // only the first lines
 			t.Fatal(err)
 		}
 		if err := fromRelay.pull(t, onRelay, "", 2); err != nil {
@@ -222,19 +221,19 @@ func TestLogKeepsACopyInStep(t *testing.T) {
 		t.Errorf("%d posts in %d lines: too little happened", len(fromDevice.posts), fromDevice.parts)
 	}
 
-	// The command says the same, through the process that serves.
+	// The command prints the same, through the serving process.
 	lines := bytes.Count([]byte(a.run("event", "log", "--json")), []byte("\n")) + 1
 	if whole := newCopied(); whole.pull(t, onDevice(), token, 0) != nil || whole.parts != lines {
 		t.Errorf("flyleaf event log has %d lines, the API %d", lines, whole.parts)
 	}
-	// And goes on with what happens from now on, until Ctrl-C.
+	// With --follow it continues with new changes until Ctrl-C.
 	following := start(t, a.env(), "flyleaf", "log", "--json", "--follow", fmt.Sprintf("--after=%d", fromDevice.cursor))
 	a.run("ask", "Is anybody following?")
 	following.line("Is anybody following?")
 	if code := following.stop(); code != 0 {
 		t.Errorf("Ctrl-C ended it with %d", code)
 	}
-	// A relay that was not told to answers nobody.
+	// A relay without --api does not serve the change feed.
 	relay.kill()
 	relay.up()
 	if err := newCopied().pull(t, onRelay, "", 0); err == nil {

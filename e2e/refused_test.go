@@ -17,14 +17,14 @@ type notTaken struct {
 	} `json:"act"`
 }
 
-// TestBlockedWordsAreHeldBackAndTold: what a blocked person writes is not taken by
-// the relay, they are told so and keep the words, and lifting the block lets them through.
-func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
+// TestPostsOfABlockedPersonAreDeferred: the relay does not accept the posts of a blocked
+// person. The person is told and keeps the texts. Unblocking lets the posts through.
+func TestPostsOfABlockedPersonAreDeferred(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	organiser, reader := newDevice(t), newDevice(t)
 	reader.run("identity", "name", "Tino")
-	week := organiser.found(relay.url())
+	week := organiser.createWeek(relay.url())
 	organiser.run("sync")
 	reader.run("join", week.Invitation)
 	reader.run("ask", "May I ask?")
@@ -34,7 +34,7 @@ func TestBlockedWordsAreHeldBackAndTold(t *testing.T) {
 	organiser.run("sync")
 
 	reader.run("ask", "And one more?")
-	// A command that lives for a moment asks the relay.
+	// The command asks the relay.
 	if out := reader.run("post", "refused"); !strings.Contains(out, "not accepted by the relay, blocked") || !strings.Contains(out, "    And one more?") {
 		t.Error(out)
 	}

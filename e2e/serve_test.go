@@ -33,15 +33,15 @@ func copyDir(t *testing.T, from, to string) {
 	}
 }
 
-// TestSecondServeIsRefused and told where the first is; commands meanwhile go
-// through the first, and after it everything is still there.
+// TestSecondServeIsRefused with the address of the first. Other commands use the first process,
+// and nothing is lost when it stops.
 func TestSecondServeIsRefused(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
-	week := a.found("ws://127.0.0.1:1")
+	week := a.createWeek("ws://127.0.0.1:1")
 	p, url := a.serve()
 	_, errs, code := a.try("serve", "--listen", "127.0.0.1:0", "--no-open")
-	// At the same address, with a link of its own: each lets one browser in.
+	// The link has the same address but a token of its own, because each token admits one browser.
 	base, token, _ := strings.Cut(url, "token=")
 	if code != 6 || !strings.Contains(errs, base+"token=") || strings.Contains(errs, token) {
 		t.Errorf("the second serve ended with %d and %q; the first is on %s", code, errs, url)
@@ -58,7 +58,7 @@ func TestSecondServeIsRefused(t *testing.T) {
 	}
 }
 
-// TestKilledServeLeavesNoSocket: the next one takes away what the killed one left.
+// TestKilledServeLeavesNoSocket: the next serve removes the socket of a killed one.
 func TestKilledServeLeavesNoSocket(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
@@ -84,11 +84,11 @@ func TestKilledServeLeavesNoSocket(t *testing.T) {
 	}
 }
 
-// TestManyCommandsAtOnce: commands of one moment wait for each other.
+// TestManyCommandsAtOnce: concurrent commands wait for each other.
 func TestManyCommandsAtOnce(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
-	week := a.found("ws://127.0.0.1:1")
+	week := a.createWeek("ws://127.0.0.1:1")
 	const n = 8
 	done := make(chan string, n)
 	for range n {
@@ -111,28 +111,28 @@ func TestManyCommandsAtOnce(t *testing.T) {
 	}
 }
 
-// TestDeepDataDirectory: a data directory may lie deeper than a socket path may be long.
+// TestDeepDataDirectory: the path of a data directory may be longer than a socket path can be.
 func TestDeepDataDirectory(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
 	a.dir = filepath.Join(a.dir, strings.Repeat("d", 100), strings.Repeat("e", 100))
-	a.found("ws://127.0.0.1:1")
+	a.createWeek("ws://127.0.0.1:1")
 	a.serve()
 	a.run("ask", "Does it answer?")
 }
 
-// TestFilesAreThisPersonsOnly: key and database are nobody else's to read.
+// TestFilesAreThisPersonsOnly: other users cannot read key and database.
 func TestFilesAreThisPersonsOnly(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
-	a.found("ws://127.0.0.1:1")
+	a.createWeek("ws://127.0.0.1:1")
 	if info, err := os.Stat(filepath.Join(a.dir, "identity.key")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("identity.key: %v %v", info, err)
 	}
 	if info, err := os.Stat(a.dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the data directory: %v %v", info, err)
 	}
-	// A key that is gone beside events that are not is no new person.
+	// If the key is missing but events exist, no new identity is created.
 	if err := os.Remove(filepath.Join(a.dir, "identity.key")); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestFilesAreThisPersonsOnly(t *testing.T) {
 	}
 }
 
-// TestDemo is what `make run` does, twice.
+// TestDemo does what `make run` does, twice.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)
@@ -177,7 +177,7 @@ func TestDemo(t *testing.T) {
 			}
 			return nil
 		})
-		// Whoever runs it again meanwhile gets a link for another browser, as `serve` gives.
+		// Starting the demo again while it runs prints a link for another browser, as `serve` does.
 		if _, errs, code := a.try("demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open"); code != 6 || !strings.Contains(errs, "/?token=") {
 			t.Errorf("a demo beside a running one ended with %d and %q", code, errs)
 		}

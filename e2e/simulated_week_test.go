@@ -31,14 +31,14 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// clock is the one that everybody in a simulated week looks at.
+// clock is the clock of everybody in a simulated week.
 type clock struct{ ms atomic.Int64 }
 
 func (c *clock) now() time.Time       { return time.UnixMilli(c.ms.Load()) }
 func (c *clock) set(t time.Time)      { c.ms.Store(t.UnixMilli()) }
 func (c *clock) pass(d time.Duration) { c.ms.Add(d.Milliseconds()) }
 
-// train is a dialler without a network but for a while.
+// train is a dialler that has a network only while it is at a station.
 type train struct {
 	relayclient.WebSocket
 	mu      sync.Mutex
@@ -56,7 +56,7 @@ func (n *train) Dial(ctx context.Context, url string) (relayclient.Conn, error) 
 	conn, err := n.WebSocket.Dial(ctx, url)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err == nil && !n.station { // it has left meanwhile
+	if err == nil && !n.station { // it left the station during the dial
 		_ = conn.Close()
 		return nil, errors.New("there is no network on this train")
 	}
@@ -92,7 +92,7 @@ type someone struct {
 
 func (s *someone) id() qa.Identity { return s.node.Identity() }
 
-// do carries out an act at the time on the clock, and lets a minute pass.
+// do carries out an act at the clock's time, and advances the clock by a minute.
 func (s *someone) do(a qa.Act) qa.PostID {
 	s.Helper()
 	a.AtMillis = s.clock.now().UnixMilli()
@@ -104,7 +104,7 @@ func (s *someone) do(a qa.Act) qa.PostID {
 	return id
 }
 
-// online has a network until device and relay hold the same.
+// online connects until device and relay are in sync.
 func (s *someone) online() {
 	s.Helper()
 	s.train.stop(true)
@@ -127,10 +127,9 @@ func (s *someone) week() qa.Week {
 	return w
 }
 
-// TestSimulatedWeek plays a week from its setting up to its published page, on a
-// clock of its own: eight readers, two authors who are offline half of the time,
-// late questions, moderation, a draw, sealed contacts, and a site that is read in a
-// browser.
+// TestSimulatedWeek plays a week from its setup to the published page with a simulated clock:
+// eight readers, two authors who are offline half of the time, late questions, moderation, a
+// draw, encrypted contacts, and a site that is checked in a browser.
 func TestSimulatedWeek(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("FLYLEAF_SEED"); s != "" {
@@ -140,7 +139,7 @@ func TestSimulatedWeek(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	day := func(d, h int) time.Time { return time.Date(2026, 11, d, h, 0, 0, 0, time.UTC) }
 	c := &clock{}
-	c.set(day(20, 10)) // the Friday before
+	c.set(day(20, 10)) // the Friday before the week
 
 	hub, err := relays.New(relays.Config{Store: mem.New(), Now: c.now})
 	if err != nil {
@@ -163,7 +162,7 @@ func TestSimulatedWeek(t *testing.T) {
 		return &someone{T: t, name: name, key: key, node: node, clock: c, train: network}
 	}
 
-	// Friday: the organiser sets the week up, and invites two authors by links.
+	// Friday: the organiser sets up the week and invites two authors.
 	orla := enter("Orla")
 	week := qa.Event{Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand", Zone: "UTC", Prizes: 2, Description: "Append-only thinking."}
 	week.SetWeek(2026, time.November, 23, time.UTC)
@@ -224,7 +223,7 @@ func TestSimulatedWeek(t *testing.T) {
 				r.do(qa.Act{Kind: qa.ActPost, Text: fmt.Sprintf("Question of %s on day %d?", r.name, d)})
 				questions++
 			}
-			// Somebody else's question is wanted too, as far as it is known here.
+			// React to somebody else's question, if the device has one.
 			if w := r.week(); len(w.Threads) > 0 {
 				if th := w.Threads[rnd.IntN(len(w.Threads))]; th.Question.By != r.id() {
 					r.do(qa.Act{Kind: qa.ActReact, Post: th.Question.ID, Emoji: qa.WantEmoji, On: true})
@@ -235,7 +234,7 @@ func TestSimulatedWeek(t *testing.T) {
 			}
 		}
 		for i, a := range authors {
-			online := (i+d)%2 == 0 // each is offline every other day, and answers all the same
+			online := (i+d)%2 == 0 // each author is offline every other day, and answers anyway
 			if online {
 				a.online()
 			}
@@ -256,7 +255,7 @@ func TestSimulatedWeek(t *testing.T) {
 	}
 	orla.online()
 
-	// Moderation: one question is hidden, one asked before, one person blocked.
+	// Moderation: one question is hidden, one is marked as a duplicate, one person is blocked.
 	w := orla.week()
 	if questions < 10 || answers < 4 || len(w.Threads) != questions {
 		t.Fatalf("%d questions, %d of them here, %d answers: too little happened", questions, len(w.Threads), answers)
@@ -289,8 +288,8 @@ func TestSimulatedWeek(t *testing.T) {
 		s.do(qa.Act{Kind: qa.ActDraw, Mark: "commit", Bytes: hash})
 		s.online()
 	}
-	// A reader on a train, who will not hear of the closing before the evening, and
-	// the blocked one, who goes on writing.
+	// A reader on a train does not learn of the closing before the evening, and the blocked person
+	// keeps writing.
 	late := readers[0].do(qa.Act{Kind: qa.ActPost, Text: "Asked on a train, while the week was being closed?"})
 	unseen := blocked.do(qa.Act{Kind: qa.ActPost, Text: "Watches, cheap!"})
 	c.set(day(27, 12))
@@ -304,7 +303,7 @@ func TestSimulatedWeek(t *testing.T) {
 	}
 	for range 2 {
 		for _, s := range all {
-			if s != blocked { // whose words the relay holds back
+			if s != blocked { // the relay defers the blocked person's posts
 				s.online()
 			}
 		}
@@ -314,7 +313,7 @@ func TestSimulatedWeek(t *testing.T) {
 	shown := shownBy(t, orla)
 	for _, s := range all {
 		if s != blocked && shownBy(t, s) != shown {
-			t.Errorf("%s sees another week", s.name)
+			t.Errorf("%s sees a different week", s.name)
 		}
 	}
 	w = orla.week()
@@ -330,7 +329,7 @@ func TestSimulatedWeek(t *testing.T) {
 		t.Errorf("the late question: %+v", p)
 	}
 	if p := find(unseen); p != nil && p.Shown() {
-		t.Error("what the blocked one wrote is shown")
+		t.Error("a post of the blocked person is shown")
 	}
 	drawn, err := w.RunDraw()
 	if err != nil || drawn.State != qa.DrawDone || len(drawn.Secrets) != 3 || len(drawn.Order) != 4 {
@@ -341,7 +340,7 @@ func TestSimulatedWeek(t *testing.T) {
 		t.Fatalf("%+v", prizes)
 	}
 
-	// Claims: sealed by the winners, opened by the founder alone.
+	// Claims: encrypted by the winners, readable only for the founder.
 	for _, s := range readers {
 		if s.id() == prizes[0].By || s.id() == prizes[1].By {
 			sealed, err := identity.SealContact(orla.id(), "Send it to "+s.name)
@@ -371,7 +370,7 @@ func TestSimulatedWeek(t *testing.T) {
 	c.set(day(28, 9))
 	for _, th := range publish.Publish(orla.week()).Threads {
 		if strings.Contains(th.Text, "Asked on a train") {
-			t.Error("a late question is published that nobody has approved")
+			t.Error("a late question is published without approval")
 		}
 	}
 	orla.do(qa.Act{Kind: qa.ActMark, Mark: "approved", Post: late, On: true})
@@ -408,7 +407,7 @@ func TestSimulatedWeek(t *testing.T) {
 	}
 }
 
-// secretOf is what a person puts into the draw.
+// secretOf returns a person's secret for the draw.
 func secretOf(s *someone) []byte {
 	s.Helper()
 	secret, err := keys.DrawSecret(s.key, s.event)
@@ -418,7 +417,7 @@ func secretOf(s *someone) []byte {
 	return secret
 }
 
-// shownBy is all that a device shows of the week, as one text.
+// shownBy returns everything that a device shows of the week, as one text.
 func shownBy(t *testing.T, s *someone) string {
 	t.Helper()
 	w := s.week()

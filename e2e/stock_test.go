@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// said is a line of e2e/js/follow.mjs.
+// said is a line printed by e2e/js/follow.mjs.
 type said struct {
 	On    string          `json:"on"`
 	ID    string          `json:"id"`
@@ -31,8 +31,8 @@ type stockPost struct {
 	Text   string `json:"text"`
 }
 
-// stock is a client that knows nothing of Flyleaf: npm's automerge-repo with its
-// WebSocket adapter.
+// stock is a client that knows nothing of Flyleaf: npm's automerge-repo with its WebSocket
+// adapter.
 type stock struct {
 	t    *testing.T
 	in   io.WriteCloser
@@ -43,8 +43,8 @@ type stock struct {
 	errs strings.Builder
 }
 
-// newStock starts a stock client that follows the document, or skips saying what
-// is missing for that.
+// newStock starts a stock client that follows the document, or skips the test if something for
+// it is missing.
 func newStock(t *testing.T, relayURL, document string) *stock {
 	t.Helper()
 	missing := func(what string) {
@@ -111,7 +111,7 @@ func (l lockedBuilder) Write(b []byte) (int, error) {
 	return l.s.errs.Write(b)
 }
 
-// tell gives the client a command.
+// tell sends a command to the client.
 func (s *stock) tell(format string, args ...any) {
 	s.t.Helper()
 	if _, err := fmt.Fprintf(s.in, format+"\n", args...); err != nil {
@@ -131,8 +131,8 @@ func (s *stock) lines() []said {
 	return s.out[:len(s.out):len(s.out)]
 }
 
-// hears waits for a line that is as wanted, after the first from ones, and returns
-// the number of lines up to and with it.
+// hears waits for a line that satisfies ok, after the first from lines. It returns the number
+// of lines up to and including that line.
 func (s *stock) hears(what string, from int, ok func(said) error) int {
 	s.t.Helper()
 	seen := from
@@ -140,7 +140,7 @@ func (s *stock) hears(what string, from int, ok func(said) error) int {
 		s.t.Helper()
 		ended := false
 		select {
-		case <-s.done: // what it said before counts
+		case <-s.done: // lines printed before count
 			ended = true
 		default:
 		}
@@ -192,7 +192,7 @@ func on(kind, id string) func(said) error {
 	}
 }
 
-// write posts on a device and notes what must be seen of it.
+// write posts on a device and adds the post to want.
 func write(d *device, event string, want map[string]stockPost, parent, text string) string {
 	d.t.Helper()
 	args := []string{"ask", "--event", event, "--", text}
@@ -208,7 +208,7 @@ func write(d *device, event string, want map[string]stockPost, parent, text stri
 	return id
 }
 
-// texts are of the kinds that come to harm on a way that is not clean.
+// texts contains texts that are easily damaged in transit.
 var texts = []string{
 	"May nothing ever be changed?",
 	"Is the bakery a **real** one? :bread:",
@@ -228,17 +228,17 @@ var texts = []string{
 	"e",
 }
 
-// found20 makes a week of 20 posts, some of which reply to replies and one of
-// which was edited, and takes it to the relay.
-func found20(d *device, relayURL string) (string, map[string]stockPost) {
+// createWeekOf20 creates a week of 20 posts, some of them replies to replies and one edited,
+// and syncs it with the relay.
+func createWeekOf20(d *device, relayURL string) (string, map[string]stockPost) {
 	d.t.Helper()
-	week := d.found(relayURL)
+	week := d.createWeek(relayURL)
 	want := map[string]stockPost{}
 	var ids []string
 	for i, text := range texts {
 		parent := ""
 		if i%3 != 0 {
-			parent = ids[i-1] // the second of them replies to a reply
+			parent = ids[i-1] // the second one replies to a reply
 		}
 		ids = append(ids, write(d, week.Event, want, parent, text))
 	}
@@ -253,14 +253,13 @@ func found20(d *device, relayURL string) (string, map[string]stockPost) {
 	return week.Event, want
 }
 
-// TestStockClientFollowsAnEvent: npm's automerge-repo opens an event by its
-// document ID, reads every post, and gets new ones without asking, also when the
-// relay was killed in between.
+// TestStockClientFollowsAnEvent: npm's automerge-repo opens an event by its document ID, reads
+// every post, and receives new posts without asking, also after the relay was killed.
 func TestStockClientFollowsAnEvent(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a := newDevice(t)
-	event, want := found20(a, relay.url())
+	event, want := createWeekOf20(a, relay.url())
 	s := newStock(t, relay.url(), event)
 	at := s.sees("the stock client shows every post", 0, want)
 	if len(want) != 20 {
@@ -298,24 +297,24 @@ func TestStockClientFollowsAnEvent(t *testing.T) {
 	relay.up()
 	a.run("sync", "--event", event)
 	at = s.hears("the stock client is back", at, on("peer", ""))
-	// Looked for from the start: it may have come before the line that was waited for.
+	// Search from the start, because it may have arrived before the line above.
 	s.sees("what was asked meanwhile arrives", 0, want)
 	write(a, event, want, "", "Asked of the relay that came back")
 	a.run("sync", "--event", event)
 	s.sees("a new question arrives live after the restart", at, want)
 }
 
-// TestStockClientFindsNoUnknownDocument: find is rejected, soon, and the client
-// goes on following what there is.
+// TestStockClientFindsNoUnknownDocument: find is rejected quickly, and the client continues to
+// follow other documents.
 func TestStockClientFindsNoUnknownDocument(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a, elsewhere := newDevice(t), newDevice(t)
-	unknown := elsewhere.found("ws://127.0.0.1:1").Event
+	unknown := elsewhere.createWeek("ws://127.0.0.1:1").Event
 	lost := newStock(t, relay.url(), unknown)
 	lost.hears("a client that opens an unknown document is told so", 0, on("missing", unknown))
 
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	want := map[string]stockPost{}
 	write(a, week.Event, want, "", "Is this the known one?")
 	a.run("sync")
@@ -328,8 +327,8 @@ func TestStockClientFindsNoUnknownDocument(t *testing.T) {
 	s.sees("a new question arrives live", at, want)
 }
 
-// TestStockClientIsNotServedAnInvitedEvent: to who cannot prove a role the event is
-// not to be had; an open one on the same connection is.
+// TestStockClientIsNotServedAnInvitedEvent: a client that cannot prove a role does not get the
+// event, but gets an open one on the same connection.
 func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
@@ -337,14 +336,14 @@ func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
 	closed := decode[made](a, "event", "new", "--title", "Among ourselves", "--relay", relay.url(), "--access", "invited")
 	a.run("ask", "--event", closed.Event, "Are we alone?")
 	a.run("sync", "--event", closed.Event)
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	want := map[string]stockPost{}
 	write(a, week.Event, want, "", "Is this one open?")
 	a.run("sync", "--event", week.Event)
 	s := newStock(t, relay.url(), week.Event)
 	at := s.sees("the open event opens", 0, want)
 	s.tell("find %s", closed.Event)
-	at = s.hears("the invited one is not to be had", at, on("missing", closed.Event))
+	at = s.hears("the event by invitation is unavailable", at, on("missing", closed.Event))
 	a.run("ask", "--event", closed.Event, "Still?")
 	a.run("sync", "--event", closed.Event)
 	write(a, week.Event, want, "", "And this one still is?")
@@ -357,14 +356,13 @@ func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
 	}
 }
 
-// TestStockClientCannotHarm: what a stock client can say beyond following (its
-// own messages, unsigned changes, nonsense) takes down neither the relay nor
-// what others see.
+// TestStockClientCannotHarm: whatever a stock client can send besides following (ephemeral
+// messages, unsigned changes, invalid messages) stops neither the relay nor what others see.
 func TestStockClientCannotHarm(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a := newDevice(t)
-	event, want := found20(a, relay.url())
+	event, want := createWeekOf20(a, relay.url())
 	reader, odd := newStock(t, relay.url(), event), newStock(t, relay.url(), event)
 	at := reader.sees("the reader shows every post", 0, want)
 	odd.sees("the odd client shows every post", 0, want)
@@ -377,8 +375,7 @@ func TestStockClientCannotHarm(t *testing.T) {
 		return nil
 	})
 
-	// A change that nobody signed stays with the client that made it, and that
-	// client goes on following.
+	// An unsigned change stays on the client that made it, and that client continues to follow.
 	heads := a.status(event).Heads
 	odd.tell("scribble nobody signed this")
 	odd.tell("broadcast scribbled")
@@ -392,8 +389,8 @@ func TestStockClientCannotHarm(t *testing.T) {
 	at = reader.sees("a new question arrives at the reader", at, want)
 	odd.sees("and at the client whose change was refused", 0, want)
 
-	// It may go on writing on top of what was refused, and on top of what it gets:
-	// nobody is disturbed, itself included.
+	// The client may write more changes on top of the refused one and of received ones, without
+	// disturbing anybody or itself.
 	for i := range 20 {
 		odd.tell("scribble once more, %d", i)
 	}
@@ -409,7 +406,7 @@ func TestStockClientCannotHarm(t *testing.T) {
 		}
 	}
 
-	// Nonsense costs its sender's connection at most, and the client comes back.
+	// An invalid message at most ends its sender's connection, and the client reconnects.
 	for _, nonsense := range []struct {
 		command string
 		costly  bool
@@ -420,7 +417,7 @@ func TestStockClientCannotHarm(t *testing.T) {
 		{`send {"type":"join"}`, true},
 		{`send ["no","map"]`, true},
 		{"raw " + hex.EncodeToString([]byte("\x00\xff not CBOR")), true},
-		{"raw bf", true}, // a map that does not end
+		{"raw bf", true}, // an unterminated map
 		{"text hello?", true},
 	} {
 		before := len(odd.lines())
@@ -435,7 +432,7 @@ func TestStockClientCannotHarm(t *testing.T) {
 		odd.sees("and at the client that sent it", before, want)
 		for _, l := range odd.lines()[before:] {
 			if l.On == "gone" && !nonsense.costly {
-				t.Errorf("%.40q, which a later version may say, ended the connection", nonsense.command)
+				t.Errorf("%.40q, which a later version may send, ended the connection", nonsense.command)
 			}
 		}
 	}
@@ -453,6 +450,6 @@ func TestStockClientCannotHarm(t *testing.T) {
 	b.run("join", "flyleaf:"+event+"@"+relay.url())
 	b.run("sync", "--event", event)
 	if ha, hb := a.status(event).Heads, b.status(event).Heads; !reflect.DeepEqual(ha, hb) {
-		t.Errorf("a new device holds %v, not %v", hb, ha)
+		t.Errorf("a new device has %v, not %v", hb, ha)
 	}
 }

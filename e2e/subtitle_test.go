@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSubtitleTravels: set on one device, it is read on another, in its log, on the published
-// page and in an export that is imported again.
+// TestSubtitleTravels: a subtitle set on one device appears on another, in its log, on the
+// published page, and in an export that is imported again.
 func TestSubtitleTravels(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
@@ -26,7 +26,7 @@ func TestSubtitleTravels(t *testing.T) {
 					return nil
 				}
 			}
-			return fmt.Errorf("%q is not read", subtitle)
+			return fmt.Errorf("%q is missing", subtitle)
 		})
 	}
 	reads("On clouds")

@@ -17,7 +17,7 @@ import (
 
 // webApp is the directory of Flyleaf for the browser, built once for all tests.
 var webApp = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(bin, "web") // goes with the binaries
+	dir := filepath.Join(bin, "web") // removed with the binaries
 	cmd := exec.Command("go", "run", "./internal/buildweb", "-fast", "-out", dir)
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -36,7 +36,7 @@ func (r *relay) upWithWeb() *relay {
 	return r.up("--web=" + dir)
 }
 
-// endWorkers ends the browser's Service Workers, as the browser itself does now and then.
+// endWorkers ends the browser's Service Workers, as the browser itself sometimes does.
 func endWorkers(t *testing.T, ctx context.Context) {
 	t.Helper()
 	if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
@@ -50,14 +50,14 @@ func endWorkers(t *testing.T, ctx context.Context) {
 	}
 }
 
-// TestALinkIsEnough: somebody with nothing but a link reads what the week is, asks, goes
-// on without the relay and after the browser has ended the program, and gets the answer
-// that was written on a desktop meanwhile.
+// TestALinkIsEnough: a person with only a link reads about the week and asks a question. The
+// page still works without the relay and after the browser has ended the Service Worker, and
+// then gets the answer written on a desktop in the meantime.
 func TestALinkIsEnough(t *testing.T) {
 	ctx := browser(t)
 	relay := newRelay(t).upWithWeb()
 	author := newDevice(t)
-	week := author.found(relay.url())
+	week := author.createWeek(relay.url())
 	author.run("identity", "name", "Ilse Marrow")
 	author.run("sync")
 	page := "http://" + relay.addr
@@ -79,7 +79,7 @@ func TestALinkIsEnough(t *testing.T) {
 		return nil
 	})
 
-	// The relay is gone, and the browser ends the program: what was asked is here, and
+	// The relay is down and the browser ends the Service Worker: the question is still there, and
 	// more can be asked.
 	relay.stop()
 	endWorkers(t, ctx)
@@ -95,7 +95,7 @@ func TestALinkIsEnough(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(page+"/e/"+week.Event))
 	const answer = "Everything may, as long as it shows."
 	eventually(t, "the page shows the answer, or offers it", func() error {
-		// What comes while the page is open is offered, so that nothing moves under its reader.
+		// New posts are only announced on an open page, so that nothing moves while it is being read.
 		if ask[bool](t, ctx, `(() => { const offer = document.querySelector("#news a"); offer?.click(); return document.body.innerText.includes("`+answer+`") })()`) {
 			return nil
 		}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestTrustThroughARunningServe: the commands about trust say the same when another
-// process has the data directory open.
+// TestTrustThroughARunningServe: commands about signatures and roles print the same when
+// another process has the data directory open.
 func TestTrustThroughARunningServe(t *testing.T) {
 	t.Parallel()
 	d, other := newDevice(t), newDevice(t)
@@ -49,7 +49,7 @@ func TestTrustThroughARunningServe(t *testing.T) {
 		t.Errorf("the bundles differ: %v, %v", errA, errB)
 	}
 
-	// And writing: a bundle comes in, an invitation is made and taken back.
+	// The same for commands that write: a bundle is merged, an invitation is created and revoked.
 	other.run("import", after)
 	other.run("ask", "And what last?")
 	back := file("back")

@@ -9,15 +9,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestTrustInARealBrowser: the organiser makes an invitation on the page, sees it
-// claimed and granted without a reload, follows the author's badge to the proof,
-// hides a question with a reason, which its writer's device shows, closes the week,
-// and is shown the recovery phrase that the command shows.
+// TestTrustInARealBrowser: on the pages, the organiser creates an invitation, sees it claimed
+// and granted without reloading, follows the author's badge to the proof, hides a question with
+// a reason that its writer's device shows, closes the week, and sees the same recovery phrase
+// as the command prints.
 func TestTrustInARealBrowser(t *testing.T) {
 	ctx := browser(t)
 	relay := newRelay(t).up()
 	organiser, author, reader := newDevice(t), newDevice(t), newDevice(t)
-	week := organiser.found(relay.url())
+	week := organiser.createWeek(relay.url())
 	organiser.run("identity", "name", "Noor Adeyemi")
 	organiser.run("sync")
 	author.run("identity", "name", "Ilse Marrow")
@@ -48,7 +48,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 		}
 		return nil
 	})
-	shows(t, ctx, "Granted: ") // by name once the author has written something
+	shows(t, ctx, "Granted: ") // with the name once the author has written something
 	author.run("reply", question, "It is not for sale.")
 	author.run("sync")
 

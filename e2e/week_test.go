@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// same waits until two devices list the same.
+// same waits until two devices list the same posts, which must satisfy ok.
 func same(t *testing.T, event string, a, b *device, ok func([]post) error) {
 	t.Helper()
 	eventually(t, "both devices show the same", func() error {
@@ -38,15 +38,15 @@ func count(want int) func([]post) error {
 	}
 }
 
-// TestOfflineThenMerge is the main job: both write with the relay down, it comes
-// up, and both come to show the same without anybody asking for it.
+// TestOfflineThenMerge is the main use: two devices write while the relay is down. When it is
+// up again, both show the same without any action.
 func TestOfflineThenMerge(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	reader, author := newDevice(t), newDevice(t)
 	reader.run("identity", "name", "Tino")
 	author.run("identity", "name", "Ilse Marrow")
-	week := author.found(relay.url())
+	week := author.createWeek(relay.url())
 	first := author.run("ask", "--event", week.Event, "Shall we begin?")
 	author.run("sync", "--event", week.Event)
 	reader.run("join", week.Invitation)
@@ -86,13 +86,13 @@ func TestOfflineThenMerge(t *testing.T) {
 	}
 }
 
-// TestConcurrentEditsAreBothKept edits one post on two devices of its writer:
-// the data directory was copied, which must not break anything either.
+// TestConcurrentEditsAreBothKept edits one post on two devices of its writer. The second device
+// is a copy of the data directory, which must work too.
 func TestConcurrentEditsAreBothKept(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a := newDevice(t)
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	question := a.run("ask", "What is a ledger?")
 	a.run("sync")
 	b := newDevice(t)
@@ -106,23 +106,23 @@ func TestConcurrentEditsAreBothKept(t *testing.T) {
 	if v := a.list(week.Event)[0].Versions; len(v) != 2 {
 		t.Fatalf("%d versions are shown, not both: %+v", len(v), v)
 	}
-	// A third edit has seen both: it settles the matter.
+	// A third edit that includes both resolves the conflict.
 	b.run("post", "edit", question, "What is a good ledger, really?")
 	b.run("sync")
 	a.run("sync")
 	same(t, week.Event, a, b, count(1))
 	if l := a.list(week.Event); len(l[0].Versions) != 0 || l[0].Text != "What is a good ledger, really?" {
-		t.Fatalf("the settled post reads %+v", l[0])
+		t.Fatalf("the resolved post is %+v", l[0])
 	}
 }
 
-// TestKillEachOfThree kills both devices and the relay, again and again, with
-// nothing but SIGKILL, and looks for every word that was said to be saved.
+// TestKillEachOfThree kills both devices and the relay repeatedly with SIGKILL, and checks that
+// every post that was reported as saved exists.
 func TestKillEachOfThree(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a, b := newDevice(t), newDevice(t)
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	a.run("sync")
 	b.run("join", week.Invitation)
 	b.run("sync")
@@ -162,17 +162,17 @@ func TestKillEachOfThree(t *testing.T) {
 	all, _ := json.Marshal(a.list(week.Event))
 	for _, text := range said {
 		if !strings.Contains(string(all), fmt.Sprintf("%q", text)) {
-			t.Errorf("%q was said to be saved and is gone", text)
+			t.Errorf("%q was reported as saved but is lost", text)
 		}
 	}
 }
 
-// TestRelayThatLostItsDisk: any device fills a new one.
+// TestRelayThatLostItsDisk: any device can fill a new relay.
 func TestRelayThatLostItsDisk(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
 	a, b := newDevice(t), newDevice(t)
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	a.run("ask", "Will this survive?")
 	a.run("sync")
 	heads := a.status(week.Event).Heads
@@ -188,12 +188,12 @@ func TestRelayThatLostItsDisk(t *testing.T) {
 	}
 }
 
-// TestSyncTellsTheTruth: an unreachable relay is exit code 3, soon and with a reason.
-func TestSyncTellsTheTruth(t *testing.T) {
+// TestSyncReportsAnUnreachableRelay: exit code 3, quickly and with a reason.
+func TestSyncReportsAnUnreachableRelay(t *testing.T) {
 	t.Parallel()
-	relay := newRelay(t) // not up
+	relay := newRelay(t) // not started
 	a := newDevice(t)
-	week := a.found(relay.url())
+	week := a.createWeek(relay.url())
 	a.run("ask", "Is anybody there?")
 	_, errs, code := a.try("sync", "--timeout", "1s")
 	if code != 3 || errs == "" {

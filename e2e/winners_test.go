@@ -22,9 +22,9 @@ type drawnWeek struct {
 	} `json:"draw"`
 }
 
-// TestWinners plays a Friday: an author's candidates, commitments before closing,
-// a choice by hand, secrets afterwards, the same draw on every device, and a contact
-// that the founder alone can read.
+// TestWinners plays a Friday: an author's candidates, commitments before closing, a winner
+// chosen by hand, secrets revealed afterwards, the same draw on every device, and a contact
+// that only the founder can read.
 func TestWinners(t *testing.T) {
 	t.Parallel()
 	relay := newRelay(t).up()
@@ -80,8 +80,8 @@ func TestWinners(t *testing.T) {
 	for _, d := range []*device{organiser, author, reader, other} {
 		w := decode[drawnWeek](d, "winners", "verify")
 		seeds = append(seeds, w.Draw.Seed)
-		// Rosa was chosen; of the two candidates the author cannot win, so Zoë does,
-		// once, for two questions.
+		// Rosa was chosen by hand. Of the two candidates, the author cannot win, so Zoë wins, once,
+		// with two questions.
 		if len(w.Prizes) != 2 || w.Prizes[0].Name != "Rosa" || w.Prizes[0].ChosenBy[0] != ids[author] ||
 			w.Prizes[1].Name != "Zoë" || len(w.Prizes[1].ChosenBy) != 0 || len(w.Draw.Order) != 2 {
 			t.Errorf("%+v", w)
@@ -92,9 +92,9 @@ func TestWinners(t *testing.T) {
 	}
 
 	if out := reader.run("winners", "verify"); !strings.Contains(out, "Orla revealed last, and could have stopped the draw") {
-		t.Errorf("it is not said who was last: %s", out)
+		t.Errorf("the output does not say who revealed last: %s", out)
 	}
-	// Opening the event again, more candidates, and closing it again change nothing.
+	// Reopening the event, adding candidates and closing it again changes nothing.
 	organiser.run("event", "close", "--undo")
 	sync()
 	author.run("winners", "candidate", chosen)

@@ -1,12 +1,12 @@
-// Stock Automerge reads and makes changes: commands come in on stdin, one a
-// line, and each gets one line of JSON on stdout. Bytes are hex.
+// Stock Automerge reads and makes changes. It reads one command per line on stdin and prints
+// one line of JSON for each on stdout. Bytes are hex.
 //
-//   decode HEX...            what each change says, as decodeChange reads it
+//   decode HEX...            each change as decoded by decodeChange
 //   load HEX                 the changes of a saved document, in hex
 //   make SEED                a random document with every type: [{hex, says}]
 //
-// Values are written as their type and a text, for JSON loses -0, NaN and the
-// difference between 1 and 1.0.
+// Values are written as their type and a text, because JSON loses -0, NaN and the difference
+// between 1 and 1.0.
 import * as Automerge from "@automerge/automerge"
 import { createInterface } from "node:readline"
 
@@ -52,7 +52,7 @@ function says(change) {
   }
 }
 
-// mulberry32: small, and the same everywhere.
+// mulberry32, a small random number generator that gives the same numbers everywhere.
 function random(seed) {
   let a = seed >>> 0
   const next = () => {
@@ -101,11 +101,11 @@ function any(r, depth) {
   return scalar(r)
 }
 
-// One that was put there by the same change cannot count yet.
+// A counter created in the same change cannot be incremented yet.
 const isCounter = v => Automerge.isCounter(v) && typeof v.increment === "function"
 const isMap = v => v !== null && typeof v === "object" && v.constructor === Object
 
-// edit changes something somewhere below doc.
+// edit makes a random change below doc.
 function edit(r, doc) {
   let at = doc
   const path = []
@@ -128,7 +128,7 @@ function edit(r, doc) {
     const text = [...old]
     const start = r.upTo(text.length + 1)
     const end = start + r.upTo(text.length - start + 1)
-    // Positions are in UTF-16 units; only between characters.
+    // Positions are in UTF-16 code units and must be between characters.
     const units = n => text.slice(0, n).join("").length
     if (r.upTo(3) === 0 && end > start) {
       const range = { start: units(start), end: units(end), expand: r.pick(["none", "before", "after", "both"]) }

@@ -2,21 +2,21 @@
 //
 //   node follow.mjs ws://HOST:PORT DOCUMENT-ID
 //
-// It prints one JSON object a line. Those with "posts" hold every post, with the
-// text of its latest revision, by post ID:
+// It prints one JSON object per line. "posts" has every post with the text of its latest
+// revision, sorted by post ID:
 //
-//   {"on":"ready","posts":[{"id","parent","text"}]}       the document is here
+//   {"on":"ready","posts":[{"id","parent","text"}]}       the document has loaded
 //   {"on":"change","posts":[...]}                         it has changed
-//   {"on":"missing","id","why"}                           a document is not to be had
+//   {"on":"missing","id","why"}                           a document is unavailable
 //   {"on":"peer","id"}, {"on":"gone","id"}                connected, disconnected
 //   {"on":"ephemeral","data"}                             another client's ephemeral message
 //
-// Commands come on stdin, one a line. When stdin closes, it exits.
+// It reads one command per line on stdin, and exits when stdin closes.
 //
 //   find ID          open another document: "found" or "missing"
 //   broadcast TEXT   send an ephemeral message
-//   scribble TEXT    change the document as any Automerge program may, unsigned
-//   send JSON        send a message, whatever it says, through the adapter
+//   scribble TEXT    make an unsigned change, as any Automerge program can
+//   send JSON        send an arbitrary message through the adapter
 //   raw HEX          send a binary frame
 //   text TEXT        send a text frame
 import { Repo } from "@automerge/automerge-repo"
@@ -30,9 +30,8 @@ function say(on, what) {
   process.stdout.write(JSON.stringify({ on, ...what }) + "\n")
 }
 
-// A revision ID is "<counter>-<base32 of the device>". The highest counter is the
-// latest; between two of one counter, base32's order decides, in which letters
-// stand before digits.
+// A revision ID is "<counter>-<base32 of the device>". The highest counter is the latest. For
+// equal counters the order of base32 decides, in which letters come before digits.
 function laterRevision(a, b) {
   const [counterA, deviceA] = a.split("-")
   const [counterB, deviceB] = b.split("-")

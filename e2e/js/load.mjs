@@ -1,5 +1,5 @@
-// Stock Automerge loads a file and says what it holds: commands come in on stdin,
-// one a line, and each gets one line of JSON on stdout.
+// Stock Automerge loads a file and prints its contents. It reads one command per line on stdin
+// and prints one line of JSON for each on stdout.
 //
 //   load FILE        { title, texts of all posts, changes, heads }
 //   save FROM TO     load FROM, and save it in one chunk as TO

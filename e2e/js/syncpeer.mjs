@@ -1,13 +1,13 @@
-// One side of a sync conversation, played by stock Automerge: commands come in
-// on stdin, one a line, and each gets one line on stdout. Bytes are hex.
+// One peer of a sync conversation, played by stock Automerge. It reads one command per line on
+// stdin and prints one line for each on stdout. Bytes are hex.
 //
-//   new               begin with an empty document           ok
+//   new               start with an empty document           ok
 //   load HEX...       apply changes                          ok
 //   edit KEY VALUE    make a change                          change HEX
 //   fresh             forget the sync state                  ok
 //   restart           save and load the sync state           ok
 //   generate          the next message                       message HEX | silent
-//   receive HEX       take a message                         ok
+//   receive HEX       process a message                      ok
 //   heads             the document's heads, ascending        heads HASH...
 import * as Automerge from "@automerge/automerge"
 import { createInterface } from "node:readline"

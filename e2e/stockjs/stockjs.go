@@ -1,6 +1,5 @@
-// Package stockjs runs stock JavaScript automerge in a node process, for tests
-// that compare with it. The scripts are those of e2e/js: a command a line goes
-// in, a line comes out.
+// Package stockjs runs stock JavaScript Automerge in a Node process, for tests that compare with it.
+// The scripts in e2e/js read one command per line and print one line for each.
 package stockjs
 
 import (
@@ -23,11 +22,11 @@ type Script struct {
 	out *bufio.Reader
 }
 
-// patience is how long a script may take altogether; a hung one then ends the test.
+// patience bounds the running time of a script, so that a hung script fails the test.
 const patience = 4 * time.Minute
 
-// Start runs a script of e2e/js until the test ends. The test is skipped where node
-// or the npm packages are missing, and fails when FLYLEAF_REQUIRE_ALL is 1.
+// Start runs a script of e2e/js until the test ends. If Node or the npm packages are missing,
+// the test is skipped, or fails if FLYLEAF_REQUIRE_ALL is 1.
 func Start(t testing.TB, script string) *Script {
 	t.Helper()
 	missing := func(what string) {
@@ -69,8 +68,8 @@ func Start(t testing.TB, script string) *Script {
 	return &Script{t: t, in: in, out: bufio.NewReaderSize(out, 1<<20)}
 }
 
-// Line sends a command and returns the line that answers it. A line that reports
-// an error ends the test.
+// Line sends a command and returns the line printed for it. If that line reports an error, the
+// test fails.
 func (s *Script) Line(words ...string) string {
 	s.t.Helper()
 	if _, err := fmt.Fprintln(s.in, strings.Join(words, " ")); err != nil {
@@ -83,8 +82,7 @@ func (s *Script) Line(words ...string) string {
 	return strings.TrimSuffix(line, "\n")
 }
 
-// Do is Line for scripts whose answers begin with a word of their own, which is
-// left out.
+// Do is Line without the first word of the result, for scripts that print one.
 func (s *Script) Do(words ...string) string {
 	s.t.Helper()
 	_, rest, _ := strings.Cut(s.Line(words...), " ")
