@@ -1,21 +1,19 @@
-// Bench measures Flyleaf's relay beside other sync servers, under one load, and
-// writes the medians and their ratios to bench/RESULTS.md.
+// Bench compares Flyleaf's relay with other sync servers under the same loads, and writes the medians
+// and their ratios to bench/RESULTS.md.
 //
-// The loads, the light clients and the other servers are not part of this
-// repository: they are read from ../shared/bench/peers, whose README says what
-// each load does and how it is measured. They are copied to a working directory
-// outside the checkout (-work), which is kept, so that npm's packages and the
-// fixtures (some three minutes) are made only once. Where that directory, npm or
-// taskset is missing, it says so and measures nothing.
+// The loads, the light clients and the other servers are not part of this repository. They are read
+// from ../shared/bench/peers, whose README explains each load and how it is measured. They are
+// copied to a working directory outside the checkout (-work), which is kept, so that npm packages
+// and fixtures (some three minutes) are prepared only once. If the directory, npm or taskset is
+// missing, Bench says so and measures nothing.
 //
 //	make bench                                   everything, three runs each: half an hour
 //	make bench ARGS="-runs 1 -loads A50,E"       less
 //	make bench ARGS="-peers flyleaf,y-websocket"
-//	make bench ARGS="-render"                    only write the table again
+//	make bench ARGS="-render"                    only rewrite the table
 //
-// It pins servers to the first core and clients to the second, as the loads
-// want, so two cores with nothing else to do are needed for numbers that mean
-// something; the ratios bear a busy machine better than the absolute numbers do.
+// It pins servers to the first core and clients to the second, so meaningful numbers need two idle
+// cores. On a busy machine, ratios are more reliable than absolute numbers.
 package main
 
 import (
@@ -32,7 +30,7 @@ import (
 	"strings"
 )
 
-// ours is the relay's name in the table.
+// ours is the name of Flyleaf's relay in the table.
 const ours = "flyleaf"
 
 type options struct {
@@ -45,13 +43,13 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.from, "from", "../shared/bench/peers", "`directory` of the loads and the other servers")
-	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "flyleaf-bench"), "`directory` that the copy, npm's packages, fixtures and rows are kept in")
+	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "flyleaf-bench"), "`directory` for the copy, npm packages, fixtures and results")
 	flag.StringVar(&o.out, "out", "bench/RESULTS.md", "`file` to write")
 	flag.StringVar(&o.peers, "peers", "flyleaf,go-sqlite-ack,am-repo-2.5.6,am-sync-server-0.2.8,y-websocket,hocuspocus", "which servers, `comma-separated`")
 	flag.StringVar(&o.loads, "loads", "A50,A200,B10000,C,D,E", "which loads; A with receivers, B with posts")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each load; the table has the medians")
-	flag.BoolVar(&o.variants, "variants", true, "A once more without a full client, B with clients that offer WebSocket compression")
-	flag.BoolVar(&o.renderOnly, "render", false, "measure nothing, write the table of the rows that are there")
+	flag.BoolVar(&o.variants, "variants", true, "also A without a full client, and B with clients that offer WebSocket compression")
+	flag.BoolVar(&o.renderOnly, "render", false, "measure nothing; write the table of the stored results")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -83,8 +81,8 @@ func run(o options) error {
 	return nil
 }
 
-// prepare makes the working directory: the copy, npm's packages, fixtures, the
-// programs, and the list of servers with ours in it.
+// prepare sets up the working directory: the copy, npm packages, fixtures, the programs, and
+// the list of servers including Flyleaf's.
 func prepare(o *options) error {
 	var err error
 	if o.work, err = filepath.Abs(o.work); err != nil {
@@ -138,28 +136,27 @@ func prepare(o *options) error {
 	return addOurs(o.work, server)
 }
 
-// variant is a load with other clients than those handed over.
+// variant is a load with modified clients.
 type variant struct {
 	program, suffix, load string
-	file, old, new        string // what is replaced in the program's source
+	file, old, new        string // a replacement in the program's source
 }
 
 var variants = []variant{
-	// The loads' own clients offer no compression, unlike any client in use.
+	// The original clients of the loads offer no compression, unlike real clients.
 	{
 		"load-deflate", "/deflate", "B",
 		"client.go", "websocket.Dialer{NetDial", "websocket.Dialer{EnableCompression: true, NetDial",
 	},
-	// One receiver in A is a full Automerge or Yjs client, which takes turns with
-	// the light ones on the clients' core; the floor has none. So latencies are
-	// comparable only without it.
+	// One receiver in A is a full Automerge or Yjs client that shares the clients' core with the light
+	// ones, except with go-sqlite-ack. So latencies are comparable only without it.
 	{
 		"load-light", "/light", "A",
 		"main.go", "if p.Proto != \"raw\" {\n\t\tlight--", "if p.Proto == \"\" {\n\t\tlight--",
 	},
 }
 
-// build builds bin/program from the load's source with the change.
+// build builds bin/program from the load's source with the replacement.
 func (v variant) build(work string) error {
 	dir := filepath.Join(work, "go", v.program)
 	if err := copyTree(filepath.Join(work, "go", "load"), dir); err != nil {
@@ -179,7 +176,7 @@ func (v variant) build(work string) error {
 	return command(filepath.Join(work, "go"), "go", "build", "-o", "../bin/"+v.program, "./"+v.program)
 }
 
-// addOurs writes with.json: the servers of peers.json, and this relay.
+// addOurs writes with.json: the servers of peers.json and Flyleaf's relay.
 func addOurs(work, server string) error {
 	b, err := os.ReadFile(filepath.Join(work, "peers.json"))
 	if err != nil {
@@ -199,8 +196,8 @@ func addOurs(work, server string) error {
 	return os.WriteFile(filepath.Join(work, "with.json"), b, 0o644)
 }
 
-// measure runs the loads, one after the other, and appends to the file of rows
-// what each prints. Rows of the same load and server from before are dropped.
+// measure runs the loads one after the other and appends their output to the file of results.
+// Earlier results of the same load and server are dropped.
 func measure(o options, rowsFile string) error {
 	for _, load := range strings.Split(o.loads, ",") {
 		letter, size := load[:1], load[1:]
@@ -211,8 +208,8 @@ func measure(o options, rowsFile string) error {
 		case letter == "B" && size != "":
 			args = append(args, "-posts", size)
 		}
-		// One server at a time, so that what was measured is kept when a
-		// later one fails or somebody has seen enough.
+		// One server at a time, so that results are kept if a later server fails or the run is
+		// interrupted.
 		for _, peer := range strings.Split(o.peers, ",") {
 			if err := measureOne(o.work, "load", rowsFile, "", peer, args); err != nil {
 				return err
@@ -270,8 +267,8 @@ func command(dir, name string, args ...string) error {
 	return nil
 }
 
-// copyTree copies files over those that are there, writable whatever they were,
-// without what npm and earlier runs left.
+// copyTree copies files over existing ones and makes them writable. It skips files left by npm
+// and by earlier runs.
 func copyTree(from, to string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

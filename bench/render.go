@@ -22,7 +22,7 @@ type row struct {
 	Load   string
 	N      float64
 	Error  string
-	Fields map[string]any // all, these included
+	Fields map[string]any // all fields, including these
 }
 
 func (r row) key() string {
@@ -78,9 +78,9 @@ func writeRows(file string, rows []row) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// measures are what the tables show of each load: less is better in all.
+// measures are the columns for each load. For all of them, less is better.
 var measures = []struct {
-	load    string // without the size
+	load    string // without the size of the load
 	title   string
 	columns []column
 }{
@@ -118,8 +118,8 @@ var measures = []struct {
 
 type column struct{ field, title string }
 
-// render writes the tables. A cell holds the median over the runs and, for other
-// servers, what that is as a multiple of Flyleaf's: above 1 Flyleaf is better.
+// render writes the tables. A cell has the median over the runs and, for other servers, its
+// ratio to Flyleaf's: above 1 Flyleaf is better.
 func render(rows []row, machine string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The relay beside other sync servers\n\nWritten by `make bench`; bench/main.go says what it needs. %s\n\n", machine)
@@ -162,7 +162,7 @@ func size(key string) string {
 	return n
 }
 
-// keys are the load's keys there are rows of, smaller sizes first.
+// keys returns the sizes of a load for which there are rows, smaller ones first.
 func keys(rows []row, load string) []string {
 	bySize := map[float64]string{}
 	for _, r := range rows {
@@ -182,7 +182,8 @@ func keys(rows []row, load string) []string {
 	return ks
 }
 
-// peersOf are the servers measured under a load: ours first, then as measured.
+// peersOf returns the servers measured with a load: Flyleaf first, then in the order of
+// measurement.
 func peersOf(rows []row, key string) []string {
 	var peers []string
 	for _, r := range rows {
@@ -208,7 +209,7 @@ func pick(rows []row, key, peer string) []row {
 	return of
 }
 
-// median is NaN when no run has the field.
+// median returns NaN if no run has the field.
 func median(rows []row, key, peer, field string) float64 {
 	var v []float64
 	for _, r := range pick(rows, key, peer) {
@@ -238,7 +239,7 @@ func cell(rows []row, key, peer, field string) string {
 	return fmt.Sprintf("%s (%s×)", number(x), number(x/us))
 }
 
-// number shows three digits, and whole numbers whole.
+// number formats three significant digits, whole numbers without decimals.
 func number(x float64) string {
 	switch a := math.Abs(x); {
 	case a >= 100 || x == math.Trunc(x):
@@ -250,7 +251,7 @@ func number(x float64) string {
 	}
 }
 
-// describeMachine says what the numbers were measured on, and when.
+// describeMachine says on which machine and when the numbers were measured.
 func describeMachine() string {
 	cpu := runtime.GOARCH
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {

@@ -40,7 +40,7 @@ func TestAnonymousQuestion(t *testing.T) {
 		}
 		return nil
 	})
-	if _, errs, code := reader.try("reply", "--anonymous", reader.list(week.Event)[0].ID, "As nobody?"); code != 5 || !strings.Contains(errs, "one's own anonymous question") {
+	if _, errs, code := reader.try("reply", "--anonymous", reader.list(week.Event)[0].ID, "As nobody?"); code != 5 || !strings.Contains(errs, "your own anonymous question") {
 		t.Errorf("an anonymous reply to another post: exit code %d, %s", code, errs)
 	}
 	reply := reader.run("reply", "--anonymous", question, "Says who asked.")

@@ -1,11 +1,10 @@
-// Archive measures what a community's archive costs as it grows: taking a folder of
-// pages in as a club, taking it in again, publishing all of it as a site, and publishing
-// it again with nothing changed. All of it is done by the program that people run, each
-// step a process of its own, one after the other. Searching a published site is
-// BenchmarkSearch in publish/site.
+// Archive measures the cost of a community's archive as it grows: importing a folder of pages as a
+// club, importing it again, publishing it as a site, and publishing it again without changes. Each
+// step is one run of the flyleaf program. BenchmarkSearch in publish/site measures searching a
+// published site.
 //
-// The folder given holds Jekyll pages. For more weeks than it has pages they come
-// again, under a title and on days of their own.
+// The folder contains Jekyll pages. If more weeks are wanted than it has pages, pages are repeated
+// with other titles and days.
 //
 //	go run ./bench/archive -pages FOLDER -weeks 74,300,1000
 package main
@@ -29,7 +28,7 @@ import (
 func main() {
 	pages := flag.String("pages", "importer/testdata", "`folder` of Jekyll pages (*.md)")
 	weeks := flag.String("weeks", "74,300,1000", "how many weeks, `comma-separated`")
-	out := flag.String("out", "bench/ARCHIVE.md", "where the table goes")
+	out := flag.String("out", "bench/ARCHIVE.md", "the `file` to write the table to")
 	flag.Parse()
 	if err := run(*pages, *weeks, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "archive:", err)
@@ -49,7 +48,7 @@ func run(folder, weeks, out string) error {
 	if err := build.Run(); err != nil {
 		return err
 	}
-	names, err := fs.Glob(os.DirFS(folder), "*.md") // the folder's own name is no pattern
+	names, err := fs.Glob(os.DirFS(folder), "*.md") // os.DirFS, because the folder's name must not be read as a pattern
 	if err != nil || len(names) == 0 {
 		return errors.Join(fmt.Errorf("no pages in %s", folder), err)
 	}
@@ -62,7 +61,7 @@ func run(folder, weeks, out string) error {
 		pages = append(pages, b)
 	}
 	var t strings.Builder
-	t.WriteString("# An archive as it grows\n\nWritten by `go run ./bench/archive`; its first lines say what is measured. Seconds, one run.\n\n" +
+	t.WriteString("# An archive as it grows\n\nWritten by `go run ./bench/archive`; its package comment says what is measured. Seconds, one run.\n\n" +
 		"| weeks | import | import again | publish | publish again | the site, files | MiB | on disk, MiB |\n|---|---|---|---|---|---|---|---|\n")
 	for _, text := range strings.Split(weeks, ",") {
 		n, err := strconv.Atoi(text)
@@ -109,7 +108,7 @@ var (
 	day   = regexp.MustCompile(`(?m)^(start|end): \d{4}-\d{2}-\d{2}`)
 )
 
-// write makes n pages: the given ones, then the same as other weeks.
+// write writes n pages: the given ones, repeated as other weeks if necessary.
 func write(dir string, pages [][]byte, n int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -133,7 +132,7 @@ func write(dir string, pages [][]byte, n int) error {
 	return nil
 }
 
-// weigh counts the files below a directory, and their bytes.
+// weigh returns the number and total size of the files below a directory.
 func weigh(dir string) (files int, size int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

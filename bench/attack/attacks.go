@@ -20,8 +20,8 @@ import (
 
 type attack struct {
 	name string
-	open bool // needs a relay for any document
-	// prepare makes what is sent, before the relay is started; it returns the attack.
+	open bool // needs a relay with --open
+	// prepare builds the messages before the relay is started, and returns the attack.
 	prepare func() func(*target)
 }
 
@@ -38,15 +38,15 @@ var attacks = []attack{
 	{name: "open: deflated changes, 40", open: true, prepare: deflatedChanges},
 }
 
-const almost = 1<<20 - 4096 // bytes: just below where a frame counts as large
+const almost = 1<<20 - 4096 // bytes: just below the size from which a frame counts as large
 
-// plainStart is the first part of a message that never ends.
+// plainStart returns the first part of a message that never ends.
 func plainStart() []byte { return fragment(0x02, make([]byte, almost)) }
 
-// deflatedStart inflates to almost bytes.
+// deflatedStart is plainStart, compressed. It inflates to almost bytes.
 func deflatedStart() []byte { return fragment(0x42, deflated(make([]byte, almost))) }
 
-// fragment is a client's frame, masked with zeros.
+// fragment returns a client's frame, masked with zeros.
 func fragment(first byte, payload []byte) []byte {
 	b := []byte{first}
 	if n := len(payload); n < 1<<16 {
@@ -57,19 +57,19 @@ func fragment(first byte, payload []byte) []byte {
 	return append(append(b, 0, 0, 0, 0), payload...)
 }
 
-// deflated is b without the end of the stream, as in a message that goes on.
+// deflated compresses b without ending the stream, as for a message that continues.
 func deflated(b []byte) []byte {
 	var out bytes.Buffer
 	w, err := flate.NewWriter(&out, flate.BestCompression)
 	if err != nil {
-		panic(err) // the level is a constant
+		panic(err) // cannot happen: the level is a constant
 	}
 	_, _ = w.Write(b)
 	_ = w.Flush()
 	return out.Bytes()
 }
 
-// dial joins the relay from an address; nil when it is not let in.
+// dial connects to the relay from an address. It returns nil if it is refused.
 func (t *target) dial(peer, address string) *websocket.Conn {
 	d := websocket.Dialer{EnableCompression: true, HandshakeTimeout: 30 * time.Second}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -82,7 +82,7 @@ func (t *target) dial(peer, address string) *websocket.Conn {
 		return nil
 	}
 	_ = resp.Body.Close()
-	ws.EnableWriteCompression(false) // what is compressed is made so beforehand
+	ws.EnableWriteCompression(false) // messages are compressed beforehand
 	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, PeerMetadata: repo.PeerMetadata{IsEphemeral: true}})
 	if err == nil {
 		err = ws.WriteMessage(websocket.BinaryMessage, join)
@@ -94,7 +94,7 @@ func (t *target) dial(peer, address string) *websocket.Conn {
 	return ws
 }
 
-// drain reads, and so answers pings, until the connection ends.
+// drain reads, and thereby answers pings, until the connection ends.
 func (t *target) drain(ws *websocket.Conn) {
 	_, _ = io.Copy(io.Discard, readerOf(ws))
 	select {
@@ -140,8 +140,8 @@ func leaveUnfinished(t *target, n, addresses int, part []byte) {
 	all.Wait()
 }
 
-// flood sends a frame again and again on n connections of one address, with at most
-// so many bytes a second on each, and comes again when it is cut off.
+// flood repeatedly sends a frame on n connections of one address, at most perSecond bytes a
+// second on each, and reconnects when disconnected.
 func flood(t *target, n int, perSecond int, frame func(peer string) []byte) {
 	var all sync.WaitGroup
 	for i := range n {
@@ -196,8 +196,8 @@ func pause(t *target, d time.Duration) {
 	}
 }
 
-// deflatedGarbage: 400 changes in a frame of 120 KB, each inflating to almost what a
-// change may be, and then being none.
+// deflatedGarbage sends frames of 120 KB with 400 changes each. Each change inflates to almost
+// the maximum size and then turns out to be invalid.
 func deflatedGarbage() func(*target) {
 	var m wire.Message
 	for i := range 400 {
@@ -213,19 +213,19 @@ func deflatedGarbage() func(*target) {
 	}
 }
 
-// closed is b as a whole deflate stream.
+// closed compresses b as a complete deflate stream.
 func closed(b []byte) []byte {
 	var out bytes.Buffer
 	w, err := flate.NewWriter(&out, flate.BestCompression)
 	if err != nil {
-		panic(err) // the level is a constant
+		panic(err) // cannot happen: the level is a constant
 	}
 	_, _ = w.Write(b)
 	_ = w.Close()
 	return out.Bytes()
 }
 
-// chunk is a chunk with a wrong checksum.
+// chunk returns a chunk with a wrong checksum.
 func chunk(kind byte, body []byte) []byte {
 	b := append([]byte{0x85, 0x6f, 0x4a, 0x83, 1, 2, 3, 4}, kind)
 	return append(binary.AppendUvarint(b, uint64(len(body))), body...)
@@ -235,12 +235,12 @@ func envelope(peer, document string, data []byte, changes int) []byte {
 	m := &repo.Message{Type: repo.TypeSync, SenderID: peer, DocumentID: document, Data: data, Signatures: make([]byte, changes*repo.SignatureLen)}
 	b, err := repo.EncodeWithin(m, 64<<20)
 	if err != nil {
-		panic(err) // a message of our own making
+		panic(err) // cannot happen: the message is valid
 	}
 	return b
 }
 
-// badSignatures: 400 changes of 1,000 operations a message, which nobody signed.
+// badSignatures sends messages of 400 unsigned changes with 1,000 operations each.
 func badSignatures() func(*target) {
 	var m wire.Message
 	for i := range 400 {
@@ -257,8 +257,8 @@ func badSignatures() func(*target) {
 	}
 }
 
-// deflatedChanges: valid changes of 15 MiB, 15 KB each as they travel, four in a
-// message of each of 40 connections of four addresses.
+// deflatedChanges sends valid changes of 15 MiB, each compressed to 15 KB, four in a message,
+// on 40 connections of four addresses.
 func deflatedChanges() func(*target) {
 	const connections, each = 40, 4
 	text := string(bytes.Repeat([]byte{'x'}, 15<<20))
@@ -270,7 +270,7 @@ func deflatedChanges() func(*target) {
 			b := c.Encode()
 			_, size := binary.Uvarint(b[9:])
 			d := chunk(2, closed(b[9+size:]))
-			copy(d, b[:8]) // the checksum is that of what it inflates to
+			copy(d, b[:8]) // the checksum is of the inflated data
 			m.Heads, m.Changes = append(m.Heads, c.Hash), append(m.Changes, d)
 		}
 		peer := fmt.Sprint("large ", i)
@@ -299,8 +299,8 @@ func deflatedChanges() func(*target) {
 	}
 }
 
-// flow sends what frame makes, as fast as it is taken, on n connections of one address,
-// and comes again when it is cut off.
+// flow sends the frames of frame as fast as the relay accepts them, on n connections of one
+// address, and reconnects when disconnected.
 func flow(t *target, n int, begin func(ws *websocket.Conn, i int) error, frame func(i, k int) []byte) {
 	var all sync.WaitGroup
 	for i := range n {
@@ -348,7 +348,7 @@ func flow(t *target, n int, begin func(ws *websocket.Conn, i int) error, frame f
 	all.Wait()
 }
 
-// unknownDocuments: 20 connections ask for one unknown document after the other.
+// unknownDocuments asks for unknown documents on 20 connections.
 func unknownDocuments() func(*target) {
 	const connections, each = 20, 1000
 	data := (&wire.Message{Have: []wire.Have{{}}}).Encode()
@@ -360,7 +360,7 @@ func unknownDocuments() func(*target) {
 	}
 	return func(t *target) {
 		flow(t, connections, func(*websocket.Conn, int) error { return nil }, func(i, k int) []byte {
-			if k == each { // as many as a connection may speak about
+			if k == each { // the maximum for one connection
 				return nil
 			}
 			return frames[i][k]
@@ -368,8 +368,8 @@ func unknownDocuments() func(*target) {
 	}
 }
 
-// filters: 20 connections say again and again of four events of 4,000 changes each that
-// they have all of it, by a filter with all bits set: the relay looks for each change.
+// filters claims, on 20 connections and repeatedly, to have all of four events of 4,000 changes
+// each, with a filter whose bits are all set. The relay then looks up each change.
 func filters() func(*target) {
 	const events, changes, each = 4, 4000, 5
 	frames := make([][][]byte, events)
@@ -389,7 +389,7 @@ func filters() func(*target) {
 			m := relaytest.NewDevice(fmt.Sprint("flow ", n*each), e.ID).Message(some...)
 			b, err := repo.EncodeWithin(m, 8<<20)
 			if err != nil {
-				panic(err) // a message of our own making
+				panic(err) // cannot happen: the message is valid
 			}
 			frames[n] = append(frames[n], b)
 		}

@@ -1,14 +1,14 @@
-// Attack measures what strangers can make the relay spend: each attack runs against
-// each relay program for some seconds, on this machine only, while a pair of honest
-// people of another event and another address write to each other. It prints how long
-// their posts took, and the most memory the relay held.
+// Attack measures how much of a relay's resources attackers can use. Each attack runs against each
+// relay program for some seconds, on this machine only, while two other people, with another event
+// and other addresses, write to each other. It prints how long their posts took, and the relay's
+// peak memory.
 //
 //	go build -o /tmp/syncserver ./cmd/syncserver
 //	go run ./bench/attack -servers new=/tmp/syncserver
 //	go run ./bench/attack -servers old=/tmp/before,new=/tmp/syncserver -seconds 10
 //
-// The relays run behind a pretended proxy, so that addresses are what we say they are.
-// Everything is bounded: connections, bytes a second, and time.
+// The relays run as if behind a proxy, so that each connection can have any address. Connections,
+// bytes per second and time are bounded.
 package main
 
 import (
@@ -34,8 +34,8 @@ import (
 func main() {
 	servers := flag.String("servers", "", "relay programs, as `NAME=PATH,…`")
 	only := flag.String("attacks", "", "only these, separated by semicolons; all by default")
-	flag.BoolVar(&direct, "direct", false, "without a proxy: all come from this machine, and nothing is counted by address")
-	seconds := flag.Int("seconds", 10, "how long each attack goes on")
+	flag.BoolVar(&direct, "direct", false, "without a proxy: all connections come from this machine, so there are no limits by address")
+	seconds := flag.Int("seconds", 10, "duration of each attack")
 	flag.Parse()
 	if *servers == "" {
 		flag.Usage()
@@ -59,16 +59,16 @@ func main() {
 	}
 }
 
-// target is a relay that is attacked.
+// target is a relay under attack.
 type target struct {
 	url  string
-	over <-chan struct{} // closed when the attack is to end
-	cut  atomic.Int64    // connections that the relay ended or refused
+	over <-chan struct{} // closed when the attack has to end
+	cut  atomic.Int64    // connections that the relay closed or refused
 }
 
 var direct bool
 
-// from is the header that says where a connection comes from.
+// from returns the header with the address of a connection.
 func from(address string) http.Header {
 	if direct {
 		return nil
@@ -149,7 +149,7 @@ func measure(a attack, name, path string, d time.Duration) error {
 			break
 		}
 		waits = append(waits, took)
-		time.Sleep(20 * time.Millisecond) // people do not write without a pause
+		time.Sleep(20 * time.Millisecond) // people pause between posts
 	}
 	hwm := memory(cmd.Process.Pid)
 	used := cpu(cmd.Process.Pid)
@@ -166,7 +166,7 @@ func measure(a attack, name, path string, d time.Duration) error {
 	return nil
 }
 
-// memory is the most that a process had in memory, in MiB.
+// memory returns the peak memory of a process in MiB.
 func memory(pid int) int {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	m := regexp.MustCompile(`VmHWM:\s+(\d+)`).FindSubmatch(b)
@@ -177,7 +177,7 @@ func memory(pid int) int {
 	return kib >> 10
 }
 
-// cpu is the processor time that a process took, in seconds.
+// cpu returns the processor time of a process in seconds.
 func cpu(pid int) float64 {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	fields := strings.Fields(string(b[max(0, strings.LastIndexByte(string(b), ')')+1):]))

@@ -1,14 +1,13 @@
-// Delivery measures the processor time that relay programs spend on passing posts on,
-// and on serving an event to readers who have nothing of it.
+// Delivery measures the processor time that relay programs need for passing posts on, and for
+// serving an event to readers who have nothing of it.
 //
 //	go build -o /tmp/syncserver ./cmd/syncserver
 //	go run ./bench/delivery -servers before=/tmp/before,after=/tmp/syncserver
 //
-// Each round runs every load against every program once, in turn, so that what else the
-// machine does falls on all of them. Only the relay's own processor time counts, of all
-// its threads, as the kernel sums it up; the clients are in this process. For every
-// program but the first it prints the median of the ratios to the first program's run
-// of the same round, with the lowest and the highest.
+// Each round runs every load against every program once, in turn, so that other activity on the
+// machine affects all of them. Only the relay's own processor time counts, summed over its threads
+// by the kernel; the clients are in this process. For every program except the first it prints the
+// ratio to the first program's run in the same round: median, lowest and highest.
 package main
 
 import (
@@ -37,10 +36,10 @@ import (
 
 const wait = time.Minute
 
-// load is what the relay is given to do.
+// load is work for a relay.
 type load struct {
 	name string
-	unit string // what is counted
+	unit string // the counted unit
 	run  func(r *running) (count int, cpu time.Duration, err error)
 }
 
@@ -66,9 +65,9 @@ var loads = []load{
 }
 
 func main() {
-	servers := flag.String("servers", "", "relay programs, as `NAME=PATH,…`; the first is what the others are compared with")
+	servers := flag.String("servers", "", "relay programs, as `NAME=PATH,…`; the others are compared with the first")
 	rounds := flag.Int("rounds", 5, "how often each load runs against each program")
-	only := flag.String("only", "", "only loads whose names begin so")
+	only := flag.String("only", "", "only loads whose names begin with this")
 	flag.Parse()
 	if *servers == "" {
 		flag.Usage()
@@ -87,10 +86,10 @@ func main() {
 		if !strings.HasPrefix(l.name, *only) {
 			continue
 		}
-		took := make([][]float64, len(names)) // µs for one, by program and round
+		took := make([][]float64, len(names)) // µs per unit, by program and round
 		for round := range *rounds {
 			for i := range names {
-				at := (i + round) % len(names) // nobody always goes first
+				at := (i + round) % len(names) // so that no program always runs first
 				µs, err := measure(l, paths[at])
 				if err != nil {
 					fmt.Fprintf(os.Stderr, "delivery: %s, %s: %v\n", l.name, names[at], err)
@@ -119,7 +118,7 @@ func median[T cmp.Ordered](all []T) T {
 	return all[len(all)/2]
 }
 
-// running is a relay that is measured.
+// running is a relay being measured.
 type running struct {
 	url string
 	pid int
@@ -152,7 +151,7 @@ func measure(l load, path string) (µs float64, err error) {
 	return float64(cpu.Nanoseconds()) / 1000 / float64(n), err
 }
 
-// cpu is the processor time that the relay has taken, of all its threads.
+// cpu returns the relay's processor time, summed over its threads.
 func (r *running) cpu() (time.Duration, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", r.pid))
 	if err != nil {
@@ -173,7 +172,7 @@ func (r *running) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// posts returns an event's first change and n posts, one on top of the other.
+// posts returns an event's first change and n posts, each depending on the one before.
 func posts(e *relaytest.Event, n int) []relaytest.Signed {
 	all := []relaytest.Signed{e.Genesis}
 	for i := range n {
@@ -183,13 +182,13 @@ func posts(e *relaytest.Event, n int) []relaytest.Signed {
 	return all
 }
 
-// client takes what comes, answers that it has it, and does nothing else.
+// client receives changes and acknowledges them.
 type client struct {
 	ws    *websocket.Conn
 	wmu   sync.Mutex
 	peer  string
 	event qa.EventID
-	heads chan wire.Hash // those that the relay names, when it names one
+	heads chan wire.Hash // receives the head that the relay announces, if it is a single one
 }
 
 func (c *client) write(frame []byte) error {
@@ -226,8 +225,8 @@ func (r *running) dial(peer string, event qa.EventID, deflate bool) (*client, er
 	return c, err
 }
 
-// listen answers what comes until the connection ends. Every answer says that all that
-// the relay named has come.
+// listen answers messages until the connection ends. Every answer says that all announced
+// changes have arrived.
 func (c *client) listen() {
 	for {
 		_, f, err := c.ws.ReadMessage()
@@ -272,7 +271,7 @@ func (c *client) offer(changes ...relaytest.Signed) error {
 	return c.write(f)
 }
 
-// fanOut writes posts, one after the other, each when all receivers have the one before.
+// fanOut writes posts, each one when all receivers have the one before.
 func (r *running) fanOut(receivers, n int) (int, time.Duration, error) {
 	e := relaytest.NewEvent("fan-out", "open")
 	all := posts(e, n)
@@ -322,7 +321,7 @@ func (r *running) fanOut(receivers, n int) (int, time.Duration, error) {
 	return n * receivers, after - before, err
 }
 
-// pull lets readers who have nothing ask for an event, one after the other.
+// pull lets readers who have nothing request an event, one after the other.
 func (r *running) pull(deflate bool, n, readers int) (int, time.Duration, error) {
 	e := relaytest.NewEvent("pull", "open")
 	all := posts(e, n)
@@ -365,7 +364,7 @@ func (r *running) pull(deflate bool, n, readers int) (int, time.Duration, error)
 				return err
 			}
 			got += len(msg.Changes)
-			// What has come is told as all that is shared, so that the next slice is sent.
+			// Acknowledge the received changes, so that the relay sends the next slice.
 			if err := c.say(&wire.Message{Heads: []wire.Hash{all[got-1].Hash}, Have: []wire.Have{{LastSync: []wire.Hash{all[got-1].Hash}}}}); got > 0 && err != nil {
 				return err
 			}

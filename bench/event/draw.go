@@ -24,7 +24,7 @@ func table(rows []row) []byte {
 	var b strings.Builder
 	b.WriteString(`# An event on a device: fetching and opening it
 
-Written by ` + "`go run ./bench/event`" + `; its first lines say what is measured. Medians, with all runs in brackets.
+Written by ` + "`go run ./bench/event`" + `; its package comment says what is measured. Medians, with all runs in brackets.
 The relay has one core and the device the other. How it grows: [EVENT.svg](EVENT.svg).
 
 | posts | reactions | changes, MiB | pull, s | CPU of it, s | memory of it, MiB | relay's CPU, s | open to a served page, s | memory of it, MiB | on disk, MiB |
@@ -70,8 +70,8 @@ func machine() string {
 	return fmt.Sprintf("%s, %d cores, %s, on %s", cpu, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2 January 2006"))
 }
 
-// The plot has a panel for seconds and one for memory, over the number of posts, all
-// on logarithmic scales, so that what grows in proportion is a line at 45 degrees.
+// The plot has one panel for seconds and one for memory, over the number of posts. All scales are
+// logarithmic, so linear growth is a line at 45 degrees.
 const (
 	panelWidth, panelHeight = 380.0, 300.0
 	left, top, gap          = 60.0, 40.0, 90.0

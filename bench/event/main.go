@@ -1,16 +1,15 @@
-// Event measures what an event of many posts costs a device: fetching all of it
-// from a relay, and opening it from disk. Both are the programs that people run:
+// Event measures the cost of an event with many posts for a device: fetching it from a relay, and
+// opening it from disk. Both are measured with the real programs:
 //
-//   - pull: `flyleaf join` on a device that holds nothing, with `flyleaf sync` after it
-//     where that is not enough, until the device has every change, has checked every
-//     signature and permission, has all of it on disk, in the views and in the search
-//     index, and the program has ended;
+//   - pull: `flyleaf join` on an empty device, followed by `flyleaf sync` if necessary, until
+//     the device has received every change, has checked every signature and permission, has
+//     written everything to disk, views and search index included, and the program has ended;
 //   - open: `flyleaf serve`, from its start to the end of the event's first page.
 //
-// The event is made here: posts and three reactions for each by 20 people, every
-// one a signed change of its own, put into a relay's database. Relay and device get
-// a core each, as in bench/main.go. Rows of earlier runs are kept in the working
-// directory, and one of the same event and commit is replaced.
+// The event is generated: posts by 20 people with three reactions each, every one a signed change,
+// written to a relay's database. Relay and device get one core each, as in bench/main.go. Results
+// of earlier runs are kept in the working directory; those of the same event and commit are
+// replaced.
 //
 //	go run ./bench/event -posts 1000,10000,100000 -runs 3
 package main
@@ -29,16 +28,16 @@ import (
 	"strings"
 )
 
-// row is what was measured of one event; medians over the runs.
+// row is the result for one event; medians over the runs.
 type row struct {
 	Posts, Reactions, Runs int
 	Pulls                  []float64 // seconds, each run
 	PullCPU                float64   // seconds of the device's process
-	PullMemory             int       // MiB, the most it held
-	RelayCPU               float64   // seconds, its start and the reading of the event included
+	PullMemory             int       // MiB, peak
+	RelayCPU               float64   // seconds, including its start and loading the event
 	Bytes                  int64     // of all changes
 	Opens                  []float64 // seconds, each run
-	OpenMemory             int       // MiB held when the page was served, the most until then included
+	OpenMemory             int       // MiB, peak until the page was served
 	Database               int64     // bytes on the device's disk
 	Commit, Machine        string
 }
@@ -56,9 +55,9 @@ func main() {
 	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "flyleaf-bench-event"), "`directory` for programs, databases and rows")
 	flag.StringVar(&o.posts, "posts", "1000,10000", "how many posts, `comma-separated`")
 	flag.IntVar(&o.reactions, "reactions", 3, "reactions for each post")
-	flag.IntVar(&o.runs, "runs", 3, "runs of each, of which the medians count")
-	flag.StringVar(&o.out, "out", "bench/EVENT", "where the table and the plot go, with .md and .svg")
-	flag.BoolVar(&o.drawOnly, "draw", false, "measure nothing, write table and plot of the rows that are there")
+	flag.IntVar(&o.runs, "runs", 3, "runs of each; medians are reported")
+	flag.StringVar(&o.out, "out", "bench/EVENT", "the files to write, without .md and .svg")
+	flag.BoolVar(&o.drawOnly, "draw", false, "measure nothing; write table and plot of the stored results")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "event:", err)
@@ -99,7 +98,7 @@ func run(o options) error {
 	return os.WriteFile(o.out+".svg", plot(rows), 0o644)
 }
 
-// build makes the two programs.
+// build builds the two programs.
 func build(work string) error {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return err
@@ -126,7 +125,7 @@ func readRows(file string) ([]row, error) {
 	return rows, json.Unmarshal(b, &rows)
 }
 
-// keep puts a row in the place of the one of the same event.
+// keep stores a row, replacing the one of the same event.
 func keep(file string, r row) error {
 	rows, err := readRows(file)
 	if err != nil {

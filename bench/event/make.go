@@ -15,12 +15,11 @@ import (
 
 const people = 20
 
-// rareWord stands in the last post alone, so that a search for it shows that all is
-// in the index.
+// rareWord occurs only in the last post. If a search finds it, the index is complete.
 const rareWord = "quincunx"
 
-// makeEvent writes the event into a relay's database and returns its ID and the
-// bytes of its changes. Every change is on top of the one before, by people in turn.
+// makeEvent writes the event to a relay's database, and returns its ID and the size of its
+// changes in bytes. Each change depends on the one before; the people take turns.
 func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.EventID, size int64, err error) {
 	e := relaytest.NewEvent(fmt.Sprintf("an event of %d posts", posts), "open")
 	s, err := sqlite.Open(ctx, file, sqlite.Options{})
@@ -54,7 +53,7 @@ func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.Ev
 	if err := add(e.Genesis); err != nil {
 		return "", 0, err
 	}
-	// own returns what a change of name's depends on: what came last, and its own last.
+	// own returns the dependencies of a person's next change: the last change, and their own last.
 	own := func(name string) []wire.Hash {
 		if h, ok := last[name]; ok && h != deps[0] {
 			return []wire.Hash{deps[0], h}
@@ -74,7 +73,7 @@ func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.Ev
 			return "", 0, err
 		}
 		last[writer] = c.Hash
-		// The fifth operation of a post makes its map of reactions.
+		// The fifth operation of a post creates its map of reactions.
 		of := wire.OpID{Counter: made + 4, Actor: c.Actor}
 		for k := range reactions {
 			reader := fmt.Sprint("writer ", (i+k+1)%people)
@@ -92,7 +91,7 @@ func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.Ev
 	return e.ID, size, flush()
 }
 
-// words is a text of some 200 characters, of made-up words that repeat as words do.
+// words returns some 200 characters of invented words whose frequencies resemble real text.
 func words(r *rand.Rand) string {
 	const syllables = "ba de ki lo mu na pe ri so tu va we xi yo zu"
 	all := strings.Fields(syllables)

@@ -74,7 +74,7 @@ type pulled struct {
 	memory                 int
 }
 
-// pull fetches the event into a new home.
+// pull fetches the event into an empty home.
 func pull(ctx context.Context, work, home, relayData string, id qa.EventID) (p pulled, err error) {
 	relay := program(ctx, work, "0", "syncserver", "--listen", "127.0.0.1:0", "--data", relayData)
 	line, err := firstLine(relay)
@@ -98,7 +98,7 @@ func pull(ctx context.Context, work, home, relayData string, id qa.EventID) (p p
 		return p, fmt.Errorf("join: %w: %s", err, out)
 	}
 	p.cpu, p.memory = cpu(join), memory(join)
-	if !joined.Fetched { // it waits for some seconds only, and what came is kept
+	if !joined.Fetched { // join waits only some seconds, but keeps what has arrived
 		sync := program(ctx, work, "1", "flyleaf", "--data", home, "sync", "--timeout", patience.String())
 		if out, err := sync.CombinedOutput(); err != nil {
 			return p, fmt.Errorf("sync: %w: %s", err, out)
@@ -109,7 +109,7 @@ func pull(ctx context.Context, work, home, relayData string, id qa.EventID) (p p
 	return p, nil
 }
 
-// whole asks the device whether it has everything and finds its last post.
+// whole checks that the device has everything and finds its last post.
 func whole(ctx context.Context, work, home string, posts, reactions int) error {
 	out, err := program(ctx, work, "1", "flyleaf", "--data", home, "list", "--json").Output()
 	if err != nil {
@@ -140,7 +140,7 @@ func whole(ctx context.Context, work, home string, posts, reactions int) error {
 	return nil
 }
 
-// open serves the home and gets the event's page. Memory is in MiB.
+// open serves the home and requests the event's page. memory is in MiB.
 func open(ctx context.Context, work, home string, id qa.EventID) (seconds float64, memory int, err error) {
 	began := time.Now()
 	serve := program(ctx, work, "1", "flyleaf", "--data", home, "serve", "--listen", "127.0.0.1:0", "--no-open")
@@ -171,7 +171,7 @@ func open(ctx context.Context, work, home string, id qa.EventID) (seconds float6
 		}
 		return b, err
 	}
-	if _, err := get(start); err != nil { // the address that sets the cookie
+	if _, err := get(start); err != nil { // the start link sets the cookie
 		return 0, 0, err
 	}
 	host := regexp.MustCompile(`http://[^/]+`).FindString(start)
@@ -187,7 +187,7 @@ func open(ctx context.Context, work, home string, id qa.EventID) (seconds float6
 	return seconds, memory, err
 }
 
-// program is one of the two, on a core of its own.
+// program returns a command pinned to one core.
 func program(ctx context.Context, work, core, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, "taskset", append([]string{"-c", core, filepath.Join(work, name)}, args...)...)
 	c.WaitDelay = 10 * time.Second
@@ -218,7 +218,7 @@ func stop(c *exec.Cmd) error {
 	return c.Wait()
 }
 
-// memory is the most that a program held that has ended, in MiB.
+// memory returns the peak memory of an ended program in MiB.
 func memory(c *exec.Cmd) int {
 	return int(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss >> 10)
 }
@@ -227,7 +227,7 @@ func cpu(c *exec.Cmd) float64 {
 	return (c.ProcessState.UserTime() + c.ProcessState.SystemTime()).Seconds()
 }
 
-// peak is the most that a process held so far, in MiB.
+// peak returns the peak memory of a running process so far, in MiB.
 func peak(pid int) (int, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

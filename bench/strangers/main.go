@@ -1,12 +1,12 @@
-// Strangers measures what strangers can spend of a relay's disk, rooms and time, and
-// what an honest person notices of it. It starts each relay that it is given, a program
-// with syncserver's flags, on a data directory of its own on this machine, and prints
-// one line for each load and relay, so two of them can be compared in one run:
+// Strangers measures how much of a relay's disk, document slots and time attackers can use, and how
+// that affects other people. It starts each given relay, a program with syncserver's flags, with a
+// data directory of its own on this machine. It prints one line for each load and relay, so two
+// relays can be compared in one run:
 //
 //	go run ./bench/strangers -relays ./syncserver-before,./syncserver-now -seconds 15
 //
-// All attackers come from one address, as a proxy would say it. Nothing leaves this
-// machine; it needs some 200 MiB of disk for each relay.
+// All attackers have the same address, set as a proxy would. Nothing leaves this machine. Each relay
+// needs some 200 MiB of disk.
 package main
 
 import (
@@ -41,8 +41,8 @@ const (
 
 func main() {
 	relays := flag.String("relays", "", "programs, `comma-separated`")
-	seconds := flag.Int("seconds", 15, "how long each load goes on")
-	only := flag.String("loads", "", "which loads, `comma-separated`; all if none")
+	seconds := flag.Int("seconds", 15, "duration of each load")
+	only := flag.String("loads", "", "which loads, `comma-separated` (default all)")
 	flag.Parse()
 	for _, l := range loads {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), l.name) {
@@ -62,7 +62,7 @@ var loads = []struct {
 	name string
 	run  func(*target) (string, error)
 }{
-	{"rooms", rooms},
+	{"documents", documents},
 	{"disk", disk},
 	{"foundings", foundings},
 	{"weeks", weeks},
@@ -113,7 +113,7 @@ func measure(program string, d time.Duration, run func(*target) (string, error))
 
 func (t *target) goesOn() bool { return time.Now().Before(t.until) }
 
-// size is what the relay's files take.
+// size returns the size of the relay's files.
 func (t *target) size() string {
 	var n int64
 	entries, _ := os.ReadDir(t.dir)
@@ -125,7 +125,7 @@ func (t *target) size() string {
 	return fmt.Sprintf("%.1f MiB on disk", float64(n)/(1<<20))
 }
 
-// conn is one attacker's connection. What it is told is counted and passed over.
+// conn is an attacker's connection. Incoming messages are counted and ignored.
 type conn struct {
 	*relaytest.Device
 	ws          *websocket.Conn
@@ -134,7 +134,7 @@ type conn struct {
 	unavailable atomic.Int64
 	codes       sync.Map
 	syncs       atomic.Int64
-	held        sync.Map // document: true once the relay names heads
+	held        sync.Map // document: true once the relay announces heads
 	holds       atomic.Int64
 }
 
@@ -198,7 +198,7 @@ func (c *conn) told() string {
 	return fmt.Sprintf("%d not taken %v", c.refused.Load(), codes)
 }
 
-// device is an honest one, connected.
+// device returns a connected device of somebody who is not an attacker.
 func (t *target) device(name string, event qa.EventID, address string) (*relaytest.Device, error) {
 	d := relaytest.NewDevice(name, event)
 	d.Header = http.Header{"X-Forwarded-For": {address}}
@@ -214,8 +214,8 @@ func wait(d *relaytest.Device, within time.Duration, ok func(relaytest.State) bo
 	return nil
 }
 
-// honest writes in an event of its own as long as the load goes on, and returns how
-// long it took until the relay said each time that it was on disk.
+// honest writes to an event of its own until stop, and returns how long it took each time until
+// the relay confirmed the change.
 func (t *target) honest(stop <-chan struct{}) (string, error) {
 	d, err := t.device("honest", relaytest.EventID("honest"), someone)
 	if err != nil {
@@ -248,7 +248,7 @@ func (t *target) honest(stop <-chan struct{}) (string, error) {
 	}
 }
 
-// beside runs an attack beside an honest writer.
+// beside runs an attack at the same time as honest.
 func (t *target) beside(attack func() error) (string, error) {
 	stop := make(chan struct{})
 	var result string
@@ -261,8 +261,8 @@ func (t *target) beside(attack func() error) (string, error) {
 	return result, errors.Join(err, attacked)
 }
 
-// rooms: 24 connections ask for 1,000 IDs each; then somebody begins an event.
-func rooms(t *target) (string, error) {
+// documents asks for 1,000 IDs on each of 24 connections; then somebody creates an event.
+func documents(t *target) (string, error) {
 	for i := range 24 {
 		c, err := t.dial(fmt.Sprint("asks ", i), attacker)
 		if err != nil {
@@ -271,7 +271,7 @@ func rooms(t *target) (string, error) {
 		defer c.ws.Close()
 		for k := range 1000 {
 			for n := 0; n < 1000 && c.unavailable.Load() < int64(k-100); n++ {
-				time.Sleep(time.Millisecond) // or it is cut off as too slow
+				time.Sleep(time.Millisecond) // otherwise it is disconnected as too slow
 			}
 			err := c.send(&repo.Message{
 				Type: repo.TypeRequest, SenderID: c.Name, DocumentID: string(relaytest.DocumentID(fmt.Sprint(i, " ", k))),
@@ -299,7 +299,7 @@ func rooms(t *target) (string, error) {
 	return fmt.Sprintf("somebody else's event is taken, after %v; %s", time.Since(began).Round(time.Millisecond), memory), nil
 }
 
-// memory is the relay's resident set, where the system says.
+// memory returns the relay's resident set size, if the system reports it.
 func (t *target) memory() string {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", t.pid))
 	if err != nil {
@@ -313,7 +313,7 @@ func (t *target) memory() string {
 	return "memory unknown"
 }
 
-// disk: a founder fills the own event as fast as the relay takes it.
+// disk fills a founder's event as fast as the relay accepts it.
 func disk(t *target) (string, error) {
 	e := relaytest.NewEventOf(relaytest.KeyOf("fills"), "fills the disk", "open")
 	c, err := t.dial("fills", attacker)
@@ -340,7 +340,7 @@ func disk(t *target) (string, error) {
 	return fmt.Sprintf("%s after %v; %s", t.size(), time.Since(t.began).Round(time.Second), c.told()), nil
 }
 
-// foundings: as many events as can be begun.
+// foundings creates as many events as possible.
 func foundings(t *target) (string, error) {
 	n, cs := 0, []*conn(nil)
 	for t.goesOn() && n < 20_000 {
@@ -366,7 +366,7 @@ func foundings(t *target) (string, error) {
 	return fmt.Sprintf("%d of %d events are begun; %s", holds, n, t.size()), nil
 }
 
-// weeks: an organiser brings in 1,000 events.
+// weeks creates 1,000 events of one organiser.
 func weeks(t *target) (string, error) {
 	c, err := t.dial("organiser", attacker)
 	if err != nil {
@@ -395,7 +395,7 @@ func weeks(t *target) (string, error) {
 	return fmt.Sprintf("%d of 1000 events are there after %v; %s; %s", c.holds.Load(), time.Since(t.began).Round(time.Second), c.told(), t.size()), nil
 }
 
-// operations: an event is filled with changes of many operations.
+// operations fills an event with changes of many operations.
 func operations(t *target) (string, error) {
 	e := relaytest.NewEvent("many operations", "open")
 	var ops []wire.Op
@@ -434,7 +434,8 @@ func operations(t *target) (string, error) {
 	})
 }
 
-// twice: an event of 8,000 changes gets two changes with one number again and again.
+// twice repeatedly sends two changes with the same sequence number to an event of 8,000
+// changes.
 func twice(t *target) (string, error) {
 	e := relaytest.NewEvent("twice", "open")
 	all := []relaytest.Signed{e.Genesis}
@@ -484,7 +485,7 @@ func twice(t *target) (string, error) {
 	})
 }
 
-// ephemeral: 100 connections send to one reader.
+// ephemeral sends messages from 100 connections to one reader.
 func ephemeral(t *target) (string, error) {
 	event := relaytest.EventID("noisy")
 	d := relaytest.NewDevice("reader", event)
@@ -529,7 +530,7 @@ func ephemeral(t *target) (string, error) {
 	return fmt.Sprintf("%.1f MiB came to one reader in %v", float64(n)/(1<<20), time.Since(t.began).Round(time.Second)), nil
 }
 
-// streams: 64 silent streams of the log, and one reader more.
+// streams opens 64 idle streams of the change feed, and one more reader.
 func streams(t *target) (string, error) {
 	event := relaytest.EventID("streamed")
 	d := relaytest.NewDevice("writer", event)
