@@ -14,8 +14,8 @@ import (
 	"flyleaf/schema"
 )
 
-// party is an event with people in it, for what is allowed.
-type party struct {
+// scene is an event with people in it.
+type scene struct {
 	*policytest.World
 	t *testing.T
 	r *policytest.Replica
@@ -24,13 +24,13 @@ type party struct {
 	question                                      qa.PostID
 }
 
-func newParty(t *testing.T, about policytest.Options) *party {
-	w := policytest.NewWorld(about)
-	p := &party{
+func newScene(t *testing.T, o policytest.Options) *scene {
+	w := policytest.NewWorld(o)
+	p := &scene{
 		World: w, t: t, r: policytest.NewReplica(w.Event), founder: w.Founder, organiser: w.Writer("organiser"),
 		author: w.Writer("author"), moderator: w.Writer("moderator"), reader: w.Writer("reader"),
 	}
-	p.take(w.Changes[0])
+	p.apply(w.Changes[0])
 	p.do(p.founder, func(d *policytest.Draft) {
 		d.Role(p.organiser.ID(), qa.RoleOrganiser, true)
 		d.Role(p.author.ID(), qa.RoleAuthor, true)
@@ -41,7 +41,7 @@ func newParty(t *testing.T, about policytest.Options) *party {
 	return p
 }
 
-func (p *party) take(s policytest.Signed) policytest.Signed {
+func (p *scene) apply(s policytest.Signed) policytest.Signed {
 	p.t.Helper()
 	if err := p.r.Apply(s); err != nil {
 		p.t.Errorf("refused: %v", err)
@@ -49,16 +49,16 @@ func (p *party) take(s policytest.Signed) policytest.Signed {
 	return s
 }
 
-func (p *party) do(x *policytest.Writer, f func(d *policytest.Draft)) policytest.Signed {
+func (p *scene) do(x *policytest.Writer, f func(d *policytest.Draft)) policytest.Signed {
 	p.t.Helper()
-	return p.take(x.Do(f))
+	return p.apply(x.Do(f))
 }
 
-// TestWhatIsAllowed: what stands at the limit, and what each role may do, is taken.
+// TestWhatIsAllowed: values at their limits, and all acts that a role permits, are accepted.
 func TestWhatIsAllowed(t *testing.T) {
 	text := func(n int) wire.Value { return wire.StringValue(strings.Repeat("é", n/2)) }
 	for _, access := range []string{"open", "invited"} {
-		p := newParty(t, policytest.Options{Access: access})
+		p := newScene(t, policytest.Options{Access: access})
 		at := "posts/" + string(p.question)
 		p.do(p.organiser, func(d *policytest.Draft) {
 			for _, key := range []string{"title", "authors", "language", "zone", "source"} {
@@ -111,7 +111,7 @@ func TestWhatIsAllowed(t *testing.T) {
 				d.React(p.question, strings.Repeat("e", schema.MaxEmoji-2)+fmt.Sprintf("%02d", i), true)
 			}
 		})
-		p.do(p.reader, func(d *policytest.Draft) { // one that is there already is no new one
+		p.do(p.reader, func(d *policytest.Draft) { // an existing key is not a new one
 			d.React(p.question, strings.Repeat("e", schema.MaxEmoji-2)+"00", false)
 		})
 		p.do(p.reader, func(d *policytest.Draft) {
@@ -125,7 +125,7 @@ func TestWhatIsAllowed(t *testing.T) {
 			d.Bool(at+"/marks/answered", true)
 		})
 		p.do(p.reader, func(d *policytest.Draft) { d.Str(at+"/state", "") })
-		p.do(p.reader, func(d *policytest.Draft) { // two at once, the second an answer to the first
+		p.do(p.reader, func(d *policytest.Draft) { // two posts in one change, the second a reply to the first
 			first := d.Post("", "")
 			second := "posts/" + string(d.Post(first, "And that?"))
 			d.Set(second+"/onBehalfOf", text(schema.MaxName))
@@ -165,7 +165,7 @@ func TestWhatIsAllowed(t *testing.T) {
 		for range 2 {
 			p.do(p.organiser, func(d *policytest.Draft) { d.Set("blobs/"+hex.EncodeToString(sum[:]), wire.BytesValue(picture)) })
 		}
-		// Closed, and opened again.
+		// The event is closed and reopened.
 		p.do(p.organiser, func(d *policytest.Draft) { d.Bool("event/closed", true) })
 		p.do(p.reader, func(d *policytest.Draft) { d.Str(at+"/revisions/"+d.RevisionID(), "What is there can be edited.") })
 		p.do(p.organiser, func(d *policytest.Draft) { d.Bool("event/closed", false) })
@@ -173,8 +173,8 @@ func TestWhatIsAllowed(t *testing.T) {
 	}
 }
 
-// An event that lacks the maps which our writer makes at its beginning: they are made
-// later by whoever may write in them.
+// TestOlderGenesis: maps that an older genesis did not make can be made later, by people who may
+// write into them.
 func TestOlderGenesis(t *testing.T) {
 	for _, c := range []struct {
 		kind, path string
@@ -188,7 +188,7 @@ func TestOlderGenesis(t *testing.T) {
 		{"event", "event/x", "organiser", "author"},
 		{"club", "club/x", "founder", "author"},
 	} {
-		p := newParty(t, policytest.Options{Kind: c.kind, Without: c.path})
+		p := newScene(t, policytest.Options{Kind: c.kind, Without: c.path})
 		people := map[string]*policytest.Writer{
 			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader,
 		}
@@ -202,7 +202,7 @@ func TestOlderGenesis(t *testing.T) {
 }
 
 func TestAClub(t *testing.T) {
-	p := newParty(t, policytest.Options{Kind: "club"})
+	p := newScene(t, policytest.Options{Kind: "club"})
 	if p.r.Policy.Kind() != "club" || p.r.Policy.Access() != "open" || p.r.Policy.Founder() != p.founder.ID() || p.r.Policy.HasNewerRules() {
 		t.Errorf("%s, %s, %s", p.r.Policy.Kind(), p.r.Policy.Access(), p.r.Policy.Founder())
 	}
@@ -221,13 +221,14 @@ func TestAClub(t *testing.T) {
 	})
 }
 
-// An event of later rules is held only against what keeps automerge alive.
+// TestNewerRules: for an event with later rules only the rules that keep automerge-go from
+// aborting apply.
 func TestNewerRules(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{RulesVersion: schema.RulesVersion + 1, More: func(d *policytest.Draft) { d.Map("secrets") }})
-	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
-	p.take(w.Changes[0])
+	p := &scene{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.apply(w.Changes[0])
 	if !p.r.Policy.HasNewerRules() {
-		t.Error("a later version is not newer")
+		t.Error("HasNewerRules is false for a later version")
 	}
 	eve := w.Writer("eve")
 	p.do(eve, func(d *policytest.Draft) {
@@ -240,11 +241,11 @@ func TestNewerRules(t *testing.T) {
 	d := eve.Draft()
 	d.Str("secrets/a/b", "D").Pred = nil
 	if err := p.r.Apply(d.Sign()); err == nil {
-		t.Error("wrong predecessors were taken")
+		t.Error("wrong predecessors were accepted")
 	}
 	d = w.Writer("bob").Draft()
 	d.Str("secrets/a/b", "D").Obj.Counter++
 	if err := p.r.Apply(d.Sign()); err == nil {
-		t.Error("a map that is none was taken")
+		t.Error("a write into a value was accepted")
 	}
 }

@@ -12,19 +12,19 @@ import (
 	"flyleaf/qa"
 )
 
-// plainRules is a second reading of the rules under Roles in DESIGN.md, as slow and
-// as close to their words as it can be: sets of hashes, and everything worked out anew
-// for each question. crdt/authority has to agree with it.
+// plainRules is a second implementation of the rules under Roles in DESIGN.md. It is slow and
+// as close to their text as possible: it uses sets of hashes, and computes every answer from
+// scratch. crdt/authority must agree with it.
 type plainRules struct {
 	founder authority.Person
-	past    map[wire.Hash]map[wire.Hash]bool // of each change, without itself
+	past    map[wire.Hash]map[wire.Hash]bool // by change, without the change itself
 	changes map[wire.Hash]*wire.Change
-	twice   [][2]*wire.Change // pairs of one actor and number
-	said    []saying
+	twice   [][2]*wire.Change // pairs of changes with one actor and number
+	said    []statement
 }
 
-// saying is what one change says of one role of somebody, of a block, or of the end.
-type saying struct {
+// statement is what a change says about one role of a person, a block, or the closing.
+type statement struct {
 	change wire.Hash
 	writer authority.Person
 	op     wire.OpID
@@ -64,7 +64,7 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 			if op.Obj.Actor != c.Actor || op.Obj.Counter < c.StartOp {
 				for h := range past {
 					if m.changes[h].Actor == op.Obj.Actor {
-						path += paths[made{h, op.Obj.Counter}] // one at most
+						path += paths[made{h, op.Obj.Counter}] // at most one
 					}
 				}
 			}
@@ -73,7 +73,7 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 				paths[made{c.Hash, id.Counter}] = path
 				continue
 			}
-			s := saying{change: c.Hash, writer: authority.PersonOf(c.Actor), op: id, on: op.Value.Kind == wire.True}
+			s := statement{change: c.Hash, writer: authority.PersonOf(c.Actor), op: id, on: op.Value.Kind == wire.True}
 			part := strings.Split(path, "/")
 			switch {
 			case path == "/event/closed":
@@ -87,8 +87,8 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 			default:
 				continue
 			}
-			// Of several that one change does to one thing the last counts.
-			m.said = slices.DeleteFunc(m.said, func(o saying) bool {
+			// If a change makes several statements about one subject, the last counts.
+			m.said = slices.DeleteFunc(m.said, func(o statement) bool {
 				return o.change == s.change && o.key == s.key && o.about == s.about
 			})
 			m.said = append(m.said, s)
@@ -97,7 +97,8 @@ func newPlainRules(changes []*wire.Change) *plainRules {
 	return m
 }
 
-// void: by what is known, its actor has two changes with its number or an earlier one.
+// void reports whether known contains two changes of the change's actor with its number or an
+// earlier one.
 func (m *plainRules) void(change wire.Hash, known map[wire.Hash]bool) bool {
 	c := m.changes[change]
 	return slices.ContainsFunc(m.twice, func(of [2]*wire.Change) bool {
@@ -105,25 +106,25 @@ func (m *plainRules) void(change wire.Hash, known map[wire.Hash]bool) bool {
 	})
 }
 
-// heldRoles: rule 3, of what is in known.
+// held is rule 3 for the authority changes in known.
 func (m *plainRules) held(p authority.Person, role qa.Role, known, countedIn map[wire.Hash]bool) bool {
 	if p == m.founder && role == qa.RoleOrganiser {
 		return true
 	}
-	return m.stands(string(role), p, known, func(s saying) int { return m.grantRank(s, countedIn) })
+	return m.inEffect(string(role), p, known, func(s statement) int { return m.grantRank(s, countedIn) })
 }
 
-func (m *plainRules) stands(key string, about authority.Person, known map[wire.Hash]bool, rank func(saying) int) bool {
-	var count []saying
+func (m *plainRules) inEffect(key string, about authority.Person, known map[wire.Hash]bool, rank func(statement) int) bool {
+	var count []statement
 	for _, s := range m.said {
 		if s.key == key && s.about == about && known[s.change] && rank(s) > 0 {
 			count = append(count, s)
 		}
 	}
-	var best *saying
+	var best *statement
 	for i := range count {
 		s := &count[i]
-		if slices.ContainsFunc(count, func(o saying) bool { return m.past[o.change][s.change] }) {
+		if slices.ContainsFunc(count, func(o statement) bool { return m.past[o.change][s.change] }) {
 			continue
 		}
 		if best == nil || rank(*s) > rank(*best) || rank(*s) == rank(*best) &&
@@ -134,8 +135,8 @@ func (m *plainRules) stands(key string, about authority.Person, known map[wire.H
 	return best != nil && best.on
 }
 
-// grantRank: rules 1 and 2, for a grant or revocation, by what countedIn knows.
-func (m *plainRules) grantRank(s saying, countedIn map[wire.Hash]bool) int {
+// grantRank is rules 1 and 2 for a grant or revocation, as of countedIn.
+func (m *plainRules) grantRank(s statement, countedIn map[wire.Hash]bool) int {
 	switch {
 	case m.void(s.change, countedIn):
 		return 0
@@ -149,7 +150,7 @@ func (m *plainRules) grantRank(s saying, countedIn map[wire.Hash]bool) int {
 	return 0
 }
 
-// authorizes: rule 2, for any act: held in its past by grants that count, and no
+// authorizes is rule 2 for any act: the role was held in its past by grants that count, and no
 // revocation that counts is concurrent.
 func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.Role, countedIn map[wire.Hash]bool) bool {
 	if m.void(change, countedIn) {
@@ -162,10 +163,10 @@ func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.
 	for h := range m.past[change] {
 		known[h] = countedIn[h]
 	}
-	if !m.stands(string(role), who, known, func(s saying) int { return m.grantRank(s, countedIn) }) {
+	if !m.inEffect(string(role), who, known, func(s statement) int { return m.grantRank(s, countedIn) }) {
 		return false
 	}
-	return !slices.ContainsFunc(m.said, func(s saying) bool {
+	return !slices.ContainsFunc(m.said, func(s statement) bool {
 		concurrent := s.change != change && !m.past[change][s.change] && !m.past[s.change][change]
 		return s.about == who && s.key == string(role) && !s.on && countedIn[s.change] && concurrent && m.grantRank(s, countedIn) > 0
 	})
@@ -185,10 +186,10 @@ func (m *plainRules) rank(who authority.Person, change wire.Hash, countedIn map[
 	return 0
 }
 
-// TestAuthorityIsWhatTheRulesSay holds crdt/authority against the plain reading: for
-// every change, what everybody held in its past, which is what the policy went by;
-// by which rank it counts now, which is what the pages go by; and who is blocked.
-func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
+// TestAuthorityFollowsTheRules compares crdt/authority with plainRules: for every change, the
+// roles of everybody in its past, which the policy uses; its rank now, which the pages use; and
+// who is blocked.
+func TestAuthorityFollowsTheRules(t *testing.T) {
 	seed := *orderSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -235,7 +236,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 			}
 			who := authority.PersonOf(c.Actor)
 			if got, want := a.HeldAt(who, c.Hash), a.RolesAt(who, &past); got != want {
-				t.Fatalf("seed %d, set %d: the writer of %s held %b when it was taken, %b by its past", seed, set, c.Hash, got, want)
+				t.Fatalf("seed %d, set %d: the writer of %s held %b when the change was added, %b by its past", seed, set, c.Hash, got, want)
 			}
 			got := a.RankAt(who, c.Hash, authority.Organiser|authority.Moderator)
 			if want := plain.rank(who, c.Hash, everything); int(got) != want {
@@ -244,7 +245,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 			if got := a.Authorizes(who, c.Hash, authority.Author); got != plain.authorizes(who, c.Hash, qa.RoleAuthor, everything) {
 				t.Fatalf("seed %d, set %d: an author's %s: %v", seed, set, c.Hash, got)
 			}
-			// By what a later change knows of it.
+			// As of a later change.
 			for _, later := range all {
 				known := plain.past[later.Hash]
 				if !known[c.Hash] {
@@ -253,14 +254,14 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 				past := x.Graph.Past(later.Deps)
 				got := a.RankIn(&past, who, c.Hash, authority.Organiser|authority.Moderator)
 				if want := plain.rank(who, c.Hash, known); int(got) != want {
-					t.Fatalf("seed %d, set %d: rank of %s as %s knows %d, want %d", seed, set, c.Hash, later.Hash, got, want)
+					t.Fatalf("seed %d, set %d: rank of %s as of %s %d, want %d", seed, set, c.Hash, later.Hash, got, want)
 				}
 			}
 			if got == authority.NotCounted && a.HeldAt(who, c.Hash)&(authority.Organiser|authority.Moderator) != 0 {
 				outOfEffect++
 			}
 			inPast := plain.past[c.Hash]
-			wantClosed := plain.stands("closed", authority.Person{}, inPast, func(s saying) int {
+			wantClosed := plain.inEffect("closed", authority.Person{}, inPast, func(s statement) int {
 				return min(1, plain.rankAs(s, qa.RoleOrganiser, inPast))
 			})
 			if got := a.ClosedAt(&past); got != wantClosed {
@@ -271,7 +272,7 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 			}
 		}
 		for p := range people {
-			want := p != plain.founder && plain.stands("block", p, everything, func(s saying) int { return plain.rank(s.writer, s.change, everything) })
+			want := p != plain.founder && plain.inEffect("block", p, everything, func(s statement) int { return plain.rank(s.writer, s.change, everything) })
 			if _, got := a.Block(p); got != want {
 				t.Fatalf("seed %d, set %d: %s blocked: %v", seed, set, p.Identity(), got)
 			}
@@ -282,12 +283,12 @@ func TestAuthorityIsWhatTheRulesSay(t *testing.T) {
 	}
 	t.Logf("%d acts out of effect, %d people blocked, %d changes after a closing", outOfEffect, blocked, closed)
 	if outOfEffect == 0 || blocked == 0 || closed == 0 {
-		t.Error("too little happened for a test of that")
+		t.Error("the random events did not cover enough")
 	}
 }
 
-// rankAs is rank by one role, or as the founder.
-func (m *plainRules) rankAs(s saying, role qa.Role, countedIn map[wire.Hash]bool) int {
+// rankAs is the rank by one role, or as the founder.
+func (m *plainRules) rankAs(s statement, role qa.Role, countedIn map[wire.Hash]bool) int {
 	if !m.void(s.change, countedIn) && (s.writer == m.founder || m.authorizes(s.writer, s.change, role, countedIn)) {
 		return 1
 	}

@@ -9,8 +9,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// TestCases: each of the table's changes is refused, with its code, and leaves no
-// trace: what was taken before is still all there is.
+// TestCases: each change of the table is refused with its code, and leaves no trace.
 func TestCases(t *testing.T) {
 	seen := map[string]bool{}
 	codes := map[policy.Code]int{}
@@ -25,16 +24,16 @@ func TestCases(t *testing.T) {
 			r := policytest.NewReplica(c.Event)
 			for i, s := range c.Setup {
 				if err := r.Apply(s); err != nil {
-					t.Fatalf("what comes before, %d: %v", i, err)
+					t.Fatalf("setup change %d: %v", i, err)
 				}
 			}
 			if len(r.Applied) != len(c.Setup) {
-				t.Fatalf("%d of %d changes were taken", len(r.Applied), len(c.Setup))
+				t.Fatalf("%d of %d changes were applied", len(r.Applied), len(c.Setup))
 			}
 			err := r.Apply(c.Bad)
 			var why *policy.Refusal
 			if !errors.As(err, &why) {
-				t.Fatalf("it was taken, or waits: %v", err)
+				t.Fatalf("it was applied, or is pending: %v", err)
 			}
 			if why.Code != c.Code {
 				t.Errorf("refused as %s, not as %s: %v", why.Code, c.Code, why)
@@ -61,13 +60,13 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// TestBadChangesInAnyOrder: a bad change that comes before its past waits, and is
-// refused when that has come; what waits for it is refused with it.
+// TestBadChangesInAnyOrder: a bad change that arrives before its dependencies is pending, and is
+// refused when they have arrived.
 func TestBadChangesInAnyOrder(t *testing.T) {
 	for _, c := range policytest.Cases() {
 		if len(c.Setup) == 0 || c.Code == policy.CodeSignature || c.Code == policy.CodeWeakKey || c.Code == policy.CodeMalformed || c.Code == policy.CodeTooLarge ||
 			c.Code == policy.CodeDuplicateSeq || c.Code == policy.CodeGenesis {
-			continue // refused at once, or not before another has come
+			continue // refused at once, or only after another change has arrived
 		}
 		r := policytest.NewReplica(c.Event)
 		if err := r.Apply(c.Bad); err != nil {
@@ -87,7 +86,7 @@ func TestBadChangesInAnyOrder(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, r.Rejected)
 		}
 		if r.Graph.Len() != len(c.Setup) {
-			t.Errorf("%s: %d of %d were taken", c.Name, r.Graph.Len(), len(c.Setup))
+			t.Errorf("%s: %d of %d were applied", c.Name, r.Graph.Len(), len(c.Setup))
 		}
 	}
 }

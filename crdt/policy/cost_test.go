@@ -15,7 +15,7 @@ import (
 	"flyleaf/schema"
 )
 
-// crowd writes many changes fast: it knows where the genesis put its maps.
+// crowd writes many changes fast, because it knows the maps of the genesis.
 type crowd struct {
 	tb    testing.TB
 	w     *policytest.World
@@ -50,7 +50,7 @@ func newDevice(n int) *device {
 	return &device{id: qa.IdentityOfActor([]byte(a)), actor: a}
 }
 
-// change returns a change of a device on top of others.
+// change returns a change of a device that depends on the given changes.
 func (c *crowd) change(x *device, on []*wire.Change, ops func(start uint64) []wire.Op) *wire.Change {
 	ch := &wire.Change{Actor: x.actor, Seq: x.seq + 1, StartOp: 1, TimeMillis: policytest.Millis}
 	if x.last != nil && !slices.Contains(on, x.last) {
@@ -76,7 +76,7 @@ func (c *crowd) take(x *device, ch *wire.Change) *wire.Change {
 		c.tb.Fatal(err)
 	}
 	if !c.r.Graph.Has(ch.Hash) {
-		c.tb.Fatal("a change waits")
+		c.tb.Fatal("a change is pending")
 	}
 	x.seq, x.last = ch.Seq, ch
 	c.past = append(c.past, ch)
@@ -87,7 +87,7 @@ func (c *crowd) heads() []*wire.Change {
 	return []*wire.Change{c.past[len(c.past)-1]}
 }
 
-// post are the operations of a post.
+// post returns the operations of a new post.
 func (c *crowd) post(x *device, parent qa.PostID) func(start uint64) []wire.Op {
 	return func(start uint64) []wire.Op {
 		at := func(k int) wire.OpID { return wire.OpID{Counter: start + uint64(k), Actor: x.actor} }
@@ -106,7 +106,7 @@ func (c *crowd) post(x *device, parent qa.PostID) func(start uint64) []wire.Op {
 	}
 }
 
-// react are the operations of a first reaction.
+// react returns the operations of a first reaction.
 func react(x *device, post *wire.Change) func(start uint64) []wire.Op {
 	return func(start uint64) []wire.Op {
 		return []wire.Op{
@@ -116,7 +116,7 @@ func react(x *device, post *wire.Change) func(start uint64) []wire.Op {
 	}
 }
 
-// filled is an event of n changes by 100 devices: posts, and reactions to them.
+// filled returns an event with n changes by 100 devices: posts, and reactions to them.
 func filled(tb testing.TB, n int) (*crowd, []*device, []*wire.Change) {
 	c := newCrowd(tb, policytest.Options{})
 	var devices []*device
@@ -140,11 +140,11 @@ func filled(tb testing.TB, n int) (*crowd, []*device, []*wire.Change) {
 	return c, devices, posts
 }
 
-func BenchmarkJudge(b *testing.B) {
+func BenchmarkValidate(b *testing.B) {
 	c, _, posts := filled(b, 10_000)
 	x := newDevice(7000)
 	first := c.take(x, c.change(x, c.heads(), c.post(x, "")))
-	for i := range 50 { // others write on, while the device is away
+	for i := range 50 { // others write while the device is offline
 		y := newDevice(i)
 		y.seq = c.r.Graph.SeqOf(y.actor)
 		h, _ := c.r.Graph.BySeq(y.actor, y.seq)
@@ -211,7 +211,7 @@ func BenchmarkAdd(b *testing.B) {
 	}
 }
 
-// TestMemoryOfAChange holds the numbers in DESIGN.md.
+// TestMemoryOfAChange checks the numbers in DESIGN.md.
 func TestMemoryOfAChange(t *testing.T) {
 	c := newCrowd(t, policytest.Options{})
 	const n = 4000
@@ -262,10 +262,10 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// As bad as an event can be made for one change: a thousand operations at keys that
-// hold a thousand concurrent values each, on top of hundreds of deps.
+// TestHostileChangesStayCheap: in the worst event for a single change, the change has a thousand
+// operations on keys with a thousand concurrent values each, and hundreds of deps.
 func TestHostileChangesStayCheap(t *testing.T) {
-	c := newCrowd(t, policytest.Options{RulesVersion: schema.RulesVersion + 1}) // rules of later: anybody writes anywhere, which is worse
+	c := newCrowd(t, policytest.Options{RulesVersion: schema.RulesVersion + 1}) // with later rules anybody can write anywhere, which is worse
 	root := c.past[0]
 	const keys, writers = 900, 500
 	value := func(in wire.OpID, key string, pred ...wire.OpID) wire.Op {
@@ -281,7 +281,7 @@ func TestHostileChangesStayCheap(t *testing.T) {
 			return ops
 		}))
 	}
-	// A change that knows of half of them, and one that knows of none.
+	// A change with half of them in its past, and one with none.
 	half, bystander := newDevice(7001), newDevice(7002)
 	tip := c.take(bystander, c.change(bystander, []*wire.Change{root}, func(uint64) []wire.Op { return []wire.Op{value(wire.OpID{}, "tip")} }))
 	for name, on := range map[string][]*wire.Change{"none": {tip}, "half": append([]*wire.Change{tip}, c.past[1:writers/2]...)} {
@@ -301,23 +301,24 @@ func TestHostileChangesStayCheap(t *testing.T) {
 		steps := c.r.Policy.Steps() - before
 		t.Logf("a change that knows of %s: %d steps, %v", name, steps, err)
 		if (err == nil) != (name == "none") {
-			t.Errorf("a change that knows of %s: %v", name, err)
+			t.Errorf("a change with %s in its past: %v", name, err)
 		}
 		if steps > keys*writers {
-			t.Errorf("a change that knows of %s took %d steps", name, steps)
+			t.Errorf("a change with %s in its past took %d steps", name, steps)
 		}
 	}
 }
 
-// Thousands of authority changes about one person do not stop the policy.
-func TestManyRulingsStayCheap(t *testing.T) {
+// TestManyAuthorityChangesStayCheap: the cost with thousands of authority changes about one
+// person stays bounded.
+func TestManyAuthorityChangesStayCheap(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	c := &crowd{tb: t, w: w, r: policytest.NewReplica(w.Event), past: []*wire.Change{w.Changes[0].Change}}
 	if err := c.r.Apply(w.Changes[0]); err != nil {
 		t.Fatal(err)
 	}
 	x := newDevice(1)
-	// Six organisers and the founder, each as often as one person may write one key.
+	// Six organisers and the founder each write as often as one person may write a key.
 	organisers := []*device{{id: w.Founder.ID(), actor: w.Founder.Actor}}
 	made := w.Founder.Do(func(d *policytest.Draft) {
 		d.Role(x.id, qa.RoleModerator, true)
@@ -351,16 +352,16 @@ func TestManyRulingsStayCheap(t *testing.T) {
 	before := c.r.Policy.Steps()
 	for range 10 {
 		if !c.r.Policy.HoldsRole(x.id, qa.RoleModerator) || c.r.Policy.Blocked(x.id) {
-			t.Fatal("the last grant does not stand")
+			t.Fatal("the last grant is not in effect")
 		}
 	}
 	behind := w.Changes[1].Change
 	d := w.Writer("reader").Draft(behind.Hash)
 	d.Bool("blocks/"+string(x.id), true)
 	for range 10 {
-		_ = c.r.Policy.Validate(d.Change) // whose past lacks nearly all of them
+		_ = c.r.Policy.Validate(d.Change) // nearly none of them is in its past
 	}
-	// A look at each authority change, and for each at the few grants of who made it.
+	// Each authority change is examined, and for each the few grants of its writer.
 	if steps := c.r.Policy.Steps() - before; steps > 20*n { // and none for what was asked before
 		t.Errorf("%d steps for 20 questions of roles, with %d authority changes", steps, n)
 	} else {

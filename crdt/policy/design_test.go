@@ -9,8 +9,8 @@ import (
 	"flyleaf/crdt/policy"
 )
 
-// TestDesignNamesEveryCode: each rule has a code, each refusal's code a rule, and the
-// rules are numbered without a gap.
+// TestDesignNamesEveryCode: each rule has a code, each code of a refusal has a rule, and the
+// rules are numbered without gaps.
 func TestDesignNamesEveryCode(t *testing.T) {
 	text, err := os.ReadFile("DESIGN.md")
 	if err != nil {

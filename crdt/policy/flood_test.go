@@ -7,12 +7,12 @@ import (
 	"flyleaf/crdt/projection"
 )
 
-// TestFloodsCostFewSteps: however often somebody writes the same, what policy and projection
-// look at for one operation stays within a bound. Where the bound of the policy is
-// reached it is that: 500 writes of a key by one person. Only for devices of one person
-// that do not know of each other it grows with their number; see the table in DESIGN.md.
+// TestFloodsCostFewSteps: the steps of policy and projection for one operation stay bounded,
+// however many changes of one kind there are. The bound of the policy is reached at 500 writes of
+// a key by one person. Only for concurrent changes by devices of one person does the cost grow
+// with their number; see the table in DESIGN.md.
 func TestFloodsCostFewSteps(t *testing.T) {
-	// Steps for each change and operation of 500 changes. An "n" grows with their number.
+	// The bounds of steps for each operation, with 500 changes. An "n" grows with their number.
 	bounds := map[string]struct{ policy, projection float64 }{
 		"posts":                           {0.1, 0.1},
 		"one key written again and again": {130, 1},

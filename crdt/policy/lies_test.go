@@ -11,15 +11,15 @@ import (
 	"flyleaf/qa"
 )
 
-// TestLiesCostFewSteps: changes of strangers who sign two versions of one cost no more to
-// look at than other changes of strangers do, whatever they lie about and when it becomes
-// known, and nothing that grows with what others wrote.
-func TestLiesCostFewSteps(t *testing.T) {
+// TestEquivocationsCostFewSteps: changes of strangers who equivocate cost no more steps than
+// other changes of strangers, whatever they write and whenever the second version arrives. The
+// cost does not grow with the number of other people's changes.
+func TestEquivocationsCostFewSteps(t *testing.T) {
 	const n = 200
 	post := func(text string) func(*policytest.Draft) {
 		return func(d *policytest.Draft) { d.Post("", text) }
 	}
-	// steps takes all changes in and returns the steps for each of the last many.
+	// steps applies all changes and returns the steps for each of the last ones.
 	steps := func(t *testing.T, event qa.EventID, changes []policytest.Signed, many int) (policy, views float64) {
 		t.Helper()
 		r := policytest.NewReplica(event)
@@ -36,7 +36,7 @@ func TestLiesCostFewSteps(t *testing.T) {
 			if err := w.Apply(r.Applied[i]); err != nil {
 				t.Fatal(err)
 			}
-			r.Policy.Authority().Closed() // a question of the pages, after each change
+			r.Policy.Authority().Closed() // a question that pages ask after each change
 		}
 		w.Touched()
 		return float64(r.Policy.Steps()-before) / float64(many), float64(w.Steps()-beforeViews) / float64(many)

@@ -28,10 +28,10 @@ var (
 	orderSeed = flag.Uint64("policy.seed", 0, "seed of the set and of the orders; 0 draws one")
 )
 
-// quarrel returns an event in which roles are granted and revoked, people blocked,
-// posts hidden and the event closed, much of it concurrently; and, apart from it,
-// changes that are not valid. Now and then a device goes on from an earlier change of
-// its own, as a second copy of it would: then there are two versions of the next.
+// quarrel returns an event in which roles are granted and revoked, people are blocked, posts are
+// hidden and the event is closed, often concurrently. It also returns invalid changes. Sometimes
+// a device continues from an earlier change of its own, like a copied device, and so signs two
+// versions of the next change.
 func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	w := policytest.NewWorld(policytest.Options{RulesVersion: uint64(1 + r.IntN(schema.RulesVersion))})
 	judge := policytest.NewReplica(w.Event)
@@ -53,15 +53,15 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	}
 	var posts []qa.PostID
 	var bad []*wire.Change
-	liars := r.IntN(4) // of the ten sets some are honest
+	equivocators := r.IntN(4) // in some sets nobody equivocates
 	for len(w.Changes) < n {
 		x := people[r.IntN(len(people))]
 		if r.IntN(2) == 0 {
-			x = people[r.IntN(7)] // those who rule
+			x = people[r.IntN(7)] // the people with roles
 		}
 		back := x.Clone()
-		if liars > 0 && r.IntN(6) == 0 {
-			liars--
+		if equivocators > 0 && r.IntN(6) == 0 {
+			equivocators--
 			people = append(people, back.Clone(), back.Clone())
 		}
 		on := []wire.Hash{first.Change.Hash}
@@ -75,7 +75,7 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 		someone := people[r.IntN(len(people))].ID()
 		var replyTo qa.PostID
 		for i := len(posts) - 1; i >= 0 && replyTo == "" && r.IntN(8) > 0; i-- {
-			// An answer to what is not there, or void there, is not valid.
+			// A reply to a post that is missing or void in the past is invalid.
 			if d.Has("posts/"+string(posts[i])) || r.IntN(12) == 0 {
 				replyTo = posts[i]
 			}
@@ -88,14 +88,14 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			return at + rest, d.Has(at)
 		}
 		switch r.IntN(18) {
-		case 11: // more than a change may say; what is within the bounds is valid
+		case 11: // sometimes more operations than a change may have
 			if at, ok := post("/reactions/" + string(x.ID())); ok {
 				d.Path(at)
 				for i := range 18 + r.IntN(5) {
 					d.Bool(at+"/"+fmt.Sprint(i), true)
 				}
 			}
-		case 10: // a key twice
+		case 10: // a key written twice
 			if at, ok := post("/marks/answered"); ok {
 				for range 1 + r.IntN(2) {
 					d.Bool(at, r.IntN(2) == 0)
@@ -147,10 +147,9 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	return w, bad
 }
 
-// TestOneViewInAnyOrder: the same changes, valid and not, in 10,000 orders in which
-// they might arrive, also before what they build on: one and the same of them are
-// taken, and one and the same view follows.
-func TestOneViewInAnyOrder(t *testing.T) {
+// TestSameViewInEveryOrder: valid and invalid changes arrive in 10,000 orders, also before their
+// dependencies. In every order the same changes are accepted and the view is the same.
+func TestSameViewInEveryOrder(t *testing.T) {
 	seed := *orderSeed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -180,10 +179,10 @@ func TestOneViewInAnyOrder(t *testing.T) {
 			r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 			x := policytest.NewReplica(w.Event)
 			for _, c := range all {
-				_ = x.ApplyChange(c) // what was taken is looked at below
+				_ = x.ApplyChange(c) // the accepted changes are compared below
 			}
 			if x.Graph.Len() != len(w.Changes) || x.Graph.PendingLen() != 0 {
-				t.Fatalf("seed %d, set %d, order %d: %d taken and %d wait of %d valid changes",
+				t.Fatalf("seed %d, set %d, order %d: %d accepted and %d pending of %d valid changes",
 					seed, set, i, x.Graph.Len(), x.Graph.PendingLen(), len(w.Changes))
 			}
 			f := projection.New(w.Event, x.Graph, x.Policy.Authority())
@@ -202,7 +201,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				Week qa.Week
 				Log  []qa.LogEntry
 				Gate []bool
-			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), saysGate(x.Policy, f)})
+			}{qa.NewWeek(e, f.Posts(), f.People()), f.Log(), rolesNow(x.Policy, f)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -212,7 +211,7 @@ func TestOneViewInAnyOrder(t *testing.T) {
 				versions += bytes.Count(view, []byte(`"void":true`))
 				moved += bytes.Count(view, []byte(`"answers":`))
 			} else if sha256.Sum256(view) != want {
-				k := 0 // where they begin to differ
+				k := 0 // where the two begin to differ
 				for k < min(len(view), len(first)) && view[k] == first[k] {
 					k++
 				}
@@ -223,13 +222,13 @@ func TestOneViewInAnyOrder(t *testing.T) {
 	}
 	t.Logf("%d orders of %d sets; %d changes refused, %d acts in them not in effect, %d posts void, %d answers to such", n, sets, refusals, void, versions, moved)
 	if refusals < sets || void == 0 || versions == 0 {
-		t.Error("too little was refused, out of effect or void for a test of that")
+		t.Error("too few changes were refused, not in effect or void")
 	}
 }
 
-// sameWhenGrown: a graph and a projection that are given one change after the other, so
-// that each equivocation becomes known late, say the same as one that is given all at
-// once; and rows kept by what is said to be touched are those rows.
+// sameWhenGrown checks that a graph and projection that get one change after the other, and so
+// learn of each equivocation late, give the same view as a graph that has all changes from the
+// start. It also checks that rows updated with what Touched reports are the right rows.
 func sameWhenGrown(event qa.EventID, changes []*wire.Change, whole *projection.Projection, r *rand.Rand) error {
 	g := graph.New(graph.Forks)
 	f := projection.New(event, g, authority.New(g))
@@ -303,21 +302,22 @@ func sameWhenGrown(event qa.EventID, changes []*wire.Change, whole *projection.P
 	return nil
 }
 
-// saysGate is what the policy says of now.
-func saysGate(g *policy.Policy, f *projection.Projection) []bool {
+// rolesNow returns the current roles and blocks by the policy, and checks them against the
+// projection.
+func rolesNow(g *policy.Policy, f *projection.Projection) []bool {
 	var out []bool
 	e := f.Event()
 	for _, name := range []string{"founder", "olga", "otto", "mia", "max", "ann", "rita", "rudi"} {
 		id := policytest.KeyOf(name).Identity()
 		blocked := g.Blocked(id)
 		if blocked != f.Blocked(id) {
-			panic(fmt.Sprintf("gate and fold disagree on whether %s is blocked", name))
+			panic(fmt.Sprintf("policy and projection disagree on whether %s is blocked", name))
 		}
 		out = append(out, blocked, g.MayRead(id))
 		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
 			holds := g.HoldsRole(id, role)
 			if holds != e.HasRole(id, role) {
-				panic(fmt.Sprintf("gate and fold disagree on %s of %s", role, name))
+				panic(fmt.Sprintf("policy and projection disagree on %s of %s", role, name))
 			}
 			out = append(out, holds)
 		}
@@ -325,9 +325,9 @@ func saysGate(g *policy.Policy, f *projection.Projection) []bool {
 	return out
 }
 
-// TestTooOftenInAnyOrder: two devices of one person write a key without each other's
-// changes, together more often than one person may. All that is valid, since neither
-// could know; what then builds on both is not. Whichever arrives first, all agree.
+// TestTooOftenInAnyOrder: two devices of one person concurrently write a key, together more often
+// than one person may. These changes are valid, because neither device could know. A further
+// write that depends on both is invalid. All replicas agree, in every order of arrival.
 func TestTooOftenInAnyOrder(t *testing.T) {
 	seed := *orderSeed
 	if seed == 0 {
@@ -350,7 +350,7 @@ func TestTooOftenInAnyOrder(t *testing.T) {
 	d := one.Draft(w.Heads()...)
 	d.Bool(at, true)
 	bad := d.Sign().Change
-	// The founder, who wrote the key never, still may.
+	// The founder, who has never written the key, still may.
 	w.Founder.Do(func(d *policytest.Draft) { d.Bool(at, true) })
 	valid++
 	all := []*wire.Change{bad}
@@ -361,10 +361,10 @@ func TestTooOftenInAnyOrder(t *testing.T) {
 		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
 		x := policytest.NewReplica(w.Event)
 		for _, c := range all {
-			_ = x.ApplyChange(c) // looked at below
+			_ = x.ApplyChange(c) // compared below
 		}
 		if x.Graph.Len() != valid || x.Graph.Has(bad.Hash) || x.Graph.PendingLen() != 0 {
-			t.Fatalf("seed %d: %d taken of %d that are valid, the bad one: %v", seed, x.Graph.Len(), valid, x.Graph.Has(bad.Hash))
+			t.Fatalf("seed %d: %d accepted of %d valid changes, the invalid one: %v", seed, x.Graph.Len(), valid, x.Graph.Has(bad.Hash))
 		}
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"flyleaf/schema"
 )
 
-// A gate that was not given what a change builds on says that it is the caller's
-// fault, and takes nothing of the change.
-func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
+// TestPolicyNeedsTheDependencies: if a dependency of a change was not added, Validate and Add
+// return ErrOrder, and nothing of the change is added.
+func TestPolicyNeedsTheDependencies(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	first := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A") })
 	second := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "B") })
@@ -48,16 +48,16 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	}
 	nobody := qa.Identity(strings.Repeat("0", 64))
 	if gate.HoldsRole(nobody, qa.RoleOrganiser) || gate.MayRead(nobody) || gate.Blocked(nobody) || gate.HoldsRole("nobody", qa.RoleOrganiser) {
-		t.Error("somebody holds a role in an event that has not begun")
+		t.Error("somebody holds a role in an event without a genesis")
 	}
 	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.AuthorityChanges() != 0 {
-		t.Error("an empty gate knows of an event")
+		t.Error("an empty policy has an event")
 	}
 	if err := gate.Add(w.Changes[0].Change); err != nil {
 		t.Fatal(err)
 	}
 	if err := gate.Add(stranger.Change); !errors.Is(err, policy.ErrOrder) {
-		t.Errorf("on top of one that was not added: %v", err)
+		t.Errorf("depending on a change that was not added: %v", err)
 	}
 	for range 2 {
 		for _, s := range w.Changes[:2] {
@@ -66,7 +66,7 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 			}
 		}
 	}
-	// What cannot have been judged is not added.
+	// A change that cannot have been validated is not added.
 	skipped := *second.Change
 	skipped.Seq++
 	odd := *second.Change
@@ -75,13 +75,13 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	lost.Str("event/title", "C").Obj = wire.OpID{Counter: 77, Actor: w.Founder.Actor}
 	lost.Sign()
 	if err := gate.Add(&skipped); !errors.Is(err, policy.ErrOrder) {
-		t.Errorf("a number left out: %v", err)
+		t.Errorf("a gap in the numbers: %v", err)
 	}
 	if err := gate.Add(&odd); !errors.Is(err, keys.ErrActor) {
 		t.Errorf("an actor of 39 bytes: %v", err)
 	}
 	if err := gate.Add(lost.Change); !errors.Is(err, policy.ErrOrder) {
-		t.Errorf("a map that is not there: %v", err)
+		t.Errorf("a map that does not exist: %v", err)
 	}
 	if err := gate.Validate(second.Change); err != nil {
 		t.Errorf("after all that: %v", err)
@@ -91,7 +91,7 @@ func TestGateWantsWhatAChangeBuildsOn(t *testing.T) {
 	}
 }
 
-// holders says who holds what, in the order given.
+// holders lists the people who hold a role, in the given order.
 func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
 	out := ""
 	for _, x := range of {
@@ -104,8 +104,8 @@ func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
 	return out
 }
 
-func TestRolesOfNow(t *testing.T) {
-	p := newParty(t, policytest.Options{Access: "invited"})
+func TestCurrentRoles(t *testing.T) {
+	p := newScene(t, policytest.Options{Access: "invited"})
 	gate := p.r.Policy
 	eve, key := p.Writer("eve"), p.Writer("invitation")
 	everybody := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
@@ -123,7 +123,7 @@ func TestRolesOfNow(t *testing.T) {
 	if gate.HoldsRole("nobody", qa.RoleMember) || gate.MayRead("nobody") || gate.Blocked("nobody") || gate.MayRead(eve.ID()) {
 		t.Error("nobody holds something")
 	}
-	// The key of an invitation reads until it is revoked, after its claim too.
+	// The key of an invitation may read until it is revoked, also after its claim.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(key.ID(), qa.RoleInviteMember, true) })
 	if !gate.MayRead(key.ID()) || gate.HoldsRole(key.ID(), qa.RoleMember) || !gate.HoldsRole(key.ID(), qa.RoleInviteMember) {
 		t.Error("the key of an invitation")
@@ -140,7 +140,7 @@ func TestRolesOfNow(t *testing.T) {
 		t.Error("after the answer")
 	}
 	p.do(eve, func(d *policytest.Draft) { d.Post("", "Thank you.") })
-	// And revoked, and given again.
+	// The role is revoked and granted again.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleMember, false) })
 	if gate.MayRead(eve.ID()) {
 		t.Error("revoked")
@@ -159,8 +159,9 @@ func TestRolesOfNow(t *testing.T) {
 	}
 }
 
-// ChangesAuthority knows an authority change before it is added, and takes nothing else for one.
-func TestRulesKnowsARuling(t *testing.T) {
+// TestChangesAuthority: ChangesAuthority recognizes exactly the authority changes, before they
+// are added.
+func TestChangesAuthority(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	r := policytest.NewReplica(w.Event)
 	take := func(s policytest.Signed) {
@@ -171,7 +172,7 @@ func TestRulesKnowsARuling(t *testing.T) {
 			t.Fatal(err)
 		}
 		if is := r.Policy.AuthorityChanges() > before; is != says {
-			t.Errorf("said %v of %+v, and it is %v", says, s.Change.Ops[0], is)
+			t.Errorf("ChangesAuthority is %v for %+v, want %v", says, s.Change.Ops[0], is)
 		}
 	}
 	for _, s := range w.Changes {
@@ -197,41 +198,41 @@ func TestRulesKnowsARuling(t *testing.T) {
 	}
 }
 
-// Two claims that do not know of each other are both valid: the organiser answers one.
+// TestConcurrentClaims: two concurrent claims are both valid; the organiser answers one of them.
 func TestConcurrentClaims(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+	p := newScene(t, policytest.Options{})
 	one, two := p.Writer("invitation"), p.Writer("invitation/2")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(one.ID(), qa.RoleInviteAuthor, true) })
 	on := p.Heads()
-	p.take(one.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.reader.ID())) }))
-	p.take(two.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.author.ID())) }))
+	p.apply(one.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.reader.ID())) }))
+	p.apply(two.DoOn(on, func(d *policytest.Draft) { d.Str("claims/"+string(one.ID()), string(p.author.ID())) }))
 }
 
-// A key that was given a role itself is a person like any other.
-func TestAnInvitationsKeyWithARole(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+// TestInvitationKeyWithARole: an invitation key that holds a role may write like a person.
+func TestInvitationKeyWithARole(t *testing.T) {
+	p := newScene(t, policytest.Options{})
 	key := p.Writer("invitation")
 	p.do(p.organiser, func(d *policytest.Draft) {
 		d.Role(key.ID(), qa.RoleInviteAuthor, true)
 		d.Role(key.ID(), qa.RoleMember, true)
 	})
 	p.do(key, func(d *policytest.Draft) { d.Post("", "Hello") })
-	// And one whose invitation is beside its past is nobody in particular.
+	// A key whose invitation is concurrent has no special rules.
 	eve := p.Writer("eve")
 	on := p.Heads()
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleInviteAuthor, true) }))
-	p.take(eve.DoOn(on, func(d *policytest.Draft) { d.Post("", "Hello") }))
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleInviteAuthor, true) }))
+	p.apply(eve.DoOn(on, func(d *policytest.Draft) { d.Post("", "Hello") }))
 }
 
-// What an organiser gave before the role was revoked stands; concurrently it does not;
-// and who was given the role again, gives again.
+// TestRevokedOrganisers: roles that an organiser granted before the revocation remain. Concurrent
+// grants are not in effect. After a new grant the organiser can grant roles again.
 func TestRevokedOrganisers(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+	p := newScene(t, policytest.Options{})
 	gate, eve, bob := p.r.Policy, p.Writer("eve"), p.Writer("bob")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
 	on := p.Heads()
-	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) }))
+	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) }))
 	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "110" {
 		t.Errorf("moderators: %s", got)
 	}
@@ -248,64 +249,64 @@ func TestRevokedOrganisers(t *testing.T) {
 }
 
 func TestBlocksByRank(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+	p := newScene(t, policytest.Options{})
 	gate := p.r.Policy
 	reader := "blocks/" + string(p.reader.ID())
-	// The moderator's lifting has the higher operation, the organiser's block the rank.
+	// The moderator's unblocking has the higher operation, the organiser's block the higher rank.
 	on := p.Heads()
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "spam") }))
-	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) {
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "spam") }))
+	p.apply(p.moderator.DoOn(on, func(d *policytest.Draft) {
 		d.Str("blocks/"+string(p.author.ID()), "")
 		d.Str(reader, "")
 	}))
 	if !gate.Blocked(p.reader.ID()) || gate.Blocked(p.author.ID()) {
-		t.Error("a moderator's word beat an organiser's")
+		t.Error("a moderator's unblocking beat an organiser's block")
 	}
-	// The founder's above both.
+	// The founder ranks above both.
 	on = p.Heads()
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) {
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) {
 		d.Str("event/title", "A")
 		d.Str(reader, "still spam")
 	}))
-	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
+	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
 	if gate.Blocked(p.reader.ID()) {
-		t.Error("an organiser's word beat the founder's")
+		t.Error("an organiser beat the founder")
 	}
-	// A moderator's who was revoked meanwhile does not count, and what it replaced
-	// stands again.
+	// The unblocking by a moderator who was concurrently revoked does not count, and the
+	// block that it replaced is in effect again.
 	p.do(p.founder, func(d *policytest.Draft) { d.Str(reader, "spam after all") })
 	on = p.Heads()
-	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
-	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
+	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.apply(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
 	if !gate.Blocked(p.reader.ID()) {
-		t.Error("a lifting without the role stands")
+		t.Error("an unblocking without the role is in effect")
 	}
-	// Nobody blocks the founder.
+	// Nobody can block the founder.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Str("blocks/"+string(p.founder.ID()), "no") })
 	if gate.Blocked(p.founder.ID()) {
 		t.Error("the founder is blocked")
 	}
-	// Of equals the highest operation.
+	// Among equal ranks the highest operation wins.
 	on = p.Heads()
 	author := "blocks/" + string(p.author.ID())
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(author, "") }))
-	p.take(p.Writer("organiser/2").DoOn(on, func(d *policytest.Draft) {
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Str(author, "") }))
+	p.apply(p.Writer("organiser/2").DoOn(on, func(d *policytest.Draft) {
 		d.Str("event/title", "B")
 		d.Str(author, "spam")
 	}))
 	if !gate.Blocked(p.author.ID()) {
-		t.Error("the lower operation stands")
+		t.Error("the lower operation won")
 	}
 }
 
-// Of concurrent closings and openings the highest operation decides for who has seen
-// both; who has seen one only goes by that.
+// TestClosedInThePast: for a change with concurrent closings and reopenings in its past the
+// highest operation decides; for a change with only one of them in its past that one decides.
 func TestClosedInThePast(t *testing.T) {
 	for _, higher := range []bool{true, false} {
-		p := newParty(t, policytest.Options{})
+		p := newScene(t, policytest.Options{})
 		on := p.Heads()
-		one := p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Bool("event/closed", !higher) }))
-		two := p.take(p.founder.DoOn(on, func(d *policytest.Draft) {
+		one := p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Bool("event/closed", !higher) }))
+		two := p.apply(p.founder.DoOn(on, func(d *policytest.Draft) {
 			d.Str("event/title", "so that it comes later")
 			d.Bool("event/closed", higher)
 		}))
@@ -326,17 +327,18 @@ func TestClosedInThePast(t *testing.T) {
 	}
 }
 
-// The rules of later versions are not guessed at, for strangers either.
+// TestNewerRulesOfAnInvitedEvent: for an event with later rules access is not checked, because
+// those rules are unknown.
 func TestNewerRulesOfAnInvitedEvent(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{RulesVersion: schema.RulesVersion + 1, Access: "invited"})
-	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
-	p.take(w.Changes[0])
+	p := &scene{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.apply(w.Changes[0])
 	p.do(w.Writer("eve"), func(d *policytest.Draft) { d.Str("event/title", "Mine") })
 }
 
 func TestRefusalOf(t *testing.T) {
 	if policy.RefusalOf(nil) != nil {
-		t.Error("nothing is refused")
+		t.Error("a nil error became a refusal")
 	}
 	for err, want := range map[error]policy.Code{
 		graph.ErrDuplicateSeq:     policy.CodeDuplicateSeq,
@@ -369,16 +371,16 @@ func TestRefusalOf(t *testing.T) {
 		policy.CodeFounding, policy.CodeRelayFull,
 	} {
 		if !c.Deferred() {
-			t.Errorf("%s is for good", c)
+			t.Errorf("%s is not deferred", c)
 		}
 	}
 }
 
-// Two words of one rank and one counter: the higher actor's stands, whichever came
-// first.
-func TestTiesOfRulings(t *testing.T) {
+// TestTiesOfAuthorityChanges: of two concurrent authority changes with one rank and counter the
+// one by the higher actor wins, whichever arrives first.
+func TestTiesOfAuthorityChanges(t *testing.T) {
 	for _, first := range []bool{true, false} {
-		p := newParty(t, policytest.Options{})
+		p := newScene(t, policytest.Options{})
 		one, two := p.organiser, p.Writer("organiser/2")
 		if two.Actor < one.Actor {
 			one, two = two, one
@@ -388,35 +390,36 @@ func TestTiesOfRulings(t *testing.T) {
 		a := one.DoOn(on, func(d *policytest.Draft) { d.Str(path, "spam") })
 		b := two.DoOn(on, func(d *policytest.Draft) { d.Str(path, "") })
 		if a.Change.StartOp != b.Change.StartOp {
-			// The one who has written before builds on it; the counters are the same all
-			// the same, since that lies in the other's past too.
+			// One writer's change depends on an earlier change of the same writer. The
+			// counters are still equal, because that change is in the past of both.
 			t.Fatal("the counters differ")
 		}
 		if !first {
 			a, b = b, a
 		}
-		p.take(a)
-		p.take(b)
+		p.apply(a)
+		p.apply(b)
 		if p.r.Policy.Blocked(p.reader.ID()) {
-			t.Errorf("the lower actor's word stands (first: %v)", first)
+			t.Errorf("the lower actor won (first: %v)", first)
 		}
 	}
 }
 
-// A revocation by somebody who was revoked meanwhile takes nothing out of effect.
-func TestARevocationThatDoesNotCount(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+// TestRevocationByARevokedOrganiser: a revocation by an organiser who was concurrently revoked has
+// no effect.
+func TestRevocationByARevokedOrganiser(t *testing.T) {
+	p := newScene(t, policytest.Options{})
 	on := p.Heads()
-	p.take(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
-	p.take(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
-	p.take(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
+	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
+	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
+	p.apply(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") }))
 	if !p.r.Policy.Blocked(p.reader.ID()) || !p.r.Policy.HoldsRole(p.moderator.ID(), qa.RoleModerator) {
 		t.Error("a revoked organiser's revocation counts")
 	}
 }
 
-// Only what stands in the root says of what kind an event is, and only 64 characters
-// of hex are somebody.
+// TestReadingIdentitiesAndTheGenesis: only keys of the root map determine the kind of an event,
+// and only 64 hex characters are an identity.
 func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 	all := qa.Identity(strings.Repeat("f", 64))
 	w := policytest.NewWorld(policytest.Options{More: func(d *policytest.Draft) {
@@ -425,23 +428,24 @@ func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 		d.Set("event/x/gate", wire.StringValue("2"))
 		d.Role(all, qa.RoleAuthor, true)
 	}})
-	p := &party{World: w, t: t, r: policytest.NewReplica(w.Event)}
-	p.take(w.Changes[0])
+	p := &scene{World: w, t: t, r: policytest.NewReplica(w.Event)}
+	p.apply(w.Changes[0])
 	gate := p.r.Policy
 	if gate.Kind() != "event" || gate.Access() != "open" || gate.HasNewerRules() {
 		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.HasNewerRules())
 	}
 	if !gate.HoldsRole(all, qa.RoleAuthor) {
-		t.Error("a role of the genesis")
+		t.Error("a role in the genesis is missing")
 	}
 	for _, id := range []string{"", "f", strings.Repeat("f", 63), strings.Repeat("f", 65), strings.Repeat("F", 64), strings.Repeat("g", 64)} {
 		if gate.HoldsRole(qa.Identity(id), qa.RoleAuthor) || gate.MayRead(qa.Identity(id)) {
-			t.Errorf("%q is taken for somebody", id)
+			t.Errorf("%q was accepted as an identity", id)
 		}
 	}
 }
 
-// Two actors whose posts' names begin and end alike are told apart by the operation.
+// TestActorsWithOneTag: posts of two actors with the same tag in their IDs are distinguished by
+// the operation.
 func TestActorsWithOneTag(t *testing.T) {
 	c := newCrowd(t, policytest.Options{})
 	tail := "00000001"
@@ -460,8 +464,8 @@ func TestActorsWithOneTag(t *testing.T) {
 	}
 }
 
-// TestRecheck: of a ledger that was filled by a version without these rules, Recheck
-// finds the same changes that Validate refuses by them, and no other.
+// TestRecheck: in the ledger of a version without these rules, Recheck finds exactly the changes
+// that Validate refuses by these rules.
 func TestRecheck(t *testing.T) {
 	found := 0
 	for _, c := range policytest.Cases() {
@@ -491,8 +495,8 @@ func TestRecheck(t *testing.T) {
 	}
 }
 
-// A ledger of an earlier version may hold changes of a key for which anybody can sign:
-// they leave, with what builds on them, as every other replica refuses them.
+// TestRecheckRefusesWeakKeys: the ledger of an earlier version may contain changes by a weak key.
+// Recheck refuses them, because every other replica does.
 func TestRecheckRefusesWeakKeys(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	r := policytest.NewReplica(w.Event)

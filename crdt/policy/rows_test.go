@@ -11,15 +11,15 @@ import (
 	"flyleaf/schema"
 )
 
-// elsewhere are the rows whose cases do not fit into lines, with the tests that have them.
+// elsewhere has the rows whose cases do not fit into lines, with the tests that cover them.
 var elsewhere = map[string]string{
-	"claims/<invitation>": "TestCases and TestClaims: only an invitation's key writes there",
-	"posts/<post>":        "TestWhatIsAllowed and TestCases: anybody may, and a post is made whole",
+	"claims/<invitation>": "TestCases and TestConcurrentClaims: only an invitation key writes there",
+	"posts/<post>":        "TestWhatIsAllowed and TestCases: anybody may, and one change makes a complete post",
 }
 
-// TestEveryRowHasCases: each row of the schema that can be written at any time stands in
-// the lines of TestEveryLineOfTheTable, which hold it to a valid value, to values of other
-// types, to one too long, and to somebody who may not write it.
+// TestEveryRowHasCases: each row of the schema that can be written at any time has a line in
+// TestEveryLineOfTheTable. That test tries a valid value, values of other types, a value that is
+// too long, and a person who may not write the row.
 func TestEveryRowHasCases(t *testing.T) {
 	key := func(name string) qa.Identity { return policytest.KeyOf(name).Identity() }
 	id := qa.MakePostID(key("reader"), make([]byte, 8), 1)
@@ -33,7 +33,7 @@ func TestEveryRowHasCases(t *testing.T) {
 			continue
 		}
 		if rule := r.In.Rule(path[len(path)-1]); l.limit != 0 && l.limit != rule.Max {
-			t.Errorf("%s takes %d bytes, the schema says %d", l.path, l.limit, rule.Max)
+			t.Errorf("the line of %s has %d bytes, the schema %d", l.path, l.limit, rule.Max)
 		}
 		c := has[r]
 		c.taken = c.taken || l.by != ""
@@ -43,16 +43,16 @@ func TestEveryRowHasCases(t *testing.T) {
 	}
 	for _, r := range schema.Rows() {
 		if r.When != schema.AnyTime || elsewhere[r.Path] != "" || slices.Contains([]string{"draw/commit", "draw/reveal", "event/links", "event/x", "club/x"}, r.Path) {
-			continue // of the last, see TestOlderGenesis; of the others TestRowsOfAFounding and TestRowsOfANewPost
+			continue // see TestOlderGenesis, TestRowsOfAGenesis and TestRowsOfANewPost
 		}
 		if c := has[r]; !c.taken || !c.refused || c.long != (r.Max > 0) {
-			t.Errorf("%s: there is no case for it, or not of each kind: %+v", r.Path, c)
+			t.Errorf("%s: a kind of case is missing: %+v", r.Path, c)
 		}
 	}
 }
 
-// fitting returns a value that fits a row.
-func fitting(r *schema.Row, post qa.PostID) wire.Value {
+// validFor returns a valid value for a row.
+func validFor(r *schema.Row, post qa.PostID) wire.Value {
 	switch r.Type {
 	case schema.Word:
 		return wire.StringValue(r.Words[0])
@@ -66,8 +66,8 @@ func fitting(r *schema.Row, post qa.PostID) wire.Value {
 	return wire.StringValue(strings.Repeat("x", r.Max))
 }
 
-// unfitting returns values that do not fit a row: of other types, and too long.
-func unfitting(r *schema.Row, right wire.Value) []wire.Value {
+// invalidFor returns invalid values for a row: of other types, and too long.
+func invalidFor(r *schema.Row, right wire.Value) []wire.Value {
 	out := others(right)
 	if r.Max > 0 || r.Type == schema.Word {
 		out = append(out, wire.StringValue(strings.Repeat("x", r.Max+1)))
@@ -75,9 +75,9 @@ func unfitting(r *schema.Row, right wire.Value) []wire.Value {
 	return out
 }
 
-// TestRowsOfAFounding: an event is not founded without one of its rows, nor with something
-// else there; nobody writes one later.
-func TestRowsOfAFounding(t *testing.T) {
+// TestRowsOfAGenesis: a genesis is invalid without one of its rows or with an invalid value there,
+// and nobody can write these rows later.
+func TestRowsOfAGenesis(t *testing.T) {
 	for _, kind := range []string{schema.KindEvent, schema.KindClub} {
 		for _, r := range schema.Rows() {
 			if r.When != schema.AtGenesis || r.Only != "" && r.Only != kind || r.Path == kind {
@@ -91,12 +91,12 @@ func TestRowsOfAFounding(t *testing.T) {
 				t.Fatal(err)
 			}
 			if founding(r.Path, nil) == nil {
-				t.Errorf("a %s was founded without %s", kind, r.Path)
+				t.Errorf("a %s was created without %s", kind, r.Path)
 			}
 			wrong := []wire.Value{wire.UintValue(1), wire.StringValue("x")}
 			if r.Map == schema.NoMap {
-				right := fitting(r, "")
-				wrong = unfitting(r, right)
+				right := validFor(r, "")
+				wrong = invalidFor(r, right)
 				if r.Path != schema.KeyKind {
 					if err := founding(r.Path, func(d *policytest.Draft) { d.Set(r.Path, right) }); err != nil {
 						t.Errorf("%s: %v", r.Path, err)
@@ -105,29 +105,29 @@ func TestRowsOfAFounding(t *testing.T) {
 			}
 			for _, v := range wrong {
 				if founding(r.Path, func(d *policytest.Draft) { d.Set(r.Path, v) }) == nil {
-					t.Errorf("a %s was founded with %q at %s", kind, v.Raw, r.Path)
+					t.Errorf("a %s was created with %q at %s", kind, v.Raw, r.Path)
 				}
 			}
-			p := newParty(t, policytest.Options{Kind: kind})
+			p := newScene(t, policytest.Options{Kind: kind})
 			for _, x := range []*policytest.Writer{p.founder, p.organiser, p.reader} {
 				d := x.Clone().Draft()
 				if r.Map == schema.NoMap {
-					d.Set(r.Path, fitting(r, ""))
+					d.Set(r.Path, validFor(r, ""))
 				} else {
 					d.Map(r.Path)
 				}
 				if p.r.Apply(d.Sign()) == nil {
-					t.Errorf("%s was written after the founding", r.Path)
+					t.Errorf("%s was written after the genesis", r.Path)
 				}
 			}
 		}
 	}
 }
 
-// TestRowsOfANewPost: what is written when a post is made fits its row, and is written by
-// whoever makes the post, then and never again.
+// TestRowsOfANewPost: rows that are written when a post is created accept only valid values, and
+// cannot be written later.
 func TestRowsOfANewPost(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+	p := newScene(t, policytest.Options{})
 	for _, r := range schema.Rows() {
 		if r.When != schema.AtCreation {
 			continue
@@ -151,8 +151,8 @@ func TestRowsOfANewPost(t *testing.T) {
 			}
 		}
 		if r.Map == schema.NoMap {
-			v := fitting(r, p.question)
-			wrong = unfitting(r, v)
+			v := validFor(r, p.question)
+			wrong = invalidFor(r, v)
 			right = func(d *policytest.Draft, path string) { d.Set(path, v) }
 		}
 		for name, x := range map[string]*policytest.Writer{"organiser": p.organiser, "reader": p.reader} {
@@ -162,7 +162,7 @@ func TestRowsOfANewPost(t *testing.T) {
 		}
 		for _, v := range wrong {
 			if making(p.organiser, func(d *policytest.Draft, path string) { d.Set(path, v) }) == nil {
-				t.Errorf("%s was taken as %q, type %d", r.Path, v.Raw, v.Kind)
+				t.Errorf("%s was accepted as %q, type %d", r.Path, v.Raw, v.Kind)
 			}
 		}
 		if missing := making(p.reader, func(*policytest.Draft, string) {}); (missing != nil) != r.Required {
@@ -172,7 +172,7 @@ func TestRowsOfANewPost(t *testing.T) {
 			d := x.Clone().Draft()
 			right(d, "posts/"+string(p.question)+"/"+key)
 			if p.r.Policy.Validate(d.Sign().Change) == nil {
-				t.Errorf("%s was written after the post was made", r.Path)
+				t.Errorf("%s was written after the post was created", r.Path)
 			}
 		}
 	}

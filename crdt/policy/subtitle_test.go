@@ -9,12 +9,12 @@ import (
 	"flyleaf/schema"
 )
 
-// TestSubtitleIsHeldToTheRowOfX: programs that know no subtitle take whatever may stand in
-// an x. A device that refused some of it would differ from them for good. A key of
-// `event` that they do not know they would refuse.
-func TestSubtitleIsHeldToTheRowOfX(t *testing.T) {
+// TestSubtitleFollowsTheRowOfX: programs that do not know the subtitle accept every valid value of
+// an x key. A device that refused some of them would disagree with them for good. (An unknown key
+// of `event` they would refuse.)
+func TestSubtitleFollowsTheRowOfX(t *testing.T) {
 	for _, gate := range []uint64{1, schema.RulesVersion} {
-		p := newParty(t, policytest.Options{RulesVersion: gate})
+		p := newScene(t, policytest.Options{RulesVersion: gate})
 		for _, s := range []string{"A subtitle", "", "two\nlines", strings.Repeat("x", schema.MaxXValue)} {
 			p.do(p.organiser, func(d *policytest.Draft) { d.Str("event/x/subtitle", s) })
 		}

@@ -15,14 +15,14 @@ import (
 	"flyleaf/qa"
 )
 
-// line is one line of the schema's table, as the specification has it: who may write
-// a value of a kind and a length. "me" in a path is the writer.
+// line is one line of the specification's table: who may write a value of which type and length.
+// "me" in a path is the writer.
 type line struct {
 	path  string
-	value any // "", []byte: as long as may be; others: as they are; nil: a map
+	value any // "", []byte: with the longest valid length; nil: a map; others: as they are
 	limit int
-	by    string // of those in everybody; "*": all
-	ready string // a map that has to be made before, by the writer
+	by    string // people in everybody who may write; "*": all
+	ready string // a map that the writer must make first
 }
 
 const (
@@ -116,7 +116,7 @@ func lines(question, reply qa.PostID, other, somebody qa.Identity) []line {
 	return out
 }
 
-// club are the lines that clubs have instead of an event's.
+// clubLines returns the lines of clubs in place of those of events.
 func clubLines() []line {
 	week := "weeks/" + string(qa.MakeEventID([16]byte{1})) + "/"
 	return []line{
@@ -133,7 +133,7 @@ func clubLines() []line {
 	}
 }
 
-// valueOf returns a line's value, over bytes longer than may be.
+// valueOf returns a line's value, `over` bytes longer than the limit.
 func valueOf(v any, limit, over int) wire.Value {
 	switch v := v.(type) {
 	case string:
@@ -158,7 +158,7 @@ func valueOf(v any, limit, over int) wire.Value {
 	panic(fmt.Sprintf("a value of type %T", v))
 }
 
-// others are values of other kinds than one.
+// others returns values of all other types.
 func others(v wire.Value) []wire.Value {
 	all := []wire.Value{
 		wire.StringValue("?"), wire.BytesValue([]byte{1}), wire.IntValue(1), wire.UintValue(1), wire.BoolValue(true),
@@ -168,11 +168,11 @@ func others(v wire.Value) []wire.Value {
 	})
 }
 
-// TestEveryLineOfTheTable: who may write it can, at full length, and nobody else;
-// nobody can at a byte more, with a value of another kind, or with a map for a value.
+// TestEveryLineOfTheTable: only the permitted people can write a value of full length. Nobody can
+// write one byte more, a value of another type, or a map instead of a value.
 func TestEveryLineOfTheTable(t *testing.T) {
 	for _, kind := range []string{"event", "club"} {
-		p := newParty(t, policytest.Options{Kind: kind})
+		p := newScene(t, policytest.Options{Kind: kind})
 		eve := p.Writer("eve")
 		var reply qa.PostID
 		p.do(p.author, func(d *policytest.Draft) { reply = d.Post(p.question, "Because.") })
@@ -235,7 +235,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 						t.Errorf("%s, a map, by %s: %v", l.path, name, err)
 					}
 					if err := put(wire.UintValue(1)); err == nil {
-						t.Errorf("%s, a map, was taken as a number from %s", l.path, name)
+						t.Errorf("%s, a map, was accepted as a number from %s", l.path, name)
 					}
 					continue
 				}
@@ -249,7 +249,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 				var why *policy.Refusal
 				if l.limit > 0 {
 					if err := put(valueOf(l.value, l.limit, 1)); !errors.As(err, &why) || why.Code != policy.CodeLimit {
-						t.Errorf("%s, a byte too long, by %s: %v", l.path, name, err)
+						t.Errorf("%s, one byte too long, by %s: %v", l.path, name, err)
 					}
 				}
 				for _, v := range others(right) {
@@ -258,7 +258,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 					}
 				}
 				if err := judge(func(d *policytest.Draft, path string) { d.Map(path) }); err == nil {
-					t.Errorf("%s, a value, was taken as a map from %s", l.path, name)
+					t.Errorf("%s, a value, was accepted as a map from %s", l.path, name)
 				}
 			}
 		}
@@ -266,9 +266,9 @@ func TestEveryLineOfTheTable(t *testing.T) {
 	}
 }
 
-// What is written while a post is made has its lengths too.
+// TestLengthsOfANewPost: the fields of a new post have length limits too.
 func TestLengthsOfANewPost(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+	p := newScene(t, policytest.Options{})
 	for key, limit := range map[string]int{"onBehalfOf": 200, "source": 300} {
 		for over := range 2 {
 			d := p.reader.Clone().Draft()
@@ -285,7 +285,7 @@ func TestLengthsOfANewPost(t *testing.T) {
 		d.Str("event/x/"+strings.Repeat("n", n), "A")
 		d.Sign()
 		if err := p.r.Policy.Validate(d.Change); (err == nil) != (n == 64) {
-			t.Errorf("a name of %d bytes in x: %v", n, err)
+			t.Errorf("a key of %d bytes in x: %v", n, err)
 		}
 	}
 	for _, n := range []int{32, 33} {

@@ -7,16 +7,16 @@ import (
 	"flyleaf/qa"
 )
 
-// Strings that look odd and are texts: scripts and emoji need what joins them.
+// oddTexts look unusual and are valid: scripts and emoji need joiners.
 var oddTexts = []string{
 	"", "a\u200bb", "می\u200cخواهم", "👩\u200d👩\u200d👧", "❤\ufe0f", "1\ufe0f\u20e3", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
 	"क्\u200dष", "שלום", "e\u0301", "\ue000", "…", "ก\u200bข", "\U000e0041a",
 }
 
-// TestTextsThatAreTaken: version 2 takes what people write in their scripts; in a
-// text that has lines also line breaks, tabs and the marks of a direction.
-func TestTextsThatAreTaken(t *testing.T) {
-	p := newParty(t, policytest.Options{})
+// TestValidTexts: rules of version 2 accept text in all scripts. Texts of several lines may also
+// contain line breaks, tabs and direction marks.
+func TestValidTexts(t *testing.T) {
+	p := newScene(t, policytest.Options{})
 	me := "people/" + string(p.founder.ID())
 	for _, s := range oddTexts {
 		p.do(p.founder, func(d *policytest.Draft) {
@@ -31,13 +31,13 @@ func TestTextsThatAreTaken(t *testing.T) {
 			d.Str("event/description", s)
 		})
 	}
-	p.do(p.founder, func(d *policytest.Draft) { d.Str("event/title", "") }) // taken back
+	p.do(p.founder, func(d *policytest.Draft) { d.Str("event/title", "") }) // reset to empty
 }
 
-// TestVersion1TakesWhatItTook: an event of version 1 takes every string that it took
-// when it was founded, so that what was written by an earlier program still opens.
-func TestVersion1TakesWhatItTook(t *testing.T) {
-	p := newParty(t, policytest.Options{RulesVersion: 1})
+// TestVersion1AcceptsEveryString: an event of version 1 accepts every string, as when it was
+// created, so that events of earlier programs still open.
+func TestVersion1AcceptsEveryString(t *testing.T) {
+	p := newScene(t, policytest.Options{RulesVersion: 1})
 	if p.r.Policy.HasNewerRules() {
 		t.Fatal("version 1 is shown read-only")
 	}
@@ -50,7 +50,7 @@ func TestVersion1TakesWhatItTook(t *testing.T) {
 				d.React(id, "x"+s, true)
 			})
 			if qa.IsLine(s) {
-				t.Errorf("%q is a line", s)
+				t.Errorf("%q was accepted as a line", s)
 			}
 		}
 	}

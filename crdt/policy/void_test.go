@@ -11,7 +11,8 @@ import (
 	"flyleaf/qa"
 )
 
-// shown is what an event says after changes in a few random orders, which is the same.
+// shown returns the projection of a world, after checking that a few random orders of arrival give
+// the same one.
 func shown(t *testing.T, w *policytest.World) *projection.Projection {
 	t.Helper()
 	var f *projection.Projection
@@ -46,9 +47,9 @@ func shown(t *testing.T, w *policytest.World) *projection.Projection {
 
 func week(f *projection.Projection) qa.Week { return qa.NewWeek(f.Event(), f.Posts(), f.People()) }
 
-// TestVoidPostKeepsItsPlace: a question of which there are two versions shows no words;
-// what others said below it, and their votes, stay where they were.
-func TestVoidPostKeepsItsPlace(t *testing.T) {
+// TestVoidPostKeepsItsPosition: a question with two versions shows no text. Replies and reactions
+// of others stay where they were.
+func TestVoidPostKeepsItsPosition(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	liar, reader, author := w.Writer("liar"), w.Writer("reader"), w.Writer("author")
 	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
@@ -85,14 +86,14 @@ func TestVoidPostKeepsItsPlace(t *testing.T) {
 		}
 	}
 	same("before the lie is known", false)
-	// The second version comes late, and would put the replies into another thread.
+	// The second version arrives late, and would move the replies into another thread.
 	kept.DoOn(genesis, func(d *policytest.Draft) { d.Post(before, "Another.") })
 	same("when it is", true)
-	// And a third, which makes no post at all.
+	// A third version creates no post at all.
 	third := w.Writer("liar")
 	third.DoOn(genesis, func(d *policytest.Draft) { d.Path("people/" + string(third.ID())) })
 	same("with a third version", true)
-	// Those who know of it go on, below what is not void.
+	// People who know of it continue below posts that are not void.
 	reader.Do(func(d *policytest.Draft) { d.Post("", "And now?") })
 	w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A week") })
 	if wk := week(shown(t, w)); len(wk.Threads) != 4 || wk.Event.Title != "A week" {
@@ -100,8 +101,8 @@ func TestVoidPostKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// TestRepliesStayWithTheirVersion: a reply of which there are two versions, below
-// different questions. Who answered one of them stays in the thread that they saw.
+// TestRepliesStayWithTheirVersion: a reply has two versions, below different questions. An answer
+// to one of the versions stays in the thread of that version.
 func TestRepliesStayWithTheirVersion(t *testing.T) {
 	for name, late := range map[string]func(d *policytest.Draft, one, two qa.PostID) qa.PostID{
 		"below another question": func(d *policytest.Draft, _, two qa.PostID) qa.PostID { return d.Post(two, "Elsewhere.") },
@@ -109,7 +110,7 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inFirst := 0
-			for hash := range 12 { // whichever of the two hashes is lower
+			for hash := range 12 { // so that each of the two hashes is sometimes the lower one
 				w := policytest.NewWorld(policytest.Options{})
 				liar, reader, third := w.Writer("liar"), w.Writer("reader"), w.Writer("third")
 				var one, two, a, b qa.PostID
@@ -145,8 +146,8 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 	}
 }
 
-// TestVoidWritesReplaceNothing: what a void write had replaced stands again, unless
-// somebody who counts wrote in sight of it; and with the void post's own later branches.
+// TestVoidWritesReplaceNothing: a value that a void write had replaced is current again, unless a
+// valid write replaced it too; also if the void post has later branches.
 func TestVoidWritesReplaceNothing(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	liar, mod := w.Writer("liar"), w.Writer("mod")
@@ -164,7 +165,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 		return func(d *policytest.Draft) { d.Str("posts/"+string(mine)+"/revisions/"+d.RevisionID(), text) }
 	}
 	liar.Do(rev("Second words."))
-	// From here on in two versions.
+	// From here on there are two versions.
 	x, on := liar.Clone(), w.Heads()
 	hidden := "posts/" + string(post) + "/marks/hidden"
 	liar.Do(func(d *policytest.Draft) { d.Str("event/title", "Lied"); d.Str("event/zone", "Nowhere") })
@@ -174,7 +175,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 	liar.Do(func(d *policytest.Draft) { d.Role(w.Writer("friend").ID(), qa.RoleModerator, true) })
 	liar.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
 	liar.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(w.Writer("reader").ID()), "spam") })
-	mod.Do(func(d *policytest.Draft) { d.Str("event/zone", "Europe/Berlin") }) // in sight of it
+	mod.Do(func(d *policytest.Draft) { d.Str("event/zone", "Europe/Berlin") }) // depends on the void write
 	f := shown(t, w)
 	if e := f.Event(); e.Title != "Lied" || e.Zone != "Europe/Berlin" || !e.Closed || !e.HasRole(w.Writer("friend").ID(), qa.RoleModerator) {
 		t.Fatalf("before: %+v", e)
@@ -209,7 +210,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 	if void != 5 {
 		t.Errorf("%d lines of the log are void", void)
 	}
-	// Another device of the same person is not void, and goes on from what stands.
+	// Another device of the same person is not void, and continues from the current values.
 	second := w.Writer("liar/2")
 	second.Do(func(d *policytest.Draft) { d.Str(me+"/name", "Honest again") })
 	second.Do(rev("Last words."))
@@ -222,8 +223,8 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 	}
 }
 
-// TestOthersEntriesInVoidMaps: what others, and another device of the same person, wrote
-// into a map that a void change made still counts.
+// TestOthersEntriesInVoidMaps: entries of others, and of another device of the same person, in a
+// map that a void change made still count.
 func TestOthersEntriesInVoidMaps(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	liar, boss := w.Writer("liar"), w.Writer("boss")
@@ -257,7 +258,7 @@ func TestOthersEntriesInVoidMaps(t *testing.T) {
 	if p, _ := f.Post(post); !slices.Equal(p.Reactions, []qa.Reaction{{By: liar.ID(), Emoji: "heart"}}) {
 		t.Errorf("reactions %+v", p.Reactions)
 	}
-	// Whoever knows of it writes into maps of their own.
+	// People who know of the equivocation write into maps of their own.
 	boss.Do(func(d *policytest.Draft) {
 		d.Path("event/links/0")
 		d.Str("event/links/0/text", "True")

@@ -12,20 +12,20 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// device is a document on somebody's disk: a graph and the bytes under it.
+// device is a document on the disk of a device: its graph and its changes.
 type device struct {
 	g      *graph.Graph
-	bytes  map[wire.Hash][]byte // applied, waiting and a few refused ones
+	bytes  map[wire.Hash][]byte // applied, pending and a few refused changes
 	log    []wire.Hash          // the applied order
 	refuse func(*wire.Change) bool
-	// putOff says which changes are deferred, unless one that waits wants them.
+	// putOff reports whether a change is deferred, unless a pending change depends on it.
 	putOff   func(*wire.Change) bool
-	deferred []wire.Hash // by the last take
+	deferred []wire.Hash // by the last call of take
 	limits   wire.Limits
 	reads    int // calls of Change
 	fanout   Fanout
 
-	shortReceives, repeatedMessages int // what took the short ways of fanout.go
+	fastReceives, repeatedMessages int // how often the fast paths of fanout.go were used
 }
 
 func newDevice() *device {
@@ -42,7 +42,7 @@ func (d *device) Change(h wire.Hash) (Change, error) {
 	return Change{}, fmt.Errorf("no change %s", h)
 }
 
-// take takes changes in and returns those that will never be.
+// take accepts changes and returns those that are refused for good.
 func (d *device) take(t testing.TB, changes [][]byte) (refused []wire.Hash) {
 	t.Helper()
 	d.deferred = nil
@@ -71,8 +71,8 @@ func (d *device) take(t testing.TB, changes [][]byte) (refused []wire.Hash) {
 	return refused
 }
 
-// write makes a change on top of the heads, as automerge does: deps are the
-// heads and the actor's own previous change. size pads it.
+// write makes a change as automerge does: the deps are the heads and the actor's previous change.
+// size pads the change.
 func (d *device) write(t testing.TB, a wire.ActorID, size int, r *rand.Rand) wire.Hash {
 	t.Helper()
 	deps := d.g.Heads()
@@ -99,8 +99,8 @@ func (d *device) write(t testing.TB, a wire.ActorID, size int, r *rand.Rand) wir
 	return h
 }
 
-// rebuilt returns a device with the first n changes of d: d from a backup, or
-// after a crash that lost the rest.
+// rebuilt returns a device with the first n changes of d, as after restoring a backup or after a
+// crash that lost the other changes.
 func (d *device) rebuilt(t testing.TB, n int) *device {
 	t.Helper()
 	e := newDevice()
@@ -111,15 +111,15 @@ func (d *device) rebuilt(t testing.TB, n int) *device {
 	return e
 }
 
-// receive takes a message from the wire, as a session does.
+// receive processes an encoded message, as a session does.
 func (d *device) receive(t testing.TB, p *Peer, b []byte) *wire.Message {
 	t.Helper()
 	m, err := wire.DecodeMessage(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if receiveShort(t, d.g, p, b, m) {
-		d.shortReceives++
+	if receiveFast(t, d.g, p, b, m) {
+		d.fastReceives++
 		return m
 	}
 	before := d.g.Heads()
@@ -130,7 +130,7 @@ func (d *device) receive(t testing.TB, p *Peer, b []byte) *wire.Message {
 	return m
 }
 
-// say returns the next message, encoded, or nil.
+// say returns the next message, encoded; nil if there is none.
 func (d *device) say(t testing.TB, p *Peer) []byte {
 	t.Helper()
 	m, ok, err := p.Generate(d)
@@ -141,15 +141,15 @@ func (d *device) say(t testing.TB, p *Peer) []byte {
 		return nil
 	}
 	b := m.Encode()
-	// More only for a change that is larger all by itself.
+	// Only a single large change may exceed the limit.
 	if len(b) > wire.MaxMessage && len(m.Changes) > 1 {
 		t.Fatalf("message of %d bytes with %d changes", len(b), len(m.Changes))
 	}
 	return b
 }
 
-// converse lets two devices talk over a reliable channel until both are
-// silent, and returns how many messages that took.
+// converse runs a conversation over a reliable channel until both sides are silent, and returns
+// the number of messages.
 func converse(t testing.TB, a, b *device, pa, pb *Peer) (messages int) {
 	t.Helper()
 	for quiet := 0; quiet < 2; {
@@ -165,7 +165,7 @@ func converse(t testing.TB, a, b *device, pa, pb *Peer) (messages int) {
 			messages++
 		}
 		if messages > 5000 {
-			t.Fatal("no end")
+			t.Fatal("the conversation does not end")
 		}
 	}
 	return messages
@@ -173,7 +173,7 @@ func converse(t testing.TB, a, b *device, pa, pb *Peer) (messages int) {
 
 func actorOf(n int) wire.ActorID { return wire.ActorID(fmt.Sprintf("actor-%034d", n)) }
 
-// shared returns a path in the workplace beside the repository, or skips.
+// shared returns a path in ../shared beside the module, or skips the test.
 func shared(t testing.TB, elem ...string) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -60,7 +60,7 @@ func readScene(t *testing.T, path string) []line {
 	return lines
 }
 
-// side is one of the two in a scene.
+// side is one of the two sides of a scene.
 type side struct {
 	*device
 	p  *Peer
@@ -82,7 +82,7 @@ func sides(t *testing.T, l line) map[string]*side {
 func (s *side) restart(t *testing.T, l line) {
 	var shared []wire.Hash
 	if l.SyncState != nil {
-		// As Automerge saves it: 43 | how many, at most 127 here | the heads both hold.
+		// As Automerge saves it: 43 | the number of heads, here at most 127 | the shared heads.
 		b := unhex(t, *l.SyncState)
 		if len(b) < 2 || b[0] != 0x43 || len(b) != 2+int(b[1])*len(wire.Hash{}) {
 			t.Fatalf("a saved state of %x", b)
@@ -112,8 +112,8 @@ func other(who string) string {
 	return "a"
 }
 
-// normal returns a message in a form that does not depend on the order of its
-// changes, nor on the capability bytes that we do not send.
+// normal returns a message in a form without the order of its changes and without the capability
+// bytes, which we do not send.
 func normal(t *testing.T, b []byte) string {
 	m, err := wire.DecodeMessage(b)
 	if err != nil {
@@ -133,8 +133,8 @@ func scenes(t *testing.T) []string {
 	return paths
 }
 
-// Rules 1 to 9 are those of automerge 3.x: what it was recorded to say, and when
-// it was recorded to be silent, is what they yield, until version 2 begins.
+// TestRules1To9AsRecorded: rules 1 to 9 produce the recorded messages and silences of automerge 3.x,
+// up to the point where version 2 begins.
 func TestRules1To9AsRecorded(t *testing.T) {
 	messages, idles := 0, 0
 	for _, path := range scenes(t) {
@@ -154,7 +154,7 @@ func TestRules1To9AsRecorded(t *testing.T) {
 				case "idle":
 					if x := s[l.Who]; x.js {
 						if m := x.say(t, x.p); m != nil {
-							t.Fatalf("%s: said %x instead of nothing", where, m)
+							t.Fatalf("%s: sent %x instead of nothing", where, m)
 						}
 						idles++
 					}
@@ -166,10 +166,10 @@ func TestRules1To9AsRecorded(t *testing.T) {
 					if x := s[l.From]; x.js {
 						m := x.say(t, x.p)
 						if m == nil {
-							t.Fatalf("%s: said nothing instead of %s", where, l.Hex)
+							t.Fatalf("%s: sent nothing instead of %s", where, l.Hex)
 						}
 						if got, want := normal(t, m), normal(t, b); got != want {
-							t.Fatalf("%s: said\n%s instead of\n%s", where, got, want)
+							t.Fatalf("%s: sent\n%s instead of\n%s", where, got, want)
 						}
 						messages++
 					}
@@ -185,8 +185,8 @@ func TestRules1To9AsRecorded(t *testing.T) {
 	}
 }
 
-// Every recorded scene, also those that stalled, ends with equal heads and
-// silence when both sides follow our rules.
+// TestScenesEndEqual: every recorded scene, also those that stalled, ends with equal heads and
+// silence if both sides follow our rules.
 func TestScenesEndEqual(t *testing.T) {
 	for _, path := range scenes(t) {
 		for _, stock := range []bool{false, true} {
@@ -215,7 +215,7 @@ func TestScenesEndEqual(t *testing.T) {
 					t.Errorf("heads differ: %v, %v", a.g.Heads(), b.g.Heads())
 				}
 				if a.g.PendingLen()+b.g.PendingLen() > 0 {
-					t.Error("changes still wait")
+					t.Error("changes are still pending")
 				}
 			})
 		}

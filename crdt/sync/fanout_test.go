@@ -11,7 +11,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// cloned returns a peer in the same state, sharing nothing that is written to.
+// cloned returns a copy of a peer that shares no memory that is modified.
 func cloned(p *Peer) *Peer {
 	q := *p
 	q.sent, q.refused, q.asked = maps.Clone(p.sent), maps.Clone(p.refused), maps.Clone(p.asked)
@@ -20,27 +20,27 @@ func cloned(p *Peer) *Peer {
 	return &q
 }
 
-// wantSameState fails when the peers would go on differently.
+// wantSameState checks that two peers have the same state.
 func wantSameState(t testing.TB, what string, long, short *Peer) {
 	t.Helper()
 	a, b := cloned(long), cloned(short)
 	for _, p := range []*Peer{a, b} {
-		p.refusedBy = nil // a function, and nobody changes it
-		p.scanned = 0     // the short way is the one that looks less
-		// Empty or nil is all the same.
+		p.refusedBy = nil // functions cannot be compared
+		p.scanned = 0     // the fast path examines fewer changes
+		// Empty and nil mean the same.
 		p.theirNeed, p.theirHeads, p.shared, p.lastSent = append([]wire.Hash{}, p.theirNeed...), append([]wire.Hash{}, p.theirHeads...), append([]wire.Hash{}, p.shared...), append([]wire.Hash{}, p.lastSent...)
 		for i := range p.theirHave {
 			p.theirHave[i].LastSync = append([]wire.Hash{}, p.theirHave[i].LastSync...)
 		}
 	}
 	if !reflect.DeepEqual(a, b) {
-		t.Fatalf("%s: the short way ends in another state:\n long %+v\nshort %+v", what, a, b)
+		t.Fatalf("%s: the fast path ends in another state:\nslow %+v\nfast %+v", what, a, b)
 	}
 }
 
-// receiveShort takes a message the short way, if it is one, and holds that against
-// the long one.
-func receiveShort(t testing.TB, g *graph.Graph, p *Peer, b []byte, m *wire.Message) bool {
+// receiveFast processes a message with the fast path, if it applies, and compares the result with
+// that of Receive.
+func receiveFast(t testing.TB, g *graph.Graph, p *Peer, b []byte, m *wire.Message) bool {
 	t.Helper()
 	heads, lastSync, ok := wire.ReadAnswer(b)
 	ours := slices.Concat([]byte{}, bytes.Join(rawHashes(g.Heads()), nil))
@@ -64,8 +64,8 @@ func rawHashes(hs []wire.Hash) (r [][]byte) {
 	return r
 }
 
-// fanOut is Generate through a Fanout, held against Generate alone. repeated says
-// that the message was made for another peer.
+// fanOut calls Fanout.Generate and compares the result with Peer.Generate. repeated reports that
+// the message was made for another peer.
 func fanOut(t testing.TB, f *Fanout, x *device, p *Peer) (m *Message, ok, repeated bool, err error) {
 	t.Helper()
 	long, last, reads := cloned(p), f.message, x.reads
@@ -79,8 +79,8 @@ func fanOut(t testing.TB, f *Fanout, x *device, p *Peer) (m *Message, ok, repeat
 	return m, ok, ok && m == last, err
 }
 
-// A post goes to all who had everything before as one message, and their answers
-// take the short way.
+// TestFanoutMakesOneMessage: all peers that had everything before get the same message for a new
+// post, and their answers use the fast path.
 func TestFanoutMakesOneMessage(t *testing.T) {
 	r := seeded(t)
 	relay := newDevice()
@@ -113,8 +113,8 @@ func TestFanoutMakesOneMessage(t *testing.T) {
 		return messages
 	}
 	var f Fanout
-	turn(&f) // everybody gets what there is
-	relay.shortReceives = 0
+	turn(&f) // all peers get all changes
+	relay.fastReceives = 0
 	for range 20 {
 		relay.write(t, actorOf(1), 10, r)
 		reads := relay.reads
@@ -126,16 +126,16 @@ func TestFanoutMakesOneMessage(t *testing.T) {
 			t.Errorf("the change was read %d times", relay.reads-reads)
 		}
 	}
-	if relay.shortReceives != 100 {
-		t.Errorf("%d of 100 answers took the short way", relay.shortReceives)
+	if relay.fastReceives != 100 {
+		t.Errorf("%d of 100 answers used the fast path", relay.fastReceives)
 	}
 	for _, d := range devices {
 		wantEqual(t, relay, d)
 	}
 }
 
-// Rule 24: a peer that could make nothing of the whole document says that it has
-// nothing, and gets the changes; what it asks for it gets in any case.
+// TestRule24WholeDocumentThatDidNotHelp: a peer that could not read the whole document says that it
+// has nothing, and gets the changes; it also gets every change that it requests.
 func TestRule24WholeDocumentThatDidNotHelp(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -145,19 +145,19 @@ func TestRule24WholeDocumentThatDidNotHelp(t *testing.T) {
 	pa, pb := NewPeer(), NewPeer()
 	a.receive(t, pa, b.say(t, pb))
 	if !pa.HasNothing() {
-		t.Fatal("an empty device lacks all")
+		t.Fatal("an empty device lacks everything")
 	}
 	m := pa.GenerateDocument(a.g, []byte("a document"), a.g.Len())
 	if _, ok, err := pa.Generate(a); ok || err != nil {
-		t.Fatalf("more is said before the answer: %v, %v", ok, err)
+		t.Fatalf("another message before the answer: %v, %v", ok, err)
 	}
-	m.Changes = nil // what b makes of it
+	m.Changes = nil // b could not read it
 	b.receive(t, pb, m.Encode())
 	converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)
 }
 
-func TestTakesWhole(t *testing.T) {
+func TestAcceptsDocument(t *testing.T) {
 	for trailing, want := range map[string]bool{
 		"": false, "\x00": false, "\x02\x02\x84": true, "\x01\x01": false, "\x01\x02": true, "\x02\x84\x02\xff": true,
 		"\x03\x02\x84": false, "\x80\x00\x02": false, "\xff": false,
@@ -168,7 +168,7 @@ func TestTakesWhole(t *testing.T) {
 	}
 }
 
-// Rule 25: two slices are under way at once, never three.
+// TestRule25TwoSlicesAtOnce: at most two slices are unanswered at a time.
 func TestRule25TwoSlicesAtOnce(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -185,17 +185,17 @@ func TestRule25TwoSlicesAtOnce(t *testing.T) {
 			under = append(under, m)
 			sent += len(decode(t, m).Changes)
 			if !pa.CanSendNext() && pa.truncated && len(under) < maxInFlight {
-				t.Fatalf("no more is said with %d under way", len(under))
+				t.Fatalf("no further message with %d unanswered", len(under))
 			}
 		}
 		if len(under) > maxInFlight {
-			t.Fatalf("%d slices are under way", len(under))
+			t.Fatalf("%d slices are unanswered", len(under))
 		}
 		if len(under) == maxInFlight {
 			twice++
 		}
 		if len(under) == 0 {
-			t.Fatal("nothing is under way")
+			t.Fatal("no slice is unanswered")
 		}
 		b.receive(t, pb, under[0])
 		under = under[1:]
@@ -203,9 +203,9 @@ func TestRule25TwoSlicesAtOnce(t *testing.T) {
 			a.receive(t, pa, answer)
 		}
 	}
-	// The head is asked for while it is under way.
+	// The head is requested while it is on its way.
 	if sent > 100+maxInFlight || twice < 5 {
-		t.Errorf("%d changes were sent for 100; two slices were under way %d times", sent, twice)
+		t.Errorf("%d changes were sent for 100; two slices were unanswered %d times", sent, twice)
 	}
 	converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)

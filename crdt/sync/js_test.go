@@ -31,8 +31,8 @@ func (j *javascript) heads() []wire.Hash {
 	return r
 }
 
-// Stock JavaScript and we, talking at random, end equal and silent, in version
-// 1 all the way.
+// TestConvergesWithJavaScript: random conversations with stock JavaScript end with equal heads and
+// silence, and never leave version 1.
 func TestConvergesWithJavaScript(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -44,7 +44,7 @@ func TestConvergesWithJavaScript(t *testing.T) {
 		j.Do("new")
 		d, p := newDevice(), NewPeer()
 		p.limit = 2 << 10
-		// A common beginning, and then each for itself.
+		// Common changes, then changes of each side.
 		for range r.Intn(60) {
 			d.write(t, actorOf(1), r.Intn(30), r)
 		}
@@ -98,7 +98,7 @@ func TestConvergesWithJavaScript(t *testing.T) {
 				generate()
 			case k < 11:
 				deliver()
-			default: // the connection breaks; what was under way is lost
+			default: // the connection breaks; messages on their way are lost
 				toJS, toUs = nil, nil
 				if r.Intn(2) == 0 {
 					j.Do("fresh")
@@ -122,7 +122,7 @@ func TestConvergesWithJavaScript(t *testing.T) {
 				deliver()
 			}
 			if n > 500 {
-				t.Fatalf("seed %d: no end", seed)
+				t.Fatalf("seed %d: the conversation does not end", seed)
 			}
 		}
 		if ours, theirs := d.g.Heads(), j.heads(); !slices.Equal(ours, theirs) {
@@ -131,12 +131,12 @@ func TestConvergesWithJavaScript(t *testing.T) {
 	}
 	t.Logf("%d messages to JavaScript, %d from it, %d edits, %d with several changes", messages, fromJS, edits, several)
 	if messages < 1000 || fromJS < 1000 || edits < 2000 {
-		t.Error("the test did not do its work")
+		t.Error("the conversations did not cover enough")
 	}
 }
 
-// Rule 24: stock JavaScript takes a whole document, answers in version 1, and what
-// is written meanwhile and later comes as single changes.
+// TestRule24WholeDocumentToJavaScript: stock JavaScript accepts a whole document and answers in
+// version 1. Changes that are written meanwhile and later are sent singly.
 func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 	j := &javascript{t, stockjs.Start(t, "syncpeer.mjs")}
 	for seed := int64(1); seed <= 10; seed++ {
@@ -149,7 +149,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 		first := unhex(t, j.Do("generate"))
 		m := d.receive(t, p, first)
 		if !AcceptsDocument(m.Trailing) || !p.HasNothing() {
-			t.Fatalf("stock JavaScript does not say that it takes a whole document: %x", first)
+			t.Fatalf("stock JavaScript does not announce that it accepts a whole document: %x", first)
 		}
 		var changes []*wire.Change
 		for _, h := range d.log {
@@ -170,7 +170,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 		if p.HasNothing() {
 			t.Error("a second whole document would be sent")
 		}
-		d.write(t, actorOf(9), 10, r) // while it is under way
+		d.write(t, actorOf(9), 10, r) // while it is on its way
 		between, ok, err := p.Generate(d)
 		if err != nil || !ok || len(between.Changes) != 2 {
 			t.Fatalf("%v, %v; want the two changes that are not in the document, got %d", ok, err, len(between.Changes))
@@ -202,7 +202,7 @@ func TestRule24WholeDocumentToJavaScript(t *testing.T) {
 			}
 		}
 		if singles > 0 {
-			t.Errorf("%d changes were sent once more", singles)
+			t.Errorf("%d changes were sent again", singles)
 		}
 		if !slices.Equal(j.heads(), d.g.Heads()) || !p.InSync(d.g) {
 			t.Errorf("seed %d: not in sync", seed)

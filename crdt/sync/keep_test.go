@@ -7,7 +7,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// What is kept of a message is in proportion to our graph, and the answer is the same.
+// TestRule27WhatIsKeptOfAMessage: the stored part of a message is in proportion to our graph, and the
+// answer is the same.
 func TestRule27WhatIsKeptOfAMessage(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -24,7 +25,7 @@ func TestRule27WhatIsKeptOfAMessage(t *testing.T) {
 	pa, pb := NewPeer(), NewPeer()
 	m := decode(t, b.say(t, pb))
 	if bits := len(m.Have[0].Filter.Bits); bits < filterLeast+filterPerChange*a.g.Len() {
-		t.Fatalf("a filter of %d bytes is no trial", bits)
+		t.Fatalf("a filter of %d bytes is too small for this test", bits)
 	}
 	var want []wire.Hash
 	for h := range a.g.Order() {
@@ -56,9 +57,9 @@ func TestRule27WhatIsKeptOfAMessage(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
-// Of hashes that nobody here knows, few are kept; those that are known all are, and
-// what was refused takes no place of what is wanted.
-func TestRule27StrangeHashes(t *testing.T) {
+// TestRule27UnknownHashes: few unknown hashes are kept, and all known ones. Refused hashes do not
+// displace wanted ones.
+func TestRule27UnknownHashes(t *testing.T) {
 	r := seeded(t)
 	a := newDevice()
 	var refused []wire.Hash
@@ -82,6 +83,6 @@ func TestRule27StrangeHashes(t *testing.T) {
 	a.say(t, p) // the reset message
 	p.Receive(a.g, &wire.Message{Heads: m.Heads}, a.g.Heads(), nil)
 	if got := decode(t, a.say(t, p)); len(got.Need) != maxUnknownHashes {
-		t.Errorf("%d asked for", len(got.Need))
+		t.Errorf("%d requested", len(got.Need))
 	}
 }

@@ -16,7 +16,7 @@ func seeded(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewSource(seed))
 }
 
-// copyTo makes b hold what a holds.
+// copyTo copies the changes of a to b.
 func copyTo(t testing.TB, a, b *device) {
 	t.Helper()
 	for _, h := range a.log {
@@ -55,7 +55,7 @@ func TestRule3NothingToFilterWhenEqual(t *testing.T) {
 	pb.Receive(b.g, m, b.g.Heads(), nil)
 	converse(t, a, b, pa, pb)
 	if b.reads+a.reads > 0 {
-		t.Error("changes were read though heads are equal")
+		t.Error("changes were read although the heads are equal")
 	}
 	if !pa.InSync(a.g) || !pb.InSync(b.g) {
 		t.Error("not in sync")
@@ -76,9 +76,9 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 		t.Errorf("not the reset message: %+v", m)
 	}
 	if m := b.say(t, pb); m != nil {
-		t.Error("said twice")
+		t.Error("the reset message was sent twice")
 	}
-	// Rule 12: of 20 changes the 5 that b lacks travel.
+	// Rule 12: of 20 changes only the 5 that b lacks are sent.
 	pa.Receive(a.g, m, a.g.Heads(), nil)
 	if m = decode(t, a.say(t, pa)); len(m.Changes) != 5 {
 		t.Errorf("%d changes sent", len(m.Changes))
@@ -88,7 +88,8 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
-// One side loses everything and begins anew; the other's state lives on.
+// TestRule9PeerThatLostEverything: one side loses everything and starts again; the other keeps its
+// state.
 func TestRule9PeerThatLostEverything(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -97,7 +98,7 @@ func TestRule9PeerThatLostEverything(t *testing.T) {
 	for range 10 {
 		a.write(t, actorOf(1), 1, r)
 	}
-	if m := decode(t, a.say(t, pa)); len(m.Changes) != 10 { // and b dies before it gets them
+	if m := decode(t, a.say(t, pa)); len(m.Changes) != 10 { // b stops before they arrive
 		t.Fatalf("%d changes sent", len(m.Changes))
 	}
 	b, pb = newDevice(), NewPeer()
@@ -111,9 +112,9 @@ func TestRule9PeerThatLostEverything(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
-// Messages are lost and both states live on: the next message of either side
-// gets things going again.
-func TestRule10AskedForIsSentAgain(t *testing.T) {
+// TestRule10RequestedChangesAreSentAgain: after lost messages both sides keep their state, and the
+// next message of either side resumes the conversation.
+func TestRule10RequestedChangesAreSentAgain(t *testing.T) {
 	for seed := int64(1); seed <= 300; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		a, b := newDevice(), newDevice()
@@ -125,7 +126,7 @@ func TestRule10AskedForIsSentAgain(t *testing.T) {
 		if m := decode(t, a.say(t, pa)); len(m.Changes) != 1 {
 			t.Fatalf("seed %d: %d changes sent", seed, len(m.Changes))
 		}
-		// That one was lost. Both go on.
+		// That message is lost. Both continue.
 		a.write(t, actorOf(1), 1, r)
 		b.write(t, actorOf(2), 1, r)
 		converse(t, a, b, pa, pb)
@@ -146,7 +147,7 @@ func TestRule11NewChangesNeedNoFilter(t *testing.T) {
 	a.receive(t, pa, b.say(t, pb)) // a filter of 30 changes
 	var falsePositives int
 	for n := range 2000 {
-		// Each by itself, or it would go because it depends on another.
+		// Independent changes; otherwise each would be sent because it depends on another.
 		x := newDevice()
 		h := x.write(t, actorOf(100+n), 0, r)
 		a.take(t, [][]byte{x.bytes[h]})
@@ -155,7 +156,7 @@ func TestRule11NewChangesNeedNoFilter(t *testing.T) {
 		}
 	}
 	if falsePositives == 0 {
-		t.Fatal("no false positive to look at")
+		t.Fatal("no false positive to test")
 	}
 	pa.limit = 1 << 30
 	m, _, err := pa.Generate(a)
@@ -172,7 +173,7 @@ func TestRule13Slices(t *testing.T) {
 		h := a.write(t, actorOf(i%3), 40<<10, r)
 		total += len(a.bytes[h])
 	}
-	// Half of it sits in branches that b has begun.
+	// Half of the changes are in branches that b has started.
 	for _, h := range a.log[:10] {
 		b.take(t, [][]byte{a.bytes[h]})
 	}
@@ -182,10 +183,10 @@ func TestRule13Slices(t *testing.T) {
 	if least := total / wire.MaxMessage; messages < least || messages > 4*least {
 		t.Errorf("%d messages for %d bytes", messages, total)
 	}
-	if a.reads > 125+messages { // each change once, and one that did not fit for each message
+	if a.reads > 125+messages { // each change once, and for each message one that did not fit
 		t.Errorf("%d changes read", a.reads)
 	}
-	// A change that is larger than a message goes alone.
+	// A change larger than a message is sent alone.
 	a.write(t, actorOf(1), wire.MaxMessage+1, r)
 	a.write(t, actorOf(1), wire.MaxMessage+1, r)
 	converse(t, a, b, pa, pb)
@@ -200,7 +201,7 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 			a.write(t, actorOf(1), 1, r)
 		}
 		copyTo(t, a, b)
-		// Both go on; of a's changes b refuses one and so all above it.
+		// Both continue. b refuses one change of a, and so all that depend on it.
 		bad := actorOf(9)
 		b.refuse = func(c *wire.Change) bool { return c.Actor == bad }
 		side := a.rebuilt(t, 5)
@@ -221,7 +222,7 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 		}
 		for _, h := range side.log {
 			if !b.g.Has(h) {
-				t.Errorf("lacks %s, which has nothing to do with the refused one", h)
+				t.Errorf("lacks %s, which does not depend on the refused one", h)
 			}
 		}
 		for _, h := range b.log {
@@ -230,7 +231,7 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 			}
 		}
 		if b.g.Has(first) || slices.Contains(pb.need(b.g), first) || slices.Contains(pb.shared, first) {
-			t.Error("the refused change is had, needed or shared")
+			t.Error("the refused change is in the graph, in need or in shared")
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
@@ -238,8 +239,8 @@ func TestRule14RefusedLeavesNeedForGood(t *testing.T) {
 	}
 }
 
-// A stock peer may name a refused head with every message: we are silent once
-// there is nothing new.
+// TestRule14SilentTowardsRepeatedRefusedHeads: a stock peer may name a refused head in every message.
+// We are silent once there is nothing new.
 func TestRule14SilentTowardsRepeatedRefusedHeads(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -254,7 +255,7 @@ func TestRule14SilentTowardsRepeatedRefusedHeads(t *testing.T) {
 	for range 3 {
 		b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
 		if m := b.say(t, pb); m != nil {
-			t.Errorf("said %+v", decode(t, m))
+			t.Errorf("sent %+v", decode(t, m))
 		}
 	}
 }
@@ -278,12 +279,12 @@ func TestRule14TooManyRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if len(q.refused) > MaxRefused+1 {
-		t.Errorf("%d hashes held", len(q.refused))
+		t.Errorf("%d hashes kept", len(q.refused))
 	}
 }
 
-// A peer that throws away what it gets, and asks again, as JavaScript's silently
-// does with changes it cannot read.
+// TestRule15NoProgress: the conversation ends with a peer that discards changes and requests them
+// again, as JavaScript does with changes that it cannot read.
 func TestRule15NoProgress(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -312,8 +313,8 @@ func TestRule15NoProgress(t *testing.T) {
 	}
 }
 
-// Somebody writes much before the peer has answered for the first time: each
-// message has news in its heads, so the peer does not take it for idle talk.
+// TestRule15NewsIsProgress: a peer writes many changes before the first answer. Each message has new
+// heads, so it does not count as one without progress.
 func TestRule15NewsIsProgress(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -330,13 +331,13 @@ func TestRule15NewsIsProgress(t *testing.T) {
 	}
 	for _, m := range messages {
 		b.receive(t, pb, m)
-		b.say(t, pb) // fails on ErrNoProgress; the answer is still under way
+		b.say(t, pb) // fails on ErrNoProgress; the answer is still on its way
 	}
-	pa = NewPeer() // what was under way is lost with the connection of a
+	pa = NewPeer() // the messages on their way are lost with a's connection
 	converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)
 
-	// News without end is idle talk, too.
+	// Endless news without progress must also end.
 	m := &wire.Message{Have: []wire.Have{{}}}
 	for n := 0; ; n++ {
 		m.Heads = []wire.Hash{{byte(n), byte(n >> 8), 1}}
@@ -348,13 +349,14 @@ func TestRule15NewsIsProgress(t *testing.T) {
 			return
 		}
 		if n > 2*MaxRoundsNewHeads {
-			t.Fatal("does not end")
+			t.Fatal("the conversation does not end")
 		}
 	}
 }
 
-// A change waits on b; between it and what b has lie many that b never saw.
-func TestRule16GapBehindAWaitingChange(t *testing.T) {
+// TestRule16GapBehindAPendingChange: b has a pending change, and lacks many changes between it and
+// its heads.
+func TestRule16GapBehindAPendingChange(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
 	for range 400 {
@@ -363,7 +365,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 	copyTo(t, a.rebuilt(t, 50), b)
 	b.take(t, [][]byte{a.bytes[a.log[399]]})
 	if b.g.PendingLen() != 1 {
-		t.Fatal("nothing waits")
+		t.Fatal("no change is pending")
 	}
 	pa, pb := NewPeer(), NewPeer()
 	if n := converse(t, a, b, pa, pb); n > 10 {
@@ -371,7 +373,7 @@ func TestRule16GapBehindAWaitingChange(t *testing.T) {
 	}
 	wantEqual(t, a, b)
 	if b.g.PendingLen() != 0 {
-		t.Error("it still waits")
+		t.Error("the change is still pending")
 	}
 }
 
@@ -392,27 +394,27 @@ func TestRule17LostSharedHeadsAreNotNamed(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
-func TestRule18NewHeadsAreAlwaysTold(t *testing.T) {
+func TestRule18NewHeadsAreAlwaysAnnounced(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
 	pa, pb := NewPeer(), NewPeer()
 	converse(t, a, b, pa, pb)
 	a.write(t, actorOf(1), 1, r)
 	b.receive(t, pb, a.say(t, pa))
-	// Before b answers it hears the same heads again, without changes.
+	// Before b answers, it receives the same heads again, without changes.
 	b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
 	m := b.say(t, pb)
 	if m == nil {
-		t.Fatal("b says nothing")
+		t.Fatal("b sends nothing")
 	}
 	a.receive(t, pa, m)
 	if !pa.InSync(a.g) {
-		t.Error("a does not know that b has it")
+		t.Error("a does not know that b has the change")
 	}
 }
 
-// Both hold the same and are silent; a probe is answered with the heads of now,
-// also when a later message of the same side is read before it is.
+// TestRule19ProbeIsAnswered: both sides have equal heads and are silent. A probe is answered with the
+// current heads, even if the peer reads a later message before it answers.
 func TestRule19ProbeIsAnswered(t *testing.T) {
 	r := seeded(t)
 	for _, overtaken := range []bool{false, true} {
@@ -421,14 +423,14 @@ func TestRule19ProbeIsAnswered(t *testing.T) {
 			a.write(t, actorOf(1), 1, r)
 			pa, pb := NewPeer(), NewPeer()
 			if _, ok := pb.Probe(b.g); ok {
-				t.Error("an empty graph was asked about")
+				t.Error("a probe was made for an empty graph")
 			}
 			converse(t, a, b, pa, pb)
 			if m := a.say(t, pa); m != nil {
 				t.Fatal("not silent before")
 			}
 			if news {
-				b.write(t, actorOf(2), 1, r) // and has not told a yet
+				b.write(t, actorOf(2), 1, r) // and has not announced it to a yet
 			}
 			m, ok := pa.Probe(a.g)
 			if !ok || !pa.Probing() {
@@ -445,7 +447,7 @@ func TestRule19ProbeIsAnswered(t *testing.T) {
 			}
 			a.receive(t, pa, answer)
 			if pa.Probing() {
-				t.Errorf("overtaken %v, news %v: the answer was not taken for one", overtaken, news)
+				t.Errorf("overtaken %v, news %v: the answer did not end the probe", overtaken, news)
 			}
 			if theirs, _ := pa.TheirHeads(); !slices.Equal(theirs, b.g.Heads()) {
 				t.Error("the answer has other heads than the peer")
@@ -456,7 +458,8 @@ func TestRule19ProbeIsAnswered(t *testing.T) {
 	}
 }
 
-// A peer that does not have what it is asked for answers with the reset message.
+// TestRule19ProbeOfAPeerThatLostIt: a peer without the requested change answers with the reset
+// message.
 func TestRule19ProbeOfAPeerThatLostIt(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -476,7 +479,8 @@ func TestRule19ProbeOfAPeerThatLostIt(t *testing.T) {
 	wantEqual(t, a, b)
 }
 
-// A failing ledger changes nothing: the same message comes when it is back.
+// TestGenerateIsWholeOrNothing: a failing Source changes nothing; once it works, Generate returns the
+// same message.
 func TestGenerateIsWholeOrNothing(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -515,9 +519,10 @@ func BenchmarkGenerateEqualHeads(b *testing.B) {
 
 var _ Source = (*device)(nil)
 
-// b defers what one actor writes. It is asked for no more, both fall silent, and
-// all that does not hang on it goes on; until somebody else builds on it.
-func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
+// TestRule20DeferredUntilAChangeDependsOnIt: b defers the changes of one actor. They are not
+// requested again, both sides fall silent, and other changes are exchanged as usual, until another
+// change depends on a deferred one.
+func TestRule20DeferredUntilAChangeDependsOnIt(t *testing.T) {
 	for seed := int64(1); seed <= 300; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		a, b, c := newDevice(), newDevice(), newDevice()
@@ -531,13 +536,13 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 			late = append(late, a.write(t, slow, 1, r))
 		}
 		for range 3 {
-			b.write(t, actorOf(2), 1, r) // life goes on
+			b.write(t, actorOf(2), 1, r) // other changes follow
 			if n := converse(t, a, b, pa, pb); n > 8 {
 				t.Errorf("%d messages", n)
 			}
 			for _, h := range late {
 				if b.g.Has(h) || b.g.IsPending(h) || slices.Contains(pb.need(b.g), h) {
-					t.Error("the deferred change is had or needed")
+					t.Error("the deferred change is in the graph or in need")
 				}
 			}
 		}
@@ -546,21 +551,21 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 				t.Error("the other side lacks a change that was not deferred")
 			}
 		}
-		// By way of a third, somebody answers the deferred.
+		// Through a third device arrives a reply to the deferred change.
 		copyTo(t, a, c)
 		answer := c.write(t, actorOf(3), 1, r)
 		pc, pbc := NewPeer(), NewPeer()
 		var before [][]byte
 		if r.Intn(2) == 0 {
-			before = [][]byte{c.bytes[answer]} // it alone, from elsewhere, while nobody else speaks
+			before = [][]byte{c.bytes[answer]} // the reply alone, from another peer, while this conversation is silent
 		}
 		if before != nil {
 			b.take(t, before)
 			if !pb.Ask(b.g.Missing()...) {
-				t.Error("nothing is asked for")
+				t.Error("nothing is requested")
 			}
 			if m := b.say(t, pb); m == nil || !slices.Contains(decode(t, m).Need, late[len(late)-1]) {
-				t.Error("the deferred change is not asked for at once")
+				t.Error("the deferred change is not requested at once")
 			} else {
 				a.receive(t, pa, m)
 			}
@@ -581,9 +586,9 @@ func TestRule20DeferredUntilSomebodyBuildsOnIt(t *testing.T) {
 	}
 }
 
-// When the reason is gone all that was deferred is asked for in one message, not
-// the newest first and then what it hangs on, one by one.
-func TestRule20AskedForTogether(t *testing.T) {
+// TestRule20RequestedTogether: once the reason no longer applies, all deferred changes are requested
+// in one message, and not one by one from the newest down.
+func TestRule20RequestedTogether(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
 	a.write(t, actorOf(1), 1, r)
@@ -601,11 +606,11 @@ func TestRule20AskedForTogether(t *testing.T) {
 	b.write(t, actorOf(2), 1, r)
 	under := b.say(t, pb) // way, and a may have nothing to answer to it
 	if pb.Quiet(b.g) || !pb.Ask(pb.Deferred()...) {
-		t.Error("quiet though there is something to ask for")
+		t.Error("quiet although there is something to request")
 	}
 	m := b.say(t, pb)
 	if m == nil || len(decode(t, m).Need) != 200 {
-		t.Error("it is not asked for while a message is under way")
+		t.Error("the change is not requested while a message is unanswered")
 	}
 	a.receive(t, pa, under)
 	if m != nil {
@@ -616,10 +621,10 @@ func TestRule20AskedForTogether(t *testing.T) {
 	}
 	wantEqual(t, a, b)
 	if len(pb.Deferred()) > 0 || len(pb.rerequested) > 0 {
-		t.Error("something is still noted")
+		t.Error("a deferred change is still noted")
 	}
 	if pb.Ask(wire.Hash{1}) {
-		t.Error("a change that was never offered is asked for")
+		t.Error("a change that was never offered is requested")
 	}
 }
 
@@ -632,11 +637,11 @@ func TestRule20TooManyDeferred(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if len(p.deferred) > MaxRefused+1 {
-		t.Errorf("%d hashes held", len(p.deferred))
+		t.Errorf("%d hashes kept", len(p.deferred))
 	}
 }
 
-// What the document refuses is not asked for, by whichever peer it is named.
+// TestRule21RefusedByTheDocument: a change that the document refuses is requested from no peer.
 func TestRule21RefusedByTheDocument(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -647,7 +652,7 @@ func TestRule21RefusedByTheDocument(t *testing.T) {
 	pb.RefusedBy(func(h wire.Hash) bool { return h == bad })
 	b.receive(t, pb, (&wire.Message{Heads: a.g.Heads(), Have: []wire.Have{{}}}).Encode())
 	if m := decode(t, b.say(t, pb)); slices.Contains(m.Need, bad) {
-		t.Error("it is asked for")
+		t.Error("the refused change is requested")
 	}
 	b.refuse = func(c *wire.Change) bool { return c.Hash == bad }
 	if n := converse(t, a, b, pa, pb); n > 4 {
@@ -655,9 +660,9 @@ func TestRule21RefusedByTheDocument(t *testing.T) {
 	}
 }
 
-// b takes some changes out of its document, with all that hang on them, while
-// both talk; a knows nothing of it. They go on, and share the rest.
-func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
+// TestRule22RestartAfterChangesWereExcluded: during a conversation b excludes some changes, with all
+// that depend on them. a is not told. The conversation continues and exchanges all other changes.
+func TestRule22RestartAfterChangesWereExcluded(t *testing.T) {
 	for seed := int64(1); seed <= 300; seed++ {
 		r := rand.New(rand.NewSource(seed))
 		a, b := newDevice(), newDevice()
@@ -673,7 +678,7 @@ func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
 			a.write(t, bad, 1, r)
 		}
 		for range r.Intn(4) {
-			a.write(t, actorOf(1), 1, r) // hangs on it
+			a.write(t, actorOf(1), 1, r) // depends on it
 		}
 		for range r.Intn(4) {
 			side.write(t, actorOf(2), 1, r) // does not
@@ -700,7 +705,7 @@ func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
 		}
 		b = again
 		if len(left) == 0 {
-			t.Fatal("nothing was taken out")
+			t.Fatal("no change was excluded")
 		}
 		pb.RefusedBy(func(h wire.Hash) bool { return left[h] })
 		var shared []wire.Hash
@@ -715,16 +720,16 @@ func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
 		if n := converse(t, a, b, pa, pb); n > 20 {
 			t.Errorf("%d messages", n)
 		}
-		other := a.write(t, actorOf(4), 1, r) // on all heads, so on what left, too
+		other := a.write(t, actorOf(4), 1, r) // depends on all heads, also on excluded changes
 		fine := side.write(t, actorOf(2), 1, r)
 		copyTo(t, side, a)
 		converse(t, a, b, pa, pb)
 		if b.g.Has(other) || !b.g.Has(fine) {
-			t.Error("b took what hangs on what left, or not what does not")
+			t.Error("b accepted a change that depends on an excluded one, or refused another")
 		}
 		for _, h := range b.log {
 			if left[h] {
-				t.Error("what left came back")
+				t.Error("an excluded change came back")
 			}
 			if !a.g.Has(h) {
 				t.Error("the other side lacks a change of b")
@@ -736,8 +741,8 @@ func TestRule22RestartAfterTheGraphWasBuiltAgain(t *testing.T) {
 	}
 }
 
-// b names a change that a lost, and lacks a's heads, so that the reset message does
-// not make it name another: it is answered all the same.
+// TestRule23OneResetForEachConversation: b names a change that a has lost. Because b lacks a's heads, it
+// cannot correct this after the reset message. It gets an answer nevertheless.
 func TestRule23OneResetForEachConversation(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -747,7 +752,7 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 	copyTo(t, a, b)
 	lost := b.write(t, actorOf(2), 1, r)
 	pa, pb := NewPeer(), newPeer([]wire.Hash{lost})
-	a.putOff = func(c *wire.Change) bool { return c.Hash == lost } // and is not going to take it
+	a.putOff = func(c *wire.Change) bool { return c.Hash == lost } // a defers it
 	a.write(t, actorOf(1), 1, r)
 	if n := converse(t, a, b, pa, pb); n > 10 {
 		t.Errorf("%d messages", n)
@@ -767,8 +772,8 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 	}
 }
 
-// A peer that holds no more than what both are known to hold can have of ours only what
-// was sent to it: each slice's filter is over that, and not over all that it lacks.
+// TestRule26FilterOverWhatWasSent: a peer whose heads are shared can have only those further changes of
+// ours that we sent. So the filter of each slice contains only these.
 func TestRule26FilterOverWhatWasSent(t *testing.T) {
 	r := seeded(t)
 	a, b := newDevice(), newDevice()
@@ -794,7 +799,7 @@ func TestRule26FilterOverWhatWasSent(t *testing.T) {
 		}
 		for _, c := range m.Changes {
 			if h, _ := wire.ReadHash(c); !f.Contains(h) {
-				t.Error("what goes with the filter is not in it")
+				t.Error("a change of the message is not in its filter")
 			}
 		}
 		b.receive(t, pb, m.Encode())

@@ -7,8 +7,8 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// signingDevice is a device that signs every second change, with a signature that
-// names the change.
+// signingDevice is a device that signs every second change. The signature contains the change's
+// hash.
 type signingDevice struct{ *device }
 
 func signatureOf(h wire.Hash) []byte {
@@ -24,8 +24,8 @@ func (d signingDevice) Change(h wire.Hash) (Change, error) {
 	return c, err
 }
 
-// TestChangesCarryTheirSignatures: each change of a message stands beside its own
-// signature, also where a slice leaves changes out.
+// TestChangesCarryTheirSignatures: each change of a message has its own signature, also if a slice
+// omits changes.
 func TestChangesCarryTheirSignatures(t *testing.T) {
 	r := seeded(t)
 	a, b := signingDevice{newDevice()}, newDevice()

@@ -18,15 +18,15 @@ var (
 	simRuns = flag.Int("simruns", 10_000, "runs of the simulator; 300 with -short")
 )
 
-// link is the channel between two devices: messages in flight both ways, and
-// the two ends' states.
+// link is the channel between two devices: the messages in flight in both directions, and the
+// states of both ends.
 type link struct {
 	a, b   *node
 	pa     *Peer
 	pb     *Peer
 	ab     [][]byte
 	ba     [][]byte
-	broken bool // something was lost or came out of order
+	broken bool // a message was lost or reordered
 }
 
 type node struct {
@@ -35,8 +35,8 @@ type node struct {
 	links []*link
 }
 
-// world is one run: some devices, links between them that lose, repeat and
-// reorder, and devices that restart or go back to an older state.
+// world is one run: devices, links that lose, repeat and reorder messages, and devices that restart
+// or return to an older state.
 type world struct {
 	t     *testing.T
 	r     *rand.Rand
@@ -52,7 +52,7 @@ type world struct {
 type tally struct {
 	lost, repeated, reordered, restarts, rollbacks, merges, waits, slices, resets, needs, noProgress, deferred int
 	runs, changes, messages                                                                                    int
-	shortReceives, repeatedMessages                                                                            int
+	fastReceives, repeatedMessages                                                                             int
 	maxRounds                                                                                                  int
 }
 
@@ -72,13 +72,13 @@ func (n *tally) add(m tally) {
 	n.runs += m.runs
 	n.changes += m.changes
 	n.messages += m.messages
-	n.shortReceives += m.shortReceives
+	n.fastReceives += m.fastReceives
 	n.repeatedMessages += m.repeatedMessages
 	n.maxRounds = max(n.maxRounds, m.maxRounds)
 }
 
-// All rules together: whatever happened before, over links that work everybody ends
-// with the same heads, nothing waiting, and silence.
+// TestSimulatedWorldsConverge: whatever happened before, once the links are reliable all devices end
+// with the same heads, without pending changes, and silent.
 func TestSimulatedWorldsConverge(t *testing.T) {
 	runs, first := *simRuns, int64(1)
 	if testing.Short() {
@@ -87,7 +87,7 @@ func TestSimulatedWorldsConverge(t *testing.T) {
 	if *simSeed != 0 {
 		runs, first = 1, *simSeed
 	}
-	// Every worker takes the next seed; what a run does depends on its seed alone.
+	// Every worker takes the next seed. A run depends only on its seed.
 	var saw tally
 	var mu gosync.Mutex
 	var next atomic.Int64
@@ -117,12 +117,12 @@ func TestSimulatedWorldsConverge(t *testing.T) {
 	}
 	t.Logf("%+v", saw)
 	if saw.runs != runs || saw.changes < 5*runs || saw.messages < 10*runs {
-		t.Errorf("the simulator did too little: %+v", saw)
+		t.Errorf("the simulator did not cover enough: %+v", saw)
 	}
 	if *simSeed == 0 && (saw.lost < runs/4 || saw.repeated < runs/4 || saw.reordered < runs/4 || saw.restarts < runs/4 || saw.rollbacks < runs/20 ||
 		saw.merges < runs/4 || saw.waits < runs/20 || saw.slices < runs/50 || saw.resets < runs/50 || saw.needs < runs/20 || saw.deferred < runs/4 ||
-		saw.shortReceives < runs) {
-		t.Errorf("the simulator did not do its work: %+v", saw)
+		saw.fastReceives < runs) {
+		t.Errorf("the simulator did not cover enough: %+v", saw)
 	}
 	if saw.maxRounds > MaxRounds/2 {
 		t.Errorf("%d rounds without progress came close to the bound of %d", saw.maxRounds, MaxRounds)
@@ -136,7 +136,7 @@ func (w *world) run() {
 		w.newActor(x)
 		w.nodes = append(w.nodes, x)
 	}
-	// Sometimes the middle of the star defers what it likes, as a relay may.
+	// Sometimes the centre of the star defers changes, like a relay.
 	if w.r.Intn(2) == 0 {
 		x := w.nodes[0]
 		x.putOff = func(c *wire.Change) bool {
@@ -147,7 +147,7 @@ func (w *world) run() {
 			return true
 		}
 	}
-	// A tree, mostly a star as around a relay, and sometimes an edge more.
+	// A tree, usually a star as around a relay, and sometimes a further edge.
 	for i := 1; i < n; i++ {
 		to := 0
 		if w.r.Intn(3) == 0 {
@@ -162,8 +162,8 @@ func (w *world) run() {
 	for range 20 + w.r.Intn(80) {
 		w.step()
 	}
-	// From here on nothing goes wrong. A link that broke is made anew, as a
-	// connection would be; others go on with what is under way.
+	// From here on nothing fails. A broken link is replaced, like a connection; the others
+	// keep their messages in flight.
 	w.fault = false
 	w.nodes[0].putOff = nil
 	for _, l := range w.links {
@@ -179,8 +179,7 @@ func (w *world) newActor(x *node) {
 	x.actor = actorOf(w.names)
 }
 
-// newPeer returns a Peer that makes short messages, so that there is often
-// more than one.
+// newPeer returns a Peer that makes short messages, so that slices are frequent.
 func (w *world) newPeer(shared []wire.Hash) *Peer {
 	p := newPeer(shared)
 	p.limit = 4 << 10
@@ -192,8 +191,8 @@ func (w *world) link(a, b *node) {
 	a.links, b.links, w.links = append(a.links, l), append(b.links, l), append(w.links, l)
 }
 
-// reconnect makes a link's state anew on both ends, from the shared heads or
-// from nothing, and drops what was under way.
+// reconnect resets both ends of a link, with the shared heads or without, and drops the messages in
+// flight.
 func (w *world) reconnect(l *link) {
 	fresh := func(p *Peer) *Peer {
 		if w.r.Intn(2) == 0 {
@@ -228,8 +227,8 @@ func (w *world) step() {
 		w.saw.restarts++
 		w.reconnect(l)
 	case k < 37:
-		// A device falls back to what it had earlier: its links break, its
-		// sync states may be newer than its document.
+		// A device returns to an earlier state. Its links break, and its sync states may be
+		// newer than its document.
 		if len(x.log) == 0 {
 			return
 		}
@@ -248,14 +247,14 @@ func (w *world) step() {
 	}
 }
 
-// talk asks both ends of a link for a message.
+// talk generates a message on both ends of a link.
 func (w *world) talk(l *link) bool {
 	ab, okA := w.generate(l.a, l.pa)
 	ba, okB := w.generate(l.b, l.pb)
 	if !okA || !okB {
 		w.saw.noProgress++
 		if !w.fault {
-			w.t.Error("no progress over a link that works")
+			w.t.Error("no progress over a reliable link")
 		}
 		w.reconnect(l)
 		return true
@@ -297,7 +296,7 @@ func (w *world) generate(x *node, p *Peer) ([]byte, bool) {
 	return b, true
 }
 
-// deliver hands over one message each way.
+// deliver delivers one message in each direction.
 func (w *world) deliver(l *link) {
 	take := func(q *[][]byte, x *node, p *Peer) {
 		if len(*q) == 0 {
@@ -333,8 +332,8 @@ func (w *world) deliver(l *link) {
 	take(&l.ba, l.a, l.pa)
 }
 
-// ask makes a device ask all its peers for what was deferred and is waited for;
-// when it no longer defers anything, for all that it did.
+// ask has a device request deferred changes that pending changes need; or all deferred changes, if it
+// no longer defers.
 func (w *world) ask(x *node) {
 	for _, l := range x.links {
 		p := l.pa
@@ -347,8 +346,7 @@ func (w *world) ask(x *node) {
 	}
 }
 
-// settle lets everybody talk until there is silence, and then asks whether all
-// is as it should be.
+// settle runs all conversations until they are silent, and then checks the result.
 func (w *world) settle() {
 	w.ask(w.nodes[0])
 	for round := 0; ; round++ {
@@ -364,26 +362,26 @@ func (w *world) settle() {
 			break
 		}
 		if round > 2000 {
-			w.t.Error("no end")
+			w.t.Error("the conversations do not end")
 			return
 		}
 	}
 	heads := w.nodes[0].g.Heads()
 	w.saw.changes += w.nodes[0].g.Len()
 	for i, x := range w.nodes {
-		w.saw.shortReceives += x.shortReceives
+		w.saw.fastReceives += x.fastReceives
 		w.saw.repeatedMessages += x.repeatedMessages
 		if !slices.Equal(x.g.Heads(), heads) {
 			w.t.Errorf("device %d has %d heads, %d changes; device 0 %d heads, %d changes", i, len(x.g.Heads()), x.g.Len(), len(heads), w.nodes[0].g.Len())
 		}
-		// What a rollback lost for good may be waited for, for good.
+		// If a rollback lost a change for good, its dependents stay pending.
 		if x.g.PendingLen() > 0 && !w.lostForGood {
-			w.t.Errorf("on device %d %d changes wait", i, x.g.PendingLen())
+			w.t.Errorf("on device %d %d changes are pending", i, x.g.PendingLen())
 		}
 	}
 	for _, l := range w.links {
 		if !l.pa.InSync(l.a.g) || !l.pb.InSync(l.b.g) {
-			w.t.Error("silent, but a side does not know that they are in sync")
+			w.t.Error("silent, but InSync is false on one side")
 		}
 	}
 }

@@ -2,7 +2,7 @@ package wire
 
 import "testing"
 
-// post is a small change like those an event is made of.
+// post returns a small change, typical of events.
 func post(n int) *Change {
 	actor := ActorID(make([]byte, ActorLen))
 	other := ActorID(append(make([]byte, ActorLen-1), 1))

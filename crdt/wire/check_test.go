@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Every rule that needs no history refuses what breaks it, though the bytes are
-// canonical.
+// TestOperationRules: every rule that can be checked without history refuses changes that break it,
+// even in canonical encoding.
 func TestOperationRules(t *testing.T) {
 	a, b := actorOf(7), actorOf(9)
 	name := "bold"
@@ -91,7 +91,7 @@ func TestChangeRules(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", what, err, c.want)
 		}
 	}
-	// What an event refuses and an open relay carries.
+	// An event refuses extra bytes; an open relay accepts them.
 	ch := sound()
 	ch.Extra = []byte("later")
 	got, err := DecodeChangeLimits(ch.Encode(), OpenLimits)
@@ -146,7 +146,7 @@ func TestSchemaShape(t *testing.T) {
 	}
 }
 
-// A decoded change stays what it was when the frame's buffer is used again.
+// TestChangeCopies: a decoded change does not change when the frame's buffer is reused.
 func TestChangeCopies(t *testing.T) {
 	for name, c := range samples() {
 		c.Extra = []byte("extra")
@@ -182,7 +182,7 @@ func TestSplitChunks(t *testing.T) {
 		t.Errorf("cut off: %v", err)
 	}
 	if _, err := SplitChunks(append(bytes.Clone(b), 0x85)); !errors.Is(err, ErrTruncated) {
-		t.Errorf("a byte more: %v", err)
+		t.Errorf("a trailing byte: %v", err)
 	}
 	b[len(chunks[0])] = 0
 	if _, err := SplitChunks(b); !errors.Is(err, ErrMagic) {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// changesAtRandom are changes whose graph is whole and whose operations name each
-// other at random, most of them wrongly.
+// changesAtRandom returns changes with a complete graph. Their operations refer to each other at
+// random, most of them wrongly.
 func changesAtRandom(r *rand.Rand, wild bool) (changes []*Change, heads []Hash) {
 	actors := []ActorID{"a", "b", "c"}
 	seqs := map[ActorID]uint64{}
@@ -50,7 +50,7 @@ func changesAtRandom(r *rand.Rand, wild bool) (changes []*Change, heads []Hash) 
 	return changes, heads
 }
 
-// Whatever operations say, there is a document or a word on why there is none.
+// TestNoDocumentOfNonsense: for arbitrary operations EncodeDocument returns a document or an error.
 func TestNoDocumentOfNonsense(t *testing.T) {
 	refused, made := 0, 0
 	for seed := range int64(20_000) {
@@ -70,7 +70,7 @@ func TestNoDocumentOfNonsense(t *testing.T) {
 	}
 	t.Logf("%d refused, %d made", refused, made)
 	if refused < 1000 || made < 100 {
-		t.Error("the test did not do its work")
+		t.Error("the random changes did not cover enough")
 	}
 }
 
@@ -96,8 +96,8 @@ func TestDocumentNeedsItsDepsAndHeads(t *testing.T) {
 	}
 }
 
-// A change can say two long keys once each, and the document's order tear them apart
-// for every object: few bytes must not make a document of any size.
+// TestNoDocumentOfAnySize: a change can store two long keys once each, but the order of a document may
+// repeat them for every object. A few bytes must not become a document of any size.
 func TestNoDocumentOfAnySize(t *testing.T) {
 	const objects, long = 4000, 10_000
 	c := &Change{Actor: "a", Seq: 1, StartOp: 1}
@@ -118,9 +118,9 @@ func TestNoDocumentOfAnySize(t *testing.T) {
 	}
 }
 
-// What a document chunk cannot say is refused: of a delete, only what it deletes; of
-// times, only differences.
-func TestDocumentSaysAllOrNothing(t *testing.T) {
+// TestDocumentRefusesWhatItCannotExpress: a document chunk stores only the predecessors of a delete, and
+// only differences of times. Changes that it cannot represent are refused.
+func TestDocumentRefusesWhatItCannotExpress(t *testing.T) {
 	set := Op{Action: Set, Key: Key{Kind: MapKey, Prop: "a"}, Value: BoolValue(true)}
 	first := func(time int64) *Change {
 		return &Change{Hash: Hash{1}, Actor: "a", Seq: 1, StartOp: 1, TimeMillis: time, Ops: []Op{set}}

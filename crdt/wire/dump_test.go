@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// dump writes a type-1 chunk or a sync message as an annotated hexdump, each
-// line an offset, the bytes, and what they are. It walks the layout by itself,
-// so that the golden files are a second reading of the format.
+// dump writes a type-1 chunk or a sync message as an annotated hexdump. Each line has an offset, the
+// bytes and their meaning. dump parses the format itself, so that the golden files come from a second
+// implementation.
 type dump struct {
 	strings.Builder
 	b   []byte
@@ -24,7 +24,7 @@ func annotate(b []byte) string {
 	return d.String()
 }
 
-// take writes the next n bytes and what they mean; long ones over several lines.
+// take writes the next n bytes and their meaning, in several lines if necessary.
 func (d *dump) take(n int, format string, args ...any) []byte {
 	b := d.b[d.pos : d.pos+n]
 	for i := 0; i < n || i == 0; i += 16 {

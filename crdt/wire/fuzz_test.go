@@ -9,9 +9,8 @@ import (
 	"testing"
 )
 
-// repair frames what looks like a chunk anew, with the length and the checksum
-// its body needs, so that a mutated body is not refused for those; bytes without
-// a frame become a body.
+// repair corrects the length and checksum of a chunk, so that a mutated body is not refused for
+// those. Bytes without a frame become the body of a chunk.
 func repair(b []byte) []byte {
 	kind, body := byte(chunkChange), b
 	if len(b) >= minChunk && [4]byte(b) == magic {
@@ -23,7 +22,7 @@ func repair(b []byte) []byte {
 	out = appendBytes(out, body)
 	if kind == chunkDeflated {
 		if c, err := oneChunk(out); err == nil {
-			// inflate seals what it inflates; take the checksum from there.
+			// inflate computes the checksum of the inflated chunk.
 			copy(out[4:8], checksumOfInflated(c))
 		}
 		return out
@@ -43,8 +42,7 @@ func checksumOfInflated(c chunk) []byte {
 	return h[:4]
 }
 
-// seeds are the bytes of the golden files, and of ../shared/hostile where that is
-// beside the repository.
+// seeds adds the bytes of the golden files, and of ../shared/hostile if it exists beside the module.
 func seeds(f *testing.F) {
 	f.Helper()
 	for _, b := range hostileFiles(f) {
@@ -67,8 +65,7 @@ func seeds(f *testing.F) {
 	}
 }
 
-// hostileFiles returns bytes that broke other implementations; none where they are
-// not to be had.
+// hostileFiles returns bytes that broke other implementations; none if ../shared does not exist.
 func hostileFiles(t testing.TB) [][]byte {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", "..", "shared", "hostile", "*.hex"))
@@ -88,7 +85,7 @@ func hostileFiles(t testing.TB) [][]byte {
 	return files
 }
 
-// headerAgrees holds ReadHeader against what DecodeChangeLimits made of the same bytes.
+// headerAgrees compares ReadHeader with DecodeChangeLimits for the same bytes.
 func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded error) {
 	t.Helper()
 	plain := chunk
@@ -122,7 +119,7 @@ func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded err
 	}
 }
 
-// What decodes is canonical, and says the same when it is decoded again.
+// FuzzDecodeChange: a decoded change is canonical, and decodes to the same change again.
 func FuzzDecodeChange(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -136,7 +133,7 @@ func FuzzDecodeChange(f *testing.F) {
 			}
 			enc := c.Encode()
 			if chunk[chunkTypeAt] == chunkChange && !bytes.Equal(enc, chunk) {
-				t.Fatalf("%x was taken, but is encoded to %x", chunk, enc)
+				t.Fatalf("%x was accepted, but is encoded to %x", chunk, enc)
 			}
 			if h, err := ReadHash(enc); err != nil || h != c.Hash {
 				t.Fatalf("%x has the hash %v, its encoding %v, %v", chunk, c.Hash, h, err)
@@ -148,7 +145,7 @@ func FuzzDecodeChange(f *testing.F) {
 	})
 }
 
-// What decodes encodes to the same bytes.
+// FuzzDecodeMessage: a decoded message encodes to the same bytes.
 func FuzzDecodeMessage(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -161,7 +158,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			return
 		}
 		if enc := m.Encode(); !bytes.Equal(enc, b) {
-			t.Fatalf("%x was taken, but is encoded to %x", b, enc)
+			t.Fatalf("%x was accepted, but is encoded to %x", b, enc)
 		}
 		for i := range m.Have {
 			m.Have[i].Filter.Contains(Hash{1})
@@ -172,8 +169,8 @@ func FuzzDecodeMessage(f *testing.F) {
 	})
 }
 
-// The short reader reads exactly the messages that say no more than it returns, and
-// as DecodeMessage does.
+// FuzzReadAnswer: ReadAnswer reads exactly the messages that contain nothing but its results, and
+// agrees with DecodeMessage.
 func FuzzReadAnswer(f *testing.F) {
 	seeds(f)
 	for _, m := range []Message{
@@ -215,22 +212,22 @@ func FuzzReadAnswer(f *testing.F) {
 	})
 }
 
-// The chunks are all there is, in order; each, with its checksum repaired, is taken
-// or refused.
+// FuzzSplitChunks: the chunks together are the input, in order. Each, with a corrected checksum, is
+// accepted or refused.
 func FuzzSplitChunks(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		chunks, err := SplitChunks(b)
 		if err != nil {
 			if chunks != nil {
-				t.Fatalf("%x: chunks beside an error", b)
+				t.Fatalf("%x: both chunks and an error", b)
 			}
-			// At least the first is well framed then.
+			// At least the first chunk has a valid frame then.
 			if chunks, err = SplitChunks(append(repair(b), repair(b)...)); err != nil || len(chunks) != 2 {
 				t.Fatalf("%x, framed twice: %d chunks, %v", b, len(chunks), err)
 			}
 		} else if !bytes.Equal(bytes.Join(chunks, nil), b) {
-			t.Fatalf("%x was not cut, but changed", b)
+			t.Fatalf("%x was modified", b)
 		}
 		for _, c := range chunks {
 			everyEntry(c)
@@ -238,7 +235,7 @@ func FuzzSplitChunks(f *testing.F) {
 	})
 }
 
-// What decodes is as large as its numbers say, and answers for every hash.
+// FuzzFilter: a decoded filter has the size that its parameters require, and answers for every hash.
 func FuzzFilter(f *testing.F) {
 	seeds(f)
 	for _, n := range []int{1, 3, 100} {
@@ -258,7 +255,7 @@ func FuzzFilter(f *testing.F) {
 			t.Fatalf("%x: %d bytes of bits for %d entries", b, len(filter.Bits), filter.Entries)
 		}
 		if enc, want := filter.append(nil), appendBytes(nil, b); !bytes.Equal(enc, want) {
-			t.Fatalf("%x was taken, but is encoded to %x", want, enc)
+			t.Fatalf("%x was accepted, but is encoded to %x", want, enc)
 		}
 		for i := range byte(8) {
 			filter.Contains(sha256.Sum256(append(b, i)))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func prop(s string) Key { return Key{Kind: MapKey, Prop: s} }
 
@@ -19,12 +19,12 @@ func elem(counter uint64, a ActorID) Key { return Key{Kind: ElemKey, Elem: OpID{
 
 func actorOf(b byte) ActorID { return ActorID(bytes.Repeat([]byte{b}, ActorLen)) }
 
-// samples are changes that between them use every column and every run form.
+// samples returns changes that together use every column and every form of run.
 func samples() map[string]*Change {
 	a, b, c := actorOf(7), actorOf(9), ActorID("\x01\x02")
 	bold := "bold"
 	return map[string]*Change{
-		// The worked example of the design's format notes.
+		// The worked example of the format notes.
 		"set": {Actor: a, Seq: 1, StartOp: 1, Ops: []Op{{Action: Set, Key: prop("k"), Value: StringValue("v")}}},
 		"values": {Actor: a, Seq: 1, StartOp: 1, TimeMillis: -1, Message: "all kinds", Ops: []Op{
 			{Action: Set, Key: prop("a"), Value: Value{Kind: Null}},
@@ -74,8 +74,8 @@ func sampleMessages() map[string]*Message {
 	}
 }
 
-// golden compares an encoding with its golden file, whose bytes are also read
-// back from the dump, so that the file alone is a vector.
+// golden compares an encoding with its golden file. It also parses the bytes of the dump, so that the
+// file itself can serve as a test vector.
 func golden(t *testing.T, name string, b []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".txt")
@@ -141,7 +141,7 @@ func TestGoldenMessages(t *testing.T) {
 	}
 }
 
-// The worked example as the format notes print it.
+// TestWorkedExample checks the worked example of the format notes.
 func TestWorkedExample(t *testing.T) {
 	want := "856f4a83c128d190" + "0147" + "0028" + strings.Repeat("07", 40) + "0101000000" +
 		"06150334014202560257017002" + "7f016b" + "01" + "7f01" + "7f16" + "76" + "7f00"

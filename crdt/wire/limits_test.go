@@ -54,7 +54,7 @@ func TestDeflated(t *testing.T) {
 			t.Errorf("%s: wrong checksum: %v", name, err)
 		}
 		b[4] ^= 1
-		// Cut the stream off, and keep the frame.
+		// Truncate the stream and keep the frame.
 		short, _ := oneChunk(b)
 		cut := appendBytes(append(bytes.Clone(b[:chunkTypeAt]), chunkDeflated), short.body[:len(short.body)-2])
 		if _, err := DecodeChange(cut); !errors.Is(err, ErrTruncated) {
@@ -63,7 +63,7 @@ func TestDeflated(t *testing.T) {
 	}
 }
 
-// A change is within the limits or not, whether it comes deflated or plain.
+// TestLimits: the limits apply to a change whether it is deflated or not.
 func TestLimits(t *testing.T) {
 	a := actorOf(7)
 	set := func(value Value) *Change {
@@ -85,7 +85,7 @@ func TestLimits(t *testing.T) {
 		}
 		return c
 	}
-	// By two actors in turn, so that every predecessor takes a byte.
+	// By two actors alternately, so that every predecessor takes a byte.
 	preds := func(n int, others ...ActorID) *Change {
 		c := set(UintValue(1))
 		c.Deps, c.StartOp = deps(1), uint64(n)+1
@@ -125,7 +125,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	if got, err := DecodeChangeLimits(long(MaxChange+1).Encode(), OpenLimits); err != nil || len(got.Ops) != 1 {
-		t.Errorf("an open relay refuses 64 KiB and a byte: %v", err)
+		t.Errorf("an open relay refuses 64 KiB and one byte: %v", err)
 	}
 	if _, err := DecodeChangeLimits(ops(200_000).Encode(), OpenLimits); err != nil {
 		t.Errorf("an open relay refuses 200,000 operations with as many bytes: %v", err)
@@ -141,7 +141,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// Few bytes that claim a lot cost little, whether the claim is refused or not.
+// TestBombs: a few bytes that claim a large size take little memory, whether they are refused or not.
 func TestBombs(t *testing.T) {
 	body := func(cols ...any) []byte {
 		b := appendUleb(nil, 0)
@@ -204,8 +204,8 @@ func TestBombs(t *testing.T) {
 	}
 }
 
-// A text of a stock client, erased in one change, is taken by an open relay in
-// bounded memory, also when many such changes come at once.
+// TestErasedText: an open relay accepts a change of a stock client that erases a long text. The memory
+// is bounded, also for many such changes at once.
 func TestErasedText(t *testing.T) {
 	erase := func(n int64) []byte {
 		c := &Change{Deps: []Hash{{1}}, Actor: actorOf(7), Seq: 2, StartOp: 1 << 20}
@@ -226,7 +226,7 @@ func TestErasedText(t *testing.T) {
 		t.Errorf("%d bytes took %d", len(chunk), n)
 	}
 	if _, err := DecodeChangeLimits(erase(int64(OpenLimits.BaseOps)+300), OpenLimits); !errors.Is(err, ErrTooManyOps) {
-		t.Errorf("beyond the bound: %v", err)
+		t.Errorf("beyond the limit: %v", err)
 	}
 	if _, err := DecodeChange(chunk); !errors.Is(err, ErrTooManyOps) {
 		t.Errorf("in an event: %v", err)
@@ -240,17 +240,17 @@ func TestErasedText(t *testing.T) {
 		})
 	}
 	all.Wait()
-	// What is refused while it holds the lock gives it back.
+	// A change that is refused while it holds the lock releases it.
 	bad := bytes.Clone(chunk)
 	bad[len(bad)-1]++
 	for range 2 {
 		if _, err := DecodeChangeLimits(repair(bad), OpenLimits); err == nil {
-			t.Error("taken")
+			t.Error("accepted")
 		}
 	}
 }
 
-// everyEntry gives bytes to every function that takes bytes from strangers.
+// everyEntry passes bytes to every function that reads untrusted bytes.
 func everyEntry(b []byte) {
 	decode := func(b []byte) {
 		DecodeChange(b)
@@ -283,8 +283,8 @@ func everyEntry(b []byte) {
 	}
 }
 
-// Whatever once broke an implementation is taken or refused here, fast and in
-// little memory. A panic fails the test by itself.
+// TestHostile: inputs that broke other implementations are accepted or refused quickly and with little
+// memory. A panic fails the test by itself.
 func TestHostile(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(sharedPath(t, "hostile"), "*.hex"))
 	if err != nil || len(files) == 0 {

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// The lines of malformed.jsonl whose odd chunk is sound as far as can be seen
+// validWithoutHistory has the lines of malformed.jsonl whose chunk is valid as far as can be checked
 // without history.
-var soundAlone = map[string]string{
+var validWithoutHistory = map[string]string{
 	"base":                                 "sound",
 	"base2":                                "sound",
 	"ctx: base":                            "sound",
@@ -33,8 +33,8 @@ var soundAlone = map[string]string{
 	"ctx: dep that is an ancestor of another dep, not own": "harmless",
 }
 
-// The others, and why they are refused.
-var refusedAlone = map[string]error{
+// refusedWithoutHistory has the other lines, with the expected error.
+var refusedWithoutHistory = map[string]error{
 	"overlong LEB: chunk length":                  ErrOverlong,
 	"overlong LEB: deps count":                    ErrOverlong,
 	"overlong LEB: time":                          ErrOverlong,
@@ -111,8 +111,8 @@ type malformedVector struct{ Name, Hex string }
 func TestMalformedVectors(t *testing.T) {
 	vectors := readLines[malformedVector](t, sharedPath(t, "vectors", "malformed.jsonl"))
 	for _, v := range vectors {
-		want, refused := refusedAlone[v.Name]
-		if _, sound := soundAlone[v.Name]; sound == refused {
+		want, refused := refusedWithoutHistory[v.Name]
+		if _, sound := validWithoutHistory[v.Name]; sound == refused {
 			t.Errorf("%q is in neither or in both of the lists above", v.Name)
 			continue
 		}
@@ -120,7 +120,7 @@ func TestMalformedVectors(t *testing.T) {
 		chunks, err := SplitChunks(b)
 		if err == nil && len(chunks) > 1 {
 			if _, err := DecodeChange(b); !errors.Is(err, ErrTrailing) {
-				t.Errorf("%q: several chunks in one: %v", v.Name, err)
+				t.Errorf("%q: several chunks: %v", v.Name, err)
 			}
 		}
 		for i := 0; i < len(chunks) && err == nil; i++ {
@@ -133,7 +133,7 @@ func TestMalformedVectors(t *testing.T) {
 		}
 		var e *Error
 		if err != nil && !errors.As(err, &e) {
-			t.Errorf("%q: %v is no *Error", v.Name, err)
+			t.Errorf("%q: %v is not an *Error", v.Name, err)
 		}
 		if v.Name == "ctx: list insert at head of a map" && err == nil {
 			c, _ := DecodeChange(chunks[len(chunks)-1])

@@ -54,8 +54,8 @@ func hashes(t testing.TB, ss []string) []Hash {
 	return hs
 }
 
-// Every message, state and filter that automerge-go and JS wrote decodes to the
-// fields recorded and encodes to the same bytes.
+// TestSyncVectors: every message, state and filter of automerge-go and JavaScript decodes to the
+// recorded fields, and encodes to the same bytes.
 func TestSyncVectors(t *testing.T) {
 	seen := map[string]int{}
 	for n, v := range readLines[syncVector](t, sharedPath(t, "vectors", "sync.jsonl")) {
@@ -140,7 +140,7 @@ func checkMessage(t *testing.T, name string, b []byte, want messageVector) {
 	eq("changes", got, want.Changes)
 }
 
-// wantFilter forgets the parameters of an empty filter, which has no bytes.
+// wantFilter removes the parameters of an empty filter, which has no bytes.
 func wantFilter(f filterVector) filterVector {
 	if f.Entries == 0 {
 		return filterVector{}
@@ -177,7 +177,7 @@ func checkFilter(t *testing.T, name string, v syncVector) {
 	}
 }
 
-// The first messages of a conversation, as bytes written by hand.
+// TestMessageByHand checks the first messages of a conversation against hand-written bytes.
 func TestMessageByHand(t *testing.T) {
 	h := Hash{1, 2, 3}
 	hx := h.String()
@@ -243,8 +243,8 @@ func TestMessageRefused(t *testing.T) {
 	}
 }
 
-// What is decoded does not change when the frame's buffer is used again, but for
-// the changes, which are documented to alias it.
+// TestMessageCopies: a decoded message does not change when the frame's buffer is reused, except for
+// its changes, which alias the buffer.
 func TestMessageCopies(t *testing.T) {
 	m := Message{Heads: []Hash{{1}}, Have: []Have{{Filter: NewFilter([]Hash{{2}, {3}})}}, Trailing: []byte{1, 9}}
 	b := m.Encode()

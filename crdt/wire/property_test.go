@@ -13,7 +13,7 @@ import (
 
 var anyActors = []ActorID{"\x00", "\x01\x02", "\xff", ActorID(bytes.Repeat([]byte{5}, 16)), actorOf(1), actorOf(2), actorOf(200)}
 
-// anyChange draws a change that has no reason to be refused.
+// anyChange draws a valid change.
 func anyChange(t *rapid.T) *Change {
 	hash := rapid.Custom(func(t *rapid.T) Hash {
 		return Hash(rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "hash"))
@@ -34,11 +34,10 @@ func anyChange(t *rapid.T) *Change {
 	return c
 }
 
-// anyOp draws an operation with the given counter. Choices are few, so that runs
-// come about.
+// anyOp draws an operation with the given counter. There are few choices, so that runs occur.
 func anyOp(t *rapid.T, counter uint64) Op {
 	known := rapid.Custom(func(t *rapid.T) OpID {
-		// Low and near counters both: small and large deltas.
+		// Both low and near counters, for small and large deltas.
 		n := rapid.Uint64Range(1, min(counter-1, 3)).Draw(t, "low")
 		if rapid.Bool().Draw(t, "near") {
 			n = counter - n
@@ -131,8 +130,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// Change any byte of a sound change and repair its frame: then it is refused, or
-// it is another canonical change. Cut it anywhere: it is refused.
+// TestDamage: a valid change with one modified byte and a corrected frame is refused, or is another
+// canonical change. A truncated change is refused.
 func TestDamage(t *testing.T) {
 	taken, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
@@ -141,7 +140,7 @@ func TestDamage(t *testing.T) {
 		bad := bytes.Clone(b)
 		bad[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "flip"))
 		if _, err := DecodeChange(bad); err == nil {
-			t.Fatalf("byte %d of %x was damaged and not noticed", i, b)
+			t.Fatalf("damage in byte %d of %x was not detected", i, b)
 		}
 		bad = repair(bad)
 		c, err := DecodeChangeLimits(bad, OpenLimits)
@@ -149,19 +148,19 @@ func TestDamage(t *testing.T) {
 		case err != nil:
 			refused++
 		case !bytes.Equal(c.Encode(), bad):
-			t.Fatalf("%x was taken, but is encoded to %x", bad, c.Encode())
+			t.Fatalf("%x was accepted, but is encoded to %x", bad, c.Encode())
 		default:
 			taken++
 		}
 		if _, err := DecodeChange(b[:i]); err == nil {
-			t.Fatalf("%x cut to %d bytes was taken", b, i)
+			t.Fatalf("%x, truncated to %d bytes, was accepted", b, i)
 		}
 		if _, err := DecodeChange(append(bytes.Clone(b), 0)); err == nil {
-			t.Fatalf("%x and a byte more was taken", b)
+			t.Fatalf("%x with a trailing byte was accepted", b)
 		}
 	})
 	if taken == 0 || refused == 0 {
-		t.Errorf("%d damaged changes were taken, %d refused: nothing was tested", taken, refused)
+		t.Errorf("%d damaged changes were accepted, %d refused: too few for this test", taken, refused)
 	}
 }
 
@@ -213,8 +212,8 @@ func TestLEB(t *testing.T) {
 	}
 }
 
-// Writers of filters and readers agree, and few hashes are named by mistake.
-func TestFilterNamesItsOwn(t *testing.T) {
+// TestFilterContainsItsHashes: a filter contains the hashes from which it was made, and few others.
+func TestFilterContainsItsHashes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 300).Draw(t, "n")
 		seed := rapid.Uint64().Draw(t, "seed")
@@ -235,7 +234,7 @@ func TestFilterNamesItsOwn(t *testing.T) {
 		f := back.Have[0].Filter
 		for _, h := range in {
 			if !f.Contains(h) {
-				t.Fatalf("%v was put in and is not in", h)
+				t.Fatalf("%v was added and is not in the filter", h)
 			}
 		}
 		mistakes := 0
@@ -245,7 +244,7 @@ func TestFilterNamesItsOwn(t *testing.T) {
 			}
 		}
 		if mistakes > 100 || n == 0 && mistakes > 0 {
-			t.Fatalf("%d of 1,000 named by mistake with %d entries", mistakes, n)
+			t.Fatalf("%d false positives of 1,000 with %d entries", mistakes, n)
 		}
 	})
 }

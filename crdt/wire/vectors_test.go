@@ -12,8 +12,7 @@ import (
 	"testing"
 )
 
-// sharedPath finds ../shared beside the module root and skips the test when it
-// is not there.
+// sharedPath returns a path in ../shared beside the module, and skips the test if it does not exist.
 func sharedPath(t testing.TB, parts ...string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -37,7 +36,7 @@ func sharedPath(t testing.TB, parts ...string) string {
 	return p
 }
 
-// readLines decodes a file of one JSON object a line.
+// readLines decodes a file with one JSON object on each line.
 func readLines[T any](t testing.TB, path string) []T {
 	t.Helper()
 	f, err := os.Open(path)
@@ -98,7 +97,7 @@ var actionNames = map[Action]string{
 	MakeText: "makeText", Inc: "inc", Mark: "mark",
 }
 
-// describeOp writes an operation the way the vectors do.
+// describeOp formats an operation as the vectors do.
 func describeOp(c *Change, i int) string {
 	op := &c.Ops[i]
 	s := fmt.Sprintf("%d@%s %s obj=%s", c.StartOp+uint64(i), c.Actor, actionNames[op.Action], opIDString(op.Obj))
@@ -169,7 +168,7 @@ func (o opVector) String() string {
 	return s
 }
 
-// Every change made by automerge-go and JS decodes to the fields recorded, and
+// TestChangeVectors: every change of automerge-go and JavaScript decodes to the recorded fields, and
 // encodes to the same bytes.
 func TestChangeVectors(t *testing.T) {
 	vectors := readLines[changeVector](t, sharedPath(t, "vectors", "changes.jsonl"))
