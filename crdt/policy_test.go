@@ -298,8 +298,8 @@ func TestOurLargestActsAreValid(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer d.Close()
-		gate := newValidated(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
-		if err := gate.take(made.Change); err != nil {
+		replica := newValidated(qa.EventIDFromGenesis([32]byte(made.Change.Hash)))
+		if err := replica.take(made.Change); err != nil {
 			t.Fatalf("genesis: %v", err)
 		}
 		acts(func(a qa.Act) crdt.Made {
@@ -309,7 +309,7 @@ func TestOurLargestActsAreValid(t *testing.T) {
 			if err != nil || made.NoChange {
 				t.Fatalf("%s: %v, no change: %v", a.Kind, err, made.NoChange)
 			}
-			if err := gate.take(made.Change); err != nil {
+			if err := replica.take(made.Change); err != nil {
 				t.Fatalf("%s: %v", a.Kind, err)
 			}
 			most[a.Kind] = max(most[a.Kind], len(made.Change.Ops))

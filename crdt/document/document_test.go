@@ -197,7 +197,7 @@ func spam() *week {
 	w.invalid[bad.Change.Hash] = true
 	after := ann.Do(func(d *policytest.Draft) { d.Post("", "on top of it") })
 	w.after[after.Change.Hash] = true
-	w.Writer("ben").DoOn(valid, func(d *policytest.Draft) { d.Post("", "beside it") })
+	w.Writer("ben").DoOn(valid, func(d *policytest.Draft) { d.Post("", "independent") })
 	return w
 }
 

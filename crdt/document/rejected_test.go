@@ -25,7 +25,7 @@ func newFamily() *family {
 	f := &family{World: w, refusals: document.NewRefusals(100)}
 	f.parent = ann.Do(func(d *policytest.Draft) { question = d.Post("", "first") })
 	f.child = ann.Do(func(d *policytest.Draft) { d.Post(question, "second") })
-	f.other = w.Writer("ben").DoOn(f.parent.Change.Deps, func(d *policytest.Draft) { d.Post("", "beside") })
+	f.other = w.Writer("ben").DoOn(f.parent.Change.Deps, func(d *policytest.Draft) { d.Post("", "independent") })
 	f.d = document.New(w.Event, document.Options{Refusals: f.refusals})
 	return f
 }

@@ -10,7 +10,7 @@
 //
 // It never holds the bytes of changes, never checks signatures or operations,
 // and does no I/O. A Graph is not safe for concurrent use; methods that only
-// read may run beside each other.
+// read may run concurrently.
 //
 // Memory: an applied change takes about 100 bytes (32 its hash, 8 to 16 its
 // place in the index, 28 fixed fields, 8 for each dep, and slack of growing

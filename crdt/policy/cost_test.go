@@ -193,18 +193,18 @@ func BenchmarkAdd(b *testing.B) {
 	for n := 0; n < b.N; n += len(all) {
 		b.StopTimer()
 		g := graph.New()
-		gate := policy.New(c.w.Event, g)
+		rules := policy.New(c.w.Event, g)
 		for _, ch := range append([]*wire.Change{c.w.Changes[0].Change}, all...) {
 			if _, err := g.Add(graph.MetaOf(ch)); err != nil {
 				b.Fatal(err)
 			}
 		}
-		if err := gate.Add(c.w.Changes[0].Change); err != nil {
+		if err := rules.Add(c.w.Changes[0].Change); err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
 		for _, ch := range all {
-			if err := gate.Add(ch); err != nil {
+			if err := rules.Add(ch); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -234,11 +234,11 @@ func TestMemoryOfAChange(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	gate := policy.New(c.w.Event, g)
+	rules := policy.New(c.w.Event, g)
 	add := func(of []*wire.Change) float64 {
 		before := heap()
 		for _, ch := range of {
-			if err := gate.Add(ch); err != nil {
+			if err := rules.Add(ch); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -250,7 +250,7 @@ func TestMemoryOfAChange(t *testing.T) {
 	if perPost > 350 || perReaction > 450 {
 		t.Errorf("%.0f bytes for a post and %.0f for a reaction", perPost, perReaction)
 	}
-	runtime.KeepAlive(gate)
+	runtime.KeepAlive(rules)
 	runtime.KeepAlive(c)
 }
 

@@ -34,8 +34,8 @@ var (
 // versions of the next change.
 func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	w := policytest.NewWorld(policytest.Options{RulesVersion: uint64(1 + r.IntN(schema.RulesVersion))})
-	judge := policytest.NewReplica(w.Event)
-	if err := judge.Apply(w.Changes[0]); err != nil {
+	replica := policytest.NewReplica(w.Event)
+	if err := replica.Apply(w.Changes[0]); err != nil {
 		panic(err)
 	}
 	people := []*policytest.Writer{w.Founder}
@@ -48,7 +48,7 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			d.Role(policytest.KeyOf(name).Identity(), grants[name], true)
 		}
 	})
-	if err := judge.Apply(first); err != nil {
+	if err := replica.Apply(first); err != nil {
 		panic(err)
 	}
 	var posts []qa.PostID
@@ -131,9 +131,9 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			continue
 		}
 		s := d.Sign()
-		if err := judge.Apply(s); err != nil {
+		if err := replica.Apply(s); err != nil {
 			if code := policy.RefusalOf(err).Code; code == policy.CodePreds || code == policy.CodeObject {
-				panic(fmt.Sprintf("what stands by the definition is refused: %v", err))
+				panic(fmt.Sprintf("a change that is valid by the definition is refused: %v", err))
 			}
 			bad = append(bad, s.Change)
 			*x = *back

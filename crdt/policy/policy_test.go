@@ -21,10 +21,10 @@ func TestPolicyNeedsTheDependencies(t *testing.T) {
 	first := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "A") })
 	second := w.Founder.Do(func(d *policytest.Draft) { d.Str("event/title", "B") })
 	g := graph.New()
-	gate := policy.New(w.Event, g)
+	rules := policy.New(w.Event, g)
 	for name, err := range map[string]error{
-		"judge, not in the graph": gate.Validate(first.Change),
-		"add, not in the graph":   gate.Add(first.Change),
+		"validate, not in the graph": rules.Validate(first.Change),
+		"add, not in the graph":      rules.Add(first.Change),
 	} {
 		if !errors.Is(err, policy.ErrOrder) {
 			t.Errorf("%s: %v", name, err)
@@ -39,29 +39,29 @@ func TestPolicyNeedsTheDependencies(t *testing.T) {
 	stranger.Post("", "Hello")
 	stranger.Sign()
 	for name, err := range map[string]error{
-		"judge, in the graph and not added": gate.Validate(second.Change),
-		"add, in the graph and not added":   gate.Add(second.Change),
+		"validate, in the graph and not added": rules.Validate(second.Change),
+		"add, in the graph and not added":      rules.Add(second.Change),
 	} {
 		if !errors.Is(err, policy.ErrOrder) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	nobody := qa.Identity(strings.Repeat("0", 64))
-	if gate.HoldsRole(nobody, qa.RoleOrganiser) || gate.MayRead(nobody) || gate.Blocked(nobody) || gate.HoldsRole("nobody", qa.RoleOrganiser) {
+	if rules.HoldsRole(nobody, qa.RoleOrganiser) || rules.MayRead(nobody) || rules.Blocked(nobody) || rules.HoldsRole("nobody", qa.RoleOrganiser) {
 		t.Error("somebody holds a role in an event without a genesis")
 	}
-	if gate.Founder() != "" || gate.Kind() != "" || gate.Access() != "" || gate.AuthorityChanges() != 0 {
+	if rules.Founder() != "" || rules.Kind() != "" || rules.Access() != "" || rules.AuthorityChanges() != 0 {
 		t.Error("an empty policy has an event")
 	}
-	if err := gate.Add(w.Changes[0].Change); err != nil {
+	if err := rules.Add(w.Changes[0].Change); err != nil {
 		t.Fatal(err)
 	}
-	if err := gate.Add(stranger.Change); !errors.Is(err, policy.ErrOrder) {
+	if err := rules.Add(stranger.Change); !errors.Is(err, policy.ErrOrder) {
 		t.Errorf("depending on a change that was not added: %v", err)
 	}
 	for range 2 {
 		for _, s := range w.Changes[:2] {
-			if err := gate.Add(s.Change); err != nil {
+			if err := rules.Add(s.Change); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -74,19 +74,19 @@ func TestPolicyNeedsTheDependencies(t *testing.T) {
 	lost := w.Writer("reader").Draft(second.Change.Deps...)
 	lost.Str("event/title", "C").Obj = wire.OpID{Counter: 77, Actor: w.Founder.Actor}
 	lost.Sign()
-	if err := gate.Add(&skipped); !errors.Is(err, policy.ErrOrder) {
+	if err := rules.Add(&skipped); !errors.Is(err, policy.ErrOrder) {
 		t.Errorf("a gap in the numbers: %v", err)
 	}
-	if err := gate.Add(&odd); !errors.Is(err, keys.ErrActor) {
+	if err := rules.Add(&odd); !errors.Is(err, keys.ErrActor) {
 		t.Errorf("an actor of 39 bytes: %v", err)
 	}
-	if err := gate.Add(lost.Change); !errors.Is(err, policy.ErrOrder) {
+	if err := rules.Add(lost.Change); !errors.Is(err, policy.ErrOrder) {
 		t.Errorf("a map that does not exist: %v", err)
 	}
-	if err := gate.Validate(second.Change); err != nil {
+	if err := rules.Validate(second.Change); err != nil {
 		t.Errorf("after all that: %v", err)
 	}
-	if err := gate.Add(second.Change); err != nil {
+	if err := rules.Add(second.Change); err != nil {
 		t.Error(err)
 	}
 }
@@ -106,43 +106,43 @@ func holders(g *policy.Policy, role qa.Role, of ...*policytest.Writer) string {
 
 func TestCurrentRoles(t *testing.T) {
 	p := newScene(t, policytest.Options{Access: "invited"})
-	gate := p.r.Policy
+	rules := p.r.Policy
 	eve, key := p.Writer("eve"), p.Writer("invitation")
 	everybody := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, eve}
 	for role, want := range map[qa.Role]string{
 		qa.RoleOrganiser: "110000", qa.RoleAuthor: "001000", qa.RoleModerator: "000100", qa.RoleMember: "000010",
 		qa.RoleInviteAuthor: "000000", "king": "000000",
 	} {
-		if got := holders(gate, role, everybody...); got != want {
+		if got := holders(rules, role, everybody...); got != want {
 			t.Errorf("%s: %s, want %s", role, got, want)
 		}
 	}
-	if !gate.HoldsRole(p.author.ID(), qa.RoleOrganiser, qa.RoleAuthor) || gate.HoldsRole(p.author.ID()) {
+	if !rules.HoldsRole(p.author.ID(), qa.RoleOrganiser, qa.RoleAuthor) || rules.HoldsRole(p.author.ID()) {
 		t.Error("one of several roles")
 	}
-	if gate.HoldsRole("nobody", qa.RoleMember) || gate.MayRead("nobody") || gate.Blocked("nobody") || gate.MayRead(eve.ID()) {
+	if rules.HoldsRole("nobody", qa.RoleMember) || rules.MayRead("nobody") || rules.Blocked("nobody") || rules.MayRead(eve.ID()) {
 		t.Error("nobody holds something")
 	}
 	// The key of an invitation may read until it is revoked, also after its claim.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(key.ID(), qa.RoleInviteMember, true) })
-	if !gate.MayRead(key.ID()) || gate.HoldsRole(key.ID(), qa.RoleMember) || !gate.HoldsRole(key.ID(), qa.RoleInviteMember) {
+	if !rules.MayRead(key.ID()) || rules.HoldsRole(key.ID(), qa.RoleMember) || !rules.HoldsRole(key.ID(), qa.RoleInviteMember) {
 		t.Error("the key of an invitation")
 	}
 	p.do(key, func(d *policytest.Draft) { d.Str("claims/"+string(key.ID()), string(eve.ID())) })
-	if !gate.MayRead(key.ID()) || gate.MayRead(eve.ID()) {
+	if !rules.MayRead(key.ID()) || rules.MayRead(eve.ID()) {
 		t.Error("after the claim")
 	}
 	p.do(p.organiser, func(d *policytest.Draft) {
 		d.Role(key.ID(), qa.RoleInviteMember, false)
 		d.Role(eve.ID(), qa.RoleMember, true)
 	})
-	if gate.MayRead(key.ID()) || !gate.MayRead(eve.ID()) {
+	if rules.MayRead(key.ID()) || !rules.MayRead(eve.ID()) {
 		t.Error("after the answer")
 	}
 	p.do(eve, func(d *policytest.Draft) { d.Post("", "Thank you.") })
 	// The role is revoked and granted again.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleMember, false) })
-	if gate.MayRead(eve.ID()) {
+	if rules.MayRead(eve.ID()) {
 		t.Error("revoked")
 	}
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleMember, true) })
@@ -151,10 +151,10 @@ func TestCurrentRoles(t *testing.T) {
 		d.Role(eve.ID(), qa.RoleMember, false)
 		d.Role(eve.ID(), qa.RoleAuthor, true)
 	})
-	if gate.HoldsRole(eve.ID(), qa.RoleMember) || !gate.HoldsRole(eve.ID(), qa.RoleAuthor) {
+	if rules.HoldsRole(eve.ID(), qa.RoleMember) || !rules.HoldsRole(eve.ID(), qa.RoleAuthor) {
 		t.Error("one role for another")
 	}
-	if n := gate.AuthorityChanges(); n != 6 {
+	if n := rules.AuthorityChanges(); n != 6 {
 		t.Errorf("%d authority changes", n)
 	}
 }
@@ -228,29 +228,29 @@ func TestInvitationKeyWithARole(t *testing.T) {
 // grants are not in effect. After a new grant the organiser can grant roles again.
 func TestRevokedOrganisers(t *testing.T) {
 	p := newScene(t, policytest.Options{})
-	gate, eve, bob := p.r.Policy, p.Writer("eve"), p.Writer("bob")
+	rules, eve, bob := p.r.Policy, p.Writer("eve"), p.Writer("bob")
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(eve.ID(), qa.RoleModerator, true) })
 	on := p.Heads()
 	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, false) }))
 	p.apply(p.organiser.DoOn(on, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) }))
-	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "110" {
+	if got := holders(rules, qa.RoleModerator, p.moderator, eve, bob); got != "110" {
 		t.Errorf("moderators: %s", got)
 	}
 	p.do(eve, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "spam") })
-	if !gate.Blocked(p.reader.ID()) {
+	if !rules.Blocked(p.reader.ID()) {
 		t.Error("a moderator's block")
 	}
 	p.do(p.founder, func(d *policytest.Draft) { d.Role(p.organiser.ID(), qa.RoleOrganiser, true) })
 	p.do(p.organiser, func(d *policytest.Draft) { d.Role(bob.ID(), qa.RoleModerator, true) })
 	p.do(bob, func(d *policytest.Draft) { d.Str("blocks/"+string(p.reader.ID()), "") })
-	if got := holders(gate, qa.RoleModerator, p.moderator, eve, bob); got != "111" || gate.Blocked(p.reader.ID()) {
+	if got := holders(rules, qa.RoleModerator, p.moderator, eve, bob); got != "111" || rules.Blocked(p.reader.ID()) {
 		t.Errorf("moderators: %s", got)
 	}
 }
 
 func TestBlocksByRank(t *testing.T) {
 	p := newScene(t, policytest.Options{})
-	gate := p.r.Policy
+	rules := p.r.Policy
 	reader := "blocks/" + string(p.reader.ID())
 	// The moderator's unblocking has the higher operation, the organiser's block the higher rank.
 	on := p.Heads()
@@ -259,7 +259,7 @@ func TestBlocksByRank(t *testing.T) {
 		d.Str("blocks/"+string(p.author.ID()), "")
 		d.Str(reader, "")
 	}))
-	if !gate.Blocked(p.reader.ID()) || gate.Blocked(p.author.ID()) {
+	if !rules.Blocked(p.reader.ID()) || rules.Blocked(p.author.ID()) {
 		t.Error("a moderator's unblocking beat an organiser's block")
 	}
 	// The founder ranks above both.
@@ -269,7 +269,7 @@ func TestBlocksByRank(t *testing.T) {
 		d.Str(reader, "still spam")
 	}))
 	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
-	if gate.Blocked(p.reader.ID()) {
+	if rules.Blocked(p.reader.ID()) {
 		t.Error("an organiser beat the founder")
 	}
 	// The unblocking by a moderator who was concurrently revoked does not count, and the
@@ -278,12 +278,12 @@ func TestBlocksByRank(t *testing.T) {
 	on = p.Heads()
 	p.apply(p.founder.DoOn(on, func(d *policytest.Draft) { d.Role(p.moderator.ID(), qa.RoleModerator, false) }))
 	p.apply(p.moderator.DoOn(on, func(d *policytest.Draft) { d.Str(reader, "") }))
-	if !gate.Blocked(p.reader.ID()) {
+	if !rules.Blocked(p.reader.ID()) {
 		t.Error("an unblocking without the role is in effect")
 	}
 	// Nobody can block the founder.
 	p.do(p.organiser, func(d *policytest.Draft) { d.Str("blocks/"+string(p.founder.ID()), "no") })
-	if gate.Blocked(p.founder.ID()) {
+	if rules.Blocked(p.founder.ID()) {
 		t.Error("the founder is blocked")
 	}
 	// Among equal ranks the highest operation wins.
@@ -294,7 +294,7 @@ func TestBlocksByRank(t *testing.T) {
 		d.Str("event/title", "B")
 		d.Str(author, "spam")
 	}))
-	if !gate.Blocked(p.author.ID()) {
+	if !rules.Blocked(p.author.ID()) {
 		t.Error("the lower operation won")
 	}
 }
@@ -430,15 +430,15 @@ func TestReadingIdentitiesAndTheGenesis(t *testing.T) {
 	}})
 	p := &scene{World: w, t: t, r: policytest.NewReplica(w.Event)}
 	p.apply(w.Changes[0])
-	gate := p.r.Policy
-	if gate.Kind() != "event" || gate.Access() != "open" || gate.HasNewerRules() {
-		t.Errorf("%s, %s, newer: %v", gate.Kind(), gate.Access(), gate.HasNewerRules())
+	rules := p.r.Policy
+	if rules.Kind() != "event" || rules.Access() != "open" || rules.HasNewerRules() {
+		t.Errorf("%s, %s, newer: %v", rules.Kind(), rules.Access(), rules.HasNewerRules())
 	}
-	if !gate.HoldsRole(all, qa.RoleAuthor) {
+	if !rules.HoldsRole(all, qa.RoleAuthor) {
 		t.Error("a role in the genesis is missing")
 	}
 	for _, id := range []string{"", "f", strings.Repeat("f", 63), strings.Repeat("f", 65), strings.Repeat("F", 64), strings.Repeat("g", 64)} {
-		if gate.HoldsRole(qa.Identity(id), qa.RoleAuthor) || gate.MayRead(qa.Identity(id)) {
+		if rules.HoldsRole(qa.Identity(id), qa.RoleAuthor) || rules.MayRead(qa.Identity(id)) {
 			t.Errorf("%q was accepted as an identity", id)
 		}
 	}

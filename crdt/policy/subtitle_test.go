@@ -13,8 +13,8 @@ import (
 // an x key. A device that refused some of them would disagree with them for good. (An unknown key
 // of `event` they would refuse.)
 func TestSubtitleFollowsTheRowOfX(t *testing.T) {
-	for _, gate := range []uint64{1, schema.RulesVersion} {
-		p := newScene(t, policytest.Options{RulesVersion: gate})
+	for _, version := range []uint64{1, schema.RulesVersion} {
+		p := newScene(t, policytest.Options{RulesVersion: version})
 		for _, s := range []string{"A subtitle", "", "two\nlines", strings.Repeat("x", schema.MaxXValue)} {
 			p.do(p.organiser, func(d *policytest.Draft) { d.Str("event/x/subtitle", s) })
 		}

@@ -196,11 +196,11 @@ func TestEveryLineOfTheTable(t *testing.T) {
 		everybody := map[string]*policytest.Writer{
 			"founder": p.founder, "organiser": p.organiser, "author": p.author, "moderator": p.moderator, "reader": p.reader, "eve": eve,
 		}
-		judged := 0
+		validated := 0
 		for _, l := range table {
 			for name, x := range everybody {
-				judge := func(make func(d *policytest.Draft, path string)) error {
-					judged++
+				validate := func(make func(d *policytest.Draft, path string)) error {
+					validated++
 					d := x.Clone().Draft()
 					if l.ready != "" {
 						d.Path(strings.ReplaceAll(l.ready, "/me", "/"+string(x.ID())))
@@ -221,7 +221,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 					return p.r.Policy.Validate(c)
 				}
 				put := func(v wire.Value) error {
-					return judge(func(d *policytest.Draft, path string) {
+					return validate(func(d *policytest.Draft, path string) {
 						if up, ok := strings.CutSuffix(path, "/sum"); ok {
 							sum := sha256.Sum256(v.Raw)
 							path = up + "/" + hex.EncodeToString(sum[:])
@@ -231,7 +231,7 @@ func TestEveryLineOfTheTable(t *testing.T) {
 				}
 				may := l.by == "*" || slices.Contains(strings.Fields(l.by), name)
 				if l.value == nil {
-					if err := judge(func(d *policytest.Draft, path string) { d.Map(path) }); (err == nil) != may {
+					if err := validate(func(d *policytest.Draft, path string) { d.Map(path) }); (err == nil) != may {
 						t.Errorf("%s, a map, by %s: %v", l.path, name, err)
 					}
 					if err := put(wire.UintValue(1)); err == nil {
@@ -257,12 +257,12 @@ func TestEveryLineOfTheTable(t *testing.T) {
 						t.Errorf("%s of kind %d by %s: %v", l.path, v.Kind, name, err)
 					}
 				}
-				if err := judge(func(d *policytest.Draft, path string) { d.Map(path) }); err == nil {
+				if err := validate(func(d *policytest.Draft, path string) { d.Map(path) }); err == nil {
 					t.Errorf("%s, a value, was accepted as a map from %s", l.path, name)
 				}
 			}
 		}
-		t.Logf("%s: %d lines, %d changes", kind, len(table), judged)
+		t.Logf("%s: %d lines, %d changes", kind, len(table), validated)
 	}
 }
 

@@ -51,12 +51,12 @@ func week(f *projection.Projection) qa.Week { return qa.NewWeek(f.Event(), f.Pos
 // of others stay where they were.
 func TestVoidPostKeepsItsPosition(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	liar, reader, author := w.Writer("liar"), w.Writer("reader"), w.Writer("author")
+	equivocator, reader, author := w.Writer("liar"), w.Writer("reader"), w.Writer("author")
 	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
 	var before, question, after, reply, below qa.PostID
 	reader.Do(func(d *policytest.Draft) { before = d.Post("", "Before?") })
-	kept, genesis := liar.Clone(), w.Heads()
-	liar.Do(func(d *policytest.Draft) { question = d.Post("", "Honest?") })
+	kept, genesis := equivocator.Clone(), w.Heads()
+	equivocator.Do(func(d *policytest.Draft) { question = d.Post("", "Honest?") })
 	reader.Do(func(d *policytest.Draft) { after = d.Post("", "After?") })
 	author.Do(func(d *policytest.Draft) { reply = d.Post(question, "Yes.") })
 	reader.Do(func(d *policytest.Draft) { below = d.Post(reply, "Thanks.") })
@@ -112,12 +112,12 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 			inFirst := 0
 			for hash := range 12 { // so that each of the two hashes is sometimes the lower one
 				w := policytest.NewWorld(policytest.Options{})
-				liar, reader, third := w.Writer("liar"), w.Writer("reader"), w.Writer("third")
+				equivocator, reader, third := w.Writer("liar"), w.Writer("reader"), w.Writer("third")
 				var one, two, a, b qa.PostID
 				reader.Do(func(d *policytest.Draft) { one = d.Post("", "One?") })
 				reader.Do(func(d *policytest.Draft) { two = d.Post("", "Two?") })
-				kept, on := liar.Clone(), w.Heads()
-				liar.Do(func(d *policytest.Draft) { a = d.Post(one, "Here.") })
+				kept, on := equivocator.Clone(), w.Heads()
+				equivocator.Do(func(d *policytest.Draft) { a = d.Post(one, "Here.") })
 				var honest, under qa.PostID
 				reader.Do(func(d *policytest.Draft) { honest = d.Post(a, "I answer what is here.") })
 				third.Do(func(d *policytest.Draft) { under = d.Post(honest, "And I you.") })
@@ -150,31 +150,31 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 // valid write replaced it too; also if the void post has later branches.
 func TestVoidWritesReplaceNothing(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	liar, mod := w.Writer("liar"), w.Writer("mod")
+	equivocator, mod := w.Writer("liar"), w.Writer("mod")
 	w.Founder.Do(func(d *policytest.Draft) {
-		d.Role(liar.ID(), qa.RoleOrganiser, true).Role(mod.ID(), qa.RoleOrganiser, true)
+		d.Role(equivocator.ID(), qa.RoleOrganiser, true).Role(mod.ID(), qa.RoleOrganiser, true)
 		d.Str("event/title", "Founded")
 	})
 	var post qa.PostID
 	w.Writer("reader").Do(func(d *policytest.Draft) { post = d.Post("", "Why?") })
-	me := "people/" + string(liar.ID())
-	liar.Do(func(d *policytest.Draft) { d.Path(me).Str(me+"/name", "Liar").Pred = nil })
+	me := "people/" + string(equivocator.ID())
+	equivocator.Do(func(d *policytest.Draft) { d.Path(me).Str(me+"/name", "Liar").Pred = nil })
 	var mine qa.PostID
-	liar.Do(func(d *policytest.Draft) { mine = d.Post("", "First words.") })
+	equivocator.Do(func(d *policytest.Draft) { mine = d.Post("", "First words.") })
 	rev := func(text string) func(*policytest.Draft) {
 		return func(d *policytest.Draft) { d.Str("posts/"+string(mine)+"/revisions/"+d.RevisionID(), text) }
 	}
-	liar.Do(rev("Second words."))
+	equivocator.Do(rev("Second words."))
 	// From here on there are two versions.
-	x, on := liar.Clone(), w.Heads()
+	x, on := equivocator.Clone(), w.Heads()
 	hidden := "posts/" + string(post) + "/marks/hidden"
-	liar.Do(func(d *policytest.Draft) { d.Str("event/title", "Lied"); d.Str("event/zone", "Nowhere") })
-	liar.Do(rev("Third words."))
-	liar.Do(func(d *policytest.Draft) { d.Str(hidden, "rude") })
-	liar.Do(func(d *policytest.Draft) { d.Str(me+"/name", "Another") })
-	liar.Do(func(d *policytest.Draft) { d.Role(w.Writer("friend").ID(), qa.RoleModerator, true) })
-	liar.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
-	liar.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(w.Writer("reader").ID()), "spam") })
+	equivocator.Do(func(d *policytest.Draft) { d.Str("event/title", "Lied"); d.Str("event/zone", "Nowhere") })
+	equivocator.Do(rev("Third words."))
+	equivocator.Do(func(d *policytest.Draft) { d.Str(hidden, "rude") })
+	equivocator.Do(func(d *policytest.Draft) { d.Str(me+"/name", "Another") })
+	equivocator.Do(func(d *policytest.Draft) { d.Role(w.Writer("friend").ID(), qa.RoleModerator, true) })
+	equivocator.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
+	equivocator.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(w.Writer("reader").ID()), "spam") })
 	mod.Do(func(d *policytest.Draft) { d.Str("event/zone", "Europe/Berlin") }) // depends on the void write
 	f := shown(t, w)
 	if e := f.Event(); e.Title != "Lied" || e.Zone != "Europe/Berlin" || !e.Closed || !e.HasRole(w.Writer("friend").ID(), qa.RoleModerator) {
@@ -195,7 +195,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 	if p.Void || p.Text() != "Second words." || len(p.Revisions) != 2 || !p.Revisions[0].Superseded || p.Revisions[1].Superseded {
 		t.Fatalf("after: %+v", p.Revisions)
 	}
-	if who, _ := f.Person(liar.ID()); who.Name != "Liar" {
+	if who, _ := f.Person(equivocator.ID()); who.Name != "Liar" {
 		t.Fatalf("after: %+v", who)
 	}
 	void := 0
@@ -203,7 +203,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 		if l.Void {
 			void++
 		}
-		if l.Void && l.InEffect || l.By == liar.ID() && !l.Void {
+		if l.Void && l.InEffect || l.By == equivocator.ID() && !l.Void {
 			t.Errorf("%+v", l)
 		}
 	}
@@ -215,7 +215,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 	second.Do(func(d *policytest.Draft) { d.Str(me+"/name", "Honest again") })
 	second.Do(rev("Last words."))
 	f = shown(t, w)
-	if who, _ := f.Person(liar.ID()); who.Name != "Honest again" {
+	if who, _ := f.Person(equivocator.ID()); who.Name != "Honest again" {
 		t.Fatalf("the second device: %+v", who)
 	}
 	if p, _ := f.Post(mine); p.Text() != "Last words." || len(p.Versions()) != 1 {
@@ -227,22 +227,22 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 // map that a void change made still count.
 func TestOthersEntriesInVoidMaps(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	liar, boss := w.Writer("liar"), w.Writer("boss")
+	equivocator, boss := w.Writer("liar"), w.Writer("boss")
 	w.Founder.Do(func(d *policytest.Draft) {
-		d.Role(liar.ID(), qa.RoleOrganiser, true).Role(boss.ID(), qa.RoleOrganiser, true)
+		d.Role(equivocator.ID(), qa.RoleOrganiser, true).Role(boss.ID(), qa.RoleOrganiser, true)
 	})
 	var post qa.PostID
 	boss.Do(func(d *policytest.Draft) { post = d.Post("", "Why?") })
 	second := w.Writer("liar/2")
 	friend := w.Writer("friend").ID()
-	x, on := liar.Clone(), w.Heads()
-	liar.Do(func(d *policytest.Draft) {
+	x, on := equivocator.Clone(), w.Heads()
+	equivocator.Do(func(d *policytest.Draft) {
 		d.Path("event/links/0")
 		d.Str("event/links/0/text", "Lie")
 		d.Str("event/links/0/url", "https://lie.example")
 	})
-	liar.Do(func(d *policytest.Draft) { d.Role(friend, qa.RoleModerator, true) })
-	liar.Do(func(d *policytest.Draft) { d.React(post, qa.WantEmoji, true) })
+	equivocator.Do(func(d *policytest.Draft) { d.Role(friend, qa.RoleModerator, true) })
+	equivocator.Do(func(d *policytest.Draft) { d.React(post, qa.WantEmoji, true) })
 	boss.Do(func(d *policytest.Draft) { d.Str("event/links/0/text", "True") })
 	boss.Do(func(d *policytest.Draft) { d.Role(friend, qa.RoleAuthor, true) })
 	second.Do(func(d *policytest.Draft) { d.React(post, "heart", true) })
@@ -255,7 +255,7 @@ func TestOthersEntriesInVoidMaps(t *testing.T) {
 	if !e.HasRole(friend, qa.RoleAuthor) || e.HasRole(friend, qa.RoleModerator) {
 		t.Errorf("roles %+v", e.Roles)
 	}
-	if p, _ := f.Post(post); !slices.Equal(p.Reactions, []qa.Reaction{{By: liar.ID(), Emoji: "heart"}}) {
+	if p, _ := f.Post(post); !slices.Equal(p.Reactions, []qa.Reaction{{By: equivocator.ID(), Emoji: "heart"}}) {
 		t.Errorf("reactions %+v", p.Reactions)
 	}
 	// People who know of the equivocation write into maps of their own.

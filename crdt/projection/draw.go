@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// winners returns the winners that people chose, as far as the choices are in effect.
+// winners returns the winners that people chose, if the choices are in effect.
 func (f *Projection) winners() []qa.Winner {
 	all := child(&f.root, "winners")
 	if all == nil {

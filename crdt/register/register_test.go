@@ -42,11 +42,11 @@ func TestCurrent(t *testing.T) {
 		}
 		var want []int32
 		for i := range int32(n) {
-			stands := counts[i]
+			current := counts[i]
 			for k := range int32(n) {
-				stands = stands && !(counts[k] && past[k][i])
+				current = current && !(counts[k] && past[k][i])
 			}
-			if stands {
+			if current {
 				want = append(want, i)
 				if !slices.Contains(all, i) {
 					back++

@@ -191,7 +191,7 @@ func shared(t testing.TB, elem ...string) string {
 	}
 	path := filepath.Join(append([]string{dir, "..", "shared"}, elem...)...)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no ../shared/%s beside the repository", filepath.Join(elem...))
+		t.Skipf("no ../shared/%s beside the module", filepath.Join(elem...))
 	}
 	return path
 }

@@ -62,7 +62,7 @@ type Change struct {
 }
 
 // Message is a message to a peer, with the signatures of the changes in it. Signatures
-// travel beside the message, in the envelope (repo.Message.Signatures).
+// are sent in the envelope, not in the message (repo.Message.Signatures).
 type Message struct {
 	wire.Message
 	Signatures [][]byte // one for each of Changes, nil for an unsigned change

@@ -18,7 +18,7 @@ func TestOperationRules(t *testing.T) {
 		op   Op
 		want error
 	}{
-		"sound":                {Op{Action: Set, Obj: list, Key: prop("k"), Value: UintValue(1)}, nil},
+		"valid":                {Op{Action: Set, Obj: list, Key: prop("k"), Value: UintValue(1)}, nil},
 		"makeList with value":  {Op{Action: MakeList, Key: prop("k"), Value: UintValue(1)}, ErrValueType},
 		"makeText with false":  {Op{Action: MakeText, Key: prop("k"), Value: BoolValue(false)}, ErrValueType},
 		"del with value":       {Op{Action: Del, Key: prop("k"), Value: UintValue(1), Pred: []OpID{{2, b}}}, ErrValueType},
@@ -60,7 +60,7 @@ func TestOperationRules(t *testing.T) {
 }
 
 func TestChangeRules(t *testing.T) {
-	sound := func() *Change {
+	valid := func() *Change {
 		return &Change{
 			Deps: []Hash{{1}, {2}}, Actor: actorOf(7), Seq: 2, StartOp: 10, TimeMillis: 1,
 			Ops: []Op{{Action: Set, Key: prop("k"), Value: UintValue(1)}},
@@ -70,7 +70,7 @@ func TestChangeRules(t *testing.T) {
 		spoil func(*Change)
 		want  error
 	}{
-		"sound":                  {func(c *Change) {}, nil},
+		"valid":                  {func(c *Change) {}, nil},
 		"deps unsorted":          {func(c *Change) { c.Deps = []Hash{{2}, {1}} }, ErrOrder},
 		"dep twice":              {func(c *Change) { c.Deps = []Hash{{2}, {2}} }, ErrOrder},
 		"empty actor":            {func(c *Change) { c.Actor = "" }, ErrActor},
@@ -85,14 +85,14 @@ func TestChangeRules(t *testing.T) {
 		"empty other actor":      {func(c *Change) { c.Ops[0].Obj = OpID{1, ""} }, ErrActor},
 		"no past, but an object": {func(c *Change) { c.Deps, c.Seq, c.Ops[0].Obj = nil, 1, OpID{1, actorOf(9)} }, ErrOpID},
 	} {
-		ch := sound()
+		ch := valid()
 		c.spoil(ch)
 		if _, err := DecodeChange(ch.Encode()); !errors.Is(err, c.want) || c.want == nil && err != nil {
 			t.Errorf("%s: got %v, want %v", what, err, c.want)
 		}
 	}
 	// An event refuses extra bytes; an open relay accepts them.
-	ch := sound()
+	ch := valid()
 	ch.Extra = []byte("later")
 	got, err := DecodeChangeLimits(ch.Encode(), OpenLimits)
 	if err != nil || string(got.Extra) != "later" || !bytes.Equal(got.Encode(), ch.Encode()) {
@@ -102,7 +102,7 @@ func TestChangeRules(t *testing.T) {
 
 func TestSchemaShape(t *testing.T) {
 	a := actorOf(7)
-	sound := func() *Change {
+	valid := func() *Change {
 		return &Change{Deps: []Hash{{1}}, Actor: a, Seq: 2, StartOp: 10, TimeMillis: 1, Ops: []Op{
 			{Action: MakeMap, Key: prop("m")},
 			{Action: Set, Obj: OpID{10, a}, Key: prop("s"), Value: StringValue("x"), Pred: []OpID{{3, actorOf(9)}}},
@@ -116,7 +116,7 @@ func TestSchemaShape(t *testing.T) {
 		spoil func(*Change)
 		ok    bool
 	}{
-		"sound":            {func(c *Change) {}, true},
+		"valid":            {func(c *Change) {}, true},
 		"a merge":          {func(c *Change) { c.Ops, c.Deps = nil, []Hash{{1}, {2}} }, true},
 		"nothing":          {func(c *Change) { c.Ops = nil }, false},
 		"short actor":      {func(c *Change) { c.Actor = c.Actor[1:] }, false},
@@ -137,7 +137,7 @@ func TestSchemaShape(t *testing.T) {
 		"short pred":       {func(c *Change) { c.Ops[1].Pred[0].Actor = "x" }, false},
 		"1,001 operations": {func(c *Change) { c.Ops = make([]Op, MaxOps+1) }, false},
 	} {
-		ch := sound()
+		ch := valid()
 		c.spoil(ch)
 		err := CheckSchemaShape(ch)
 		if c.ok && err != nil || !c.ok && !errors.Is(err, ErrShape) {
