@@ -59,9 +59,9 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	s.posted(w, r, v, "", askKey, id)
 }
 
-// posted throws the draft away and leads to the new post, which v does not have yet.
+// posted deletes the draft and redirects to the new post, which v does not contain yet.
 func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
-	// The post is saved. A draft left behind is a nuisance, not a loss.
+	// The post is saved, so a draft that cannot be deleted loses nothing.
 	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})
 	v.threadIndex[id] = v.newPlace(parent, s.now().UnixMilli())
 	formDone(w, r, v.address(id), id)
@@ -132,8 +132,8 @@ func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView,
 	s.showPost(w, r, status, v, t, i, &composer{Draft: d, Error: words})
 }
 
-// react takes the buttons under a post: want, on and off hold what shall be,
-// not what to turn over, so that pressing twice does no harm.
+// react handles the buttons under a post. The fields want, on and off name the state
+// to set and do not toggle it, so pressing a button twice does no harm.
 func (s *server) react(w http.ResponseWriter, r *http.Request) {
 	event, id := qa.EventID(r.PathValue("event")), qa.PostID(r.PathValue("post"))
 	act := qa.Act{Kind: qa.ActReact, Post: id}

@@ -6,9 +6,9 @@ import (
 	"flyleaf/publish/ical"
 )
 
-// ics gives the days of a week as a calendar file, for readers or, with for=authors,
-// for the authors. Its entries have a higher number after every change to what the
-// week says of itself, so that calendars take the new ones.
+// ics serves the days of a week as a calendar file, for readers or, with for=authors,
+// for the authors. The sequence number of its entries grows with every change to the
+// week's details, so that calendars replace their older entries.
 func (s *server) ics(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -25,5 +25,5 @@ func (s *server) ics(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", ical.Type)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = w.Write(calendar) // the reader has gone away: nobody to tell
+	_, _ = w.Write(calendar) // fails only when the browser has disconnected
 }

@@ -16,7 +16,7 @@ import (
 	"flyleaf/qa"
 )
 
-// clubSection is a club in the library: its weeks now, to come, and over.
+// clubSection is a club in the library: its current, upcoming and past weeks.
 type clubSection struct {
 	ID         qa.EventID
 	Title      string
@@ -25,21 +25,20 @@ type clubSection struct {
 	Coming     []weekCard
 	Read       []weekCard
 	Years      []year
-	Count      int    // of all weeks
-	All        string // the page with all of them, where the library does not show them
+	Count      int    // number of all weeks
+	All        string // address of the page with all weeks; "" when the library shows them all
 	Invitation string
-	Program    string // the flyleaf: link, where Invitation opens in a browser
+	Program    string // the flyleaf: link, when Invitation opens in a browser
 }
 
-// How much of a club the library shows, whatever its organisers list. The rest is on
-// a page of its own.
+// How many weeks of a club the library shows at most. A separate page shows all of them.
 const (
 	maxNow    = 4
 	maxComing = 12
-	maxOld    = 40 // the first twelve of them with their spines, too
+	maxOld    = 40 // the template shows the first twelve as book spines, too
 )
 
-// clubSections fills in the page's clubs, and returns which events they list.
+// clubSections fills in the page's clubs, and returns the events that they list.
 func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Event, library []qa.LibraryEntry, p *libraryPage) map[qa.EventID]bool {
 	here := downloadedEvents(library)
 	listed := map[qa.EventID]bool{}
@@ -73,7 +72,7 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 
 func clubPath(id qa.EventID) string { return "/club/" + url.PathEscape(string(id)) }
 
-// downloadedEvents returns the events of which something has arrived.
+// downloadedEvents returns the events of which at least one change is on this device.
 func downloadedEvents(library []qa.LibraryEntry) map[qa.EventID]qa.Event {
 	here := make(map[qa.EventID]qa.Event, len(library))
 	for i := range library {
@@ -84,7 +83,7 @@ func downloadedEvents(library []qa.LibraryEntry) map[qa.EventID]qa.Event {
 	return here
 }
 
-// cardsOfListed are the first of the weeks, at most so many.
+// cardsOfListed returns cards of the first weeks, at most most of them.
 func (s *server) cardsOfListed(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.Event) []weekCard {
 	out := make([]weekCard, 0, min(len(weeks), most))
 	for _, w := range weeks[:min(len(weeks), most)] {
@@ -93,11 +92,11 @@ func (s *server) cardsOfListed(weeks []qa.ListedWeek, most int, here map[qa.Even
 	return out
 }
 
-// notDownloaded stands in place of numbers for a week that is not on this device.
+// notDownloaded is shown instead of numbers for a week that is not on this device.
 const notDownloaded = "not downloaded yet"
 
-// cardOfListed is what the library shows of a week that a club lists: what the week
-// says of itself where it is here, else what the club says.
+// cardOfListed returns the card of a week that a club lists. It has the week's own
+// details if the week is on this device, otherwise those in the club's list.
 func (s *server) cardOfListed(w qa.ListedWeek, here map[qa.EventID]qa.Event) weekCard {
 	if e, ok := here[w.ID]; ok {
 		return s.cardOf(e)
@@ -126,8 +125,8 @@ func (s *server) countAllQuestions(ctx context.Context, p *libraryPage) {
 	}
 }
 
-// countQuestions says of each book how many questions it has. One that cannot be read says
-// nothing: its own page tells why.
+// countQuestions sets the number of questions of each card. The card of a week that
+// cannot be read stays without: the page of the week shows the error.
 func (s *server) countQuestions(ctx context.Context, books []weekCard) {
 	for i := range books {
 		b := &books[i]
@@ -194,7 +193,7 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }
 
-// searchPage is the body of what a search over all weeks found.
+// searchPage is the body of the page with the results of a search over all weeks.
 type searchPage struct {
 	Query string
 	Found []searchResult

@@ -9,10 +9,10 @@ import (
 	"flyleaf/schema"
 )
 
-// The keys of drafts, beside the ID of the post that is replied to.
+// The keys of drafts. A draft of a reply has the ID of the post that is replied to.
 const (
 	askKey     = "ask"   // the ask box
-	editKey    = "edit/" // and the ID of the post that is edited
+	editKey    = "edit/" // followed by the ID of the post that is edited
 	maxDraftID = 200     // bytes
 )
 
@@ -24,7 +24,7 @@ func draftFrom(r *http.Request) node.Draft {
 	}
 }
 
-// keepDraft is what the script calls while somebody writes.
+// keepDraft saves a draft. The script calls it while the reader writes.
 func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 	key := r.PostForm.Get("key")
 	if key == "" || len(key) > maxDraftID {

@@ -14,16 +14,16 @@ import (
 )
 
 // The pages are served by a program on somebody's laptop, where any web page and
-// any other account can send requests to it. The guard decides before anything
-// else which requests are heard:
+// any other account can send requests to it. The guard checks every request before
+// anything else does:
 //
-//  1. Host must be one of ours: a name an attacker points at 127.0.0.1 is not.
-//  2. Origin, where the browser sends one, must be the page's own; and what the
-//     browser says to come from elsewhere may only open a page in a window of its
-//     own, not load, embed or read one. No connection is upgraded.
-//  3. The cookie that the start link gave must be there. It is HttpOnly and
+//  1. Host must be one of Config.Hosts: a name that an attacker points at 127.0.0.1 is not.
+//  2. Origin, if the browser sends it, must be the page's own. A request that the
+//     browser marks as coming from another site may only open a page in its own window,
+//     not load, embed or read it. No connection is upgraded.
+//  3. The request must have the cookie that the start link set. The cookie is HttpOnly and
 //     SameSite=Strict, so pages of other sites cannot use it. The start link works once.
-//  4. What changes something must carry the token of one of our forms.
+//  4. A request that changes something must have the token of one of Flyleaf's forms.
 
 // StartURL is the link that opens the UI for the first time, for a person to click on:
 // base is the address of the server, such as "http://127.0.0.1:7117", token is one of
@@ -39,7 +39,7 @@ func StartURL(base, token string) string {
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// headers stand on every answer.
+// headers are set on every response.
 var headers = map[string]string{
 	"Content-Security-Policy":      policy,
 	"X-Content-Type-Options":       "nosniff",
@@ -49,10 +49,9 @@ var headers = map[string]string{
 	"Cross-Origin-Embedder-Policy": "require-corp",
 	"Origin-Agent-Cluster":         "?1",
 	"Permissions-Policy":           "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
-	// same-origin, not no-referrer: that would make browsers send "Origin: null"
-	// with our own forms.
+	// With no-referrer, browsers would send "Origin: null" with Flyleaf's own forms.
 	"Referrer-Policy": "same-origin",
-	// A link in a post is not even looked up before somebody follows it.
+	// Browsers must not look up the host of a link in a post before it is followed.
 	"X-DNS-Prefetch-Control": "off",
 	"Cache-Control":          "no-store",
 }
@@ -70,7 +69,7 @@ func fromOtherSite(r *http.Request) bool {
 
 type guard struct {
 	token        string // the device's secret
-	cookie, form string // derived from it, so that neither gives it away
+	cookie, form string // derived from token, which cannot be computed from them
 	starts       *StartTokens
 	hosts        []string
 	browser      bool // see Config.Browser
@@ -111,8 +110,8 @@ func (g *guard) servesHost(host string) bool {
 	return false
 }
 
-// cookieName holds the port: cookies do not, and two programs on one machine
-// would take each other's.
+// cookieName contains the port, because browsers send a host's cookies to all its ports:
+// two programs on one machine would overwrite each other's cookie.
 func cookieName(host string) string {
 	if _, port, err := net.SplitHostPort(host); err == nil && port != "" {
 		return "flyleaf-" + port
@@ -148,7 +147,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 			return
 		}
 		if g.token != "" && !g.browser {
-			// A browser that only looks ahead is not who the link was given to.
+			// A prefetch must not use up the token.
 			ahead := r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch")
 			if t := r.URL.Query().Get("token"); t != "" && !changes && !ahead && g.starts.use(t) {
 				g.letIn(w, r, s)
@@ -180,8 +179,9 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 	})
 }
 
-// parseForm reads a form, of bounded size. What a file in it takes beyond maxForm
-// is kept in a file until the request is done; in a browser, which has no files, in memory.
+// parseForm reads a form of at most maxForm or, with a file in it, maxUpload bytes. It keeps
+// maxForm bytes in memory, and the rest of the file on disk until the request is done. A
+// browser has no disk, so there it keeps all of the file in memory.
 func (g *guard) parseForm(w http.ResponseWriter, r *http.Request) error {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "multipart/form-data" {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -201,8 +201,8 @@ func (g *guard) parseForm(w http.ResponseWriter, r *http.Request) error {
 // maxStartForm bounds the form of the start page, in bytes.
 const maxStartForm = 4 << 10
 
-// start takes the form of the start page. It comes from a file, so that the browser
-// calls it another site's; only who could read the file has the token.
+// start handles the form of the start page. The page is a file, so the browser marks the
+// request as coming from another site. Only somebody who can read the file has the token.
 func (g *guard) start(w http.ResponseWriter, r *http.Request, s *server) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxStartForm)
 	if err := r.ParseForm(); err != nil || !g.starts.use(r.PostForm.Get("token")) {
@@ -213,8 +213,8 @@ func (g *guard) start(w http.ResponseWriter, r *http.Request, s *server) {
 	s.render.plain(w, http.StatusOK, "entered", "/")
 }
 
-// cookieFor is how long a browser is known, in seconds: 30 days, so that a bookmark of
-// the plain address goes on working.
+// cookieFor is the lifetime of the cookie in seconds: 30 days, so that a bookmark of the
+// address without a token keeps working.
 const cookieFor = 30 * 24 * 60 * 60
 
 func (g *guard) setCookie(w http.ResponseWriter, r *http.Request) {
@@ -231,8 +231,8 @@ func withoutToken(u *url.URL) string {
 	return localPath(to.String())
 }
 
-// letIn turns the token of the start link into the cookie and takes it out of
-// the address.
+// letIn sets the cookie for the token of a start link, and redirects to the address
+// without the token.
 func (g *guard) letIn(w http.ResponseWriter, r *http.Request, s *server) {
 	g.setCookie(w, r)
 	target := withoutToken(r.URL)
@@ -240,8 +240,9 @@ func (g *guard) letIn(w http.ResponseWriter, r *http.Request, s *server) {
 	case "", "none", "same-origin":
 		http.Redirect(w, r, target, http.StatusSeeOther)
 	default:
-		// The link stood in another site's page. A redirect would still count as
-		// theirs, and a strict cookie would not come along; a page of ours does.
+		// The link was in another site's page. The browser would count a redirect as
+		// coming from that site, and would not send a strict cookie with it. So a page of
+		// Flyleaf's own leads on.
 		s.render.plain(w, http.StatusOK, "entered", target)
 	}
 }
@@ -256,7 +257,7 @@ func localPath(p string) string {
 	return p
 }
 
-// locked is what somebody sees who has the address but not the start link.
+// locked responds to a browser that has the address but no cookie.
 func (s *server) locked(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
 		s.refuse(w, r, "Flyleaf does not know this browser any more",

@@ -30,7 +30,8 @@ type inboxPage struct {
 	Empty           string
 }
 
-// entryView is one question in the inbox; one at a time is open, with the form in it.
+// entryView is one question in the inbox. One question at a time is open and has the
+// form for an answer.
 type entryView struct {
 	ID                 qa.PostID
 	Elem               string
@@ -76,7 +77,7 @@ func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// loadAsAuthor loads a week for one of its authors; others are told so.
+// loadAsAuthor loads a week for one of its authors. It refuses everybody else.
 func (s *server) loadAsAuthor(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
 	v, ok := s.load(w, r)
 	if ok && !v.can.Answer {
@@ -86,8 +87,8 @@ func (s *server) loadAsAuthor(w http.ResponseWriter, r *http.Request) (*weekView
 	return v, ok
 }
 
-// showInbox renders the inbox. failed is the question whose answer was not taken, why,
-// and the answer.
+// showInbox renders the inbox. failed is a question whose answer could not be saved, why
+// is the reason, and answer is its text; failed is "" when there is none.
 func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string, answer node.Draft) {
 	q := r.URL.Query()
 	if r.Method != http.MethodGet {
@@ -203,7 +204,7 @@ func (v *weekView) progress(in *qa.Inbox) string {
 	return words
 }
 
-// othersAnswering says at which questions the other authors are.
+// othersAnswering lists which questions the other authors are answering now.
 func (v *weekView) othersAnswering() []string {
 	var out []string
 	for post, list := range v.presence {
@@ -256,7 +257,7 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	return e
 }
 
-// answer takes an author's answer, keeps it as a draft, or puts the question off.
+// answer posts an author's answer, saves it as a draft, or saves the question for later.
 func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	v, t, i, ok := s.loadPost(w, r)
 	if !ok {
@@ -312,12 +313,13 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
-	// The answer is saved. A draft left behind is a nuisance, not a loss.
+	// The answer is saved, so a draft that cannot be deleted loses nothing.
 	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
 	formDone(w, r, withoutOpen(back), "")
 }
 
-// withoutOpen is the inbox with the next question open instead of this one.
+// withoutOpen returns the address of the inbox without a chosen question, so that the
+// first one is open.
 func withoutOpen(back string) string {
 	u, err := url.Parse(back)
 	if err != nil {

@@ -20,13 +20,13 @@ type inviteView struct {
 	Role         string
 	State, Words string
 	Claimer      string
-	Program      string // the flyleaf: link, where Link opens in a browser
-	Link, QR     string // "" where this device does not have the secret, or it is of no use any more
+	Program      string // the flyleaf: link, when Link opens in a browser
+	Link, QR     string // "" when the invitation cannot be used any more, or this device does not have its secret
 	Revocable    bool
 	When         *moment
 }
 
-// inviteWords says in what state an invitation is.
+// inviteWords describes the states of an invitation.
 var inviteWords = map[string]string{
 	qa.InviteOpen:    "Not used yet",
 	qa.InviteClaimed: "Opened; the role is being granted",
@@ -57,8 +57,8 @@ func (s *server) invites(v *weekView, all []qa.InviteInfo) []inviteView {
 	return out
 }
 
-// linksOf returns the link to show first and, where that opens in a browser, the one for
-// the program.
+// linksOf returns the link to show first and, if that link opens in a browser, the
+// flyleaf: link for the program.
 func (s *server) linksOf(inv qa.Invitation) (link, program string) {
 	links := inv.Links()
 	if s.browser {
@@ -71,7 +71,7 @@ func (s *server) linksOf(inv qa.Invitation) (link, program string) {
 	return links[0], links[1]
 }
 
-// maxLabel bounds what an organiser writes to tell invitations apart, in bytes.
+// maxLabel is the maximum length of an invitation's label, in bytes.
 const maxLabel = schema.MaxName
 
 func (s *server) invite(w http.ResponseWriter, r *http.Request) {
@@ -123,8 +123,8 @@ func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/people#invitations", "")
 }
 
-// inviteCode draws the link of one invitation, or with the name "all" the one
-// that anybody may have, to be read by a phone's camera.
+// inviteCode serves the QR code of an invitation. The name "all" stands for the link
+// with which anybody can join.
 func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -163,11 +163,11 @@ func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(svg)
 }
 
-// quietZone is the empty edge a QR code needs on each side, in modules.
+// quietZone is the width of the empty edge that a QR code needs on each side, in modules.
 const quietZone = 4
 
-// qrSVG draws a text as a QR code of one black path on white, a module a unit.
-// An error is returned when the text is too long for one.
+// qrSVG draws a text as a QR code: one black path on white, one unit per module. It
+// returns an error when the text is too long for a QR code.
 func qrSVG(text string) ([]byte, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {

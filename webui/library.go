@@ -17,7 +17,7 @@ import (
 type libraryPage struct {
 	Now     *weekCard
 	Coming  []weekCard
-	Waiting []weekCard // joined, not arrived
+	Waiting []weekCard // joined, but not downloaded yet
 	Read    []weekCard
 	Years   []year
 	Clubs   []clubSection
@@ -30,29 +30,29 @@ type year struct {
 	Books []weekCard
 }
 
-// weekCard is one event in the library.
+// weekCard is what the library shows of one week.
 type weekCard struct {
 	Title, By, Path, Days, Day string
 	Line                       []weekday
 	CoverColour                int
-	Bold, Posts                string // how many questions, and what of them; or why that is not known
-	Why                        string
-	Cover                      string // the address of its picture; "" has none
-	Today                      string // where in the week today is
+	Bold, Posts                string // number of questions, and of unanswered ones; or why it is not known
+	Why                        string // why the week is not downloaded yet
+	Cover                      string // address of its picture; "" when it has none
+	Today                      string // "day 3 of 5"; "" outside the week
 	id                         qa.EventID
 	starts                     int64
 }
 
-// libraryForms are the two forms of the library page with what was typed.
+// libraryForms are the two forms of the library page, with their contents.
 type libraryForms struct {
-	CSRF                                  string
-	Open                                  string // "new" or "join": which one is open
-	Title, Authors, Starts, Zone, Relay   string
-	Description, Invitation, Access       string
-	Copies, Club                          string
-	Clubs                                 []choice // that a new week can be listed in
-	NewError, JoinError, NewName, Default string
-	JoinMove                              string // the relay to which the event would move; it is asked for
+	CSRF                                string
+	Open                                string // the form that is open: "new" or "join"
+	Title, Authors, Starts, Zone, Relay string
+	Description, Invitation, Access     string
+	Copies, Club                        string
+	Clubs                               []choice // that a new week can be listed in
+	NewError, JoinError                 string
+	JoinMove                            string // the relay to which joining would move the event, for the reader to confirm
 }
 
 func (s *server) library(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +87,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	for _, st := range all {
 		states[st.Event] = st
 		if f.Relay == "" && f.NewError == "" && st.Relay.URL != "" {
-			f.Relay = st.Relay.URL // the club's relay, most likely
+			f.Relay = st.Relay.URL // a suggestion: most clubs use one relay
 		}
 	}
 	p := libraryPage{Any: len(library) > 0, Forms: f}
@@ -128,8 +128,8 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	s.page(w, r, status, "library", l)
 }
 
-// cardOf is what the library shows of an event. Its questions are counted once it is
-// known to be shown.
+// cardOf returns the card of a week without the number of its questions, which
+// countQuestions adds to the cards that the page shows.
 func (s *server) cardOf(e qa.Event) weekCard {
 	e = e.Consistent()
 	c := s.calendar(e)
@@ -145,7 +145,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 	return b
 }
 
-// arrange puts the latest week in front, the others behind it by their days.
+// arrange sorts the weeks by their first day and moves the latest one that has begun to Now.
 func (p *libraryPage) arrange() {
 	newest := func(a, b weekCard) int {
 		if a.starts != b.starts {
@@ -165,7 +165,7 @@ func (p *libraryPage) arrange() {
 	p.Years = groupByYear(p.Read)
 }
 
-// groupByYear puts books that are sorted by their days under their years.
+// groupByYear groups weeks by year. The weeks must be sorted by their first day.
 func groupByYear(books []weekCard) (out []year) {
 	for _, b := range books {
 		name := "No date"
@@ -185,8 +185,8 @@ func nextMonday(t time.Time) time.Time {
 	return t.AddDate(0, 0, (8-int(t.Weekday()))%7)
 }
 
-// createWeek takes the form of a new week. It runs from the day given to the fourth
-// day after it: Monday to Friday.
+// createWeek handles the form of a new week. The week lasts five days, starting on the
+// given day.
 func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	form := r.PostForm
 	f := libraryForms{

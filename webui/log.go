@@ -19,30 +19,31 @@ type logPage struct {
 	Newer string
 }
 
-// logLine is one act of moderation as a sentence: who did what, to whom, why.
+// logLine is one entry of the moderation log, as a sentence.
 type logLine struct {
 	Who      string
 	Did      []phraseView
 	When     moment
 	NoEffect bool
-	Void     bool // two versions of it were signed
+	Void     bool // two versions of the change were signed
 }
 
 // phraseView is a part of a sentence about a change.
 type phraseView struct {
-	Words string // as they stand
-	Post  string // words for a post, "a post"
-	URL   string // where it is, "" when it is not here
-	Whose string // the post's writer, "" when that is not said
-	Name  string // a person's
-	Quote string // what somebody wrote
+	Words string // plain words
+	Post  string // words for a post, such as "a post"
+	URL   string // address of the post; "" when the post is not on this device
+	Whose string // the post's writer; "" when the sentence does not name the writer
+	Name  string // a person's name
+	Quote string // quoted text
 	When  moment
 }
 
-// linesOnPage is how many lines of the log one page shows.
+// linesOnPage is the maximum number of log entries on a page.
 const linesOnPage = 100
 
-// log returns the moderation log; the page must open all the same without it.
+// log returns the moderation log, or nil when it cannot be read: the page that asks must
+// open anyway.
 func (s *server) log(ctx context.Context, event qa.EventID) []qa.LogEntry {
 	all, err := s.node.Log(ctx, event)
 	if err != nil {
@@ -90,8 +91,8 @@ func (v *weekView) logLine(e qa.LogEntry) logLine {
 	return logLine{Who: upperFirst(v.nameOrYou(e.By)), Did: v.phrases(&d, ""), When: v.cal.moment(e.AtMillis), NoEffect: !e.InEffect, Void: e.Void}
 }
 
-// phrases returns the sentence that tells what a change did; self is the post that the
-// page is about, "" for none.
+// phrases returns the sentence that describes a change. self is the post that the page is
+// about; "" for none.
 func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView {
 	var out []phraseView
 	for _, p := range d.Phrases() {
@@ -103,7 +104,7 @@ func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView
 			line.Post = "a post that is not on this device"
 			if t, i, ok := v.find(p.Post); ok {
 				line.Post, line.URL = "a post", v.linkTo(p.Post).URL
-				if post := postAt(t, i); post.Shown() && !v.anonymous(post) { // the name of who is hidden is not held up here
+				if post := postAt(t, i); post.Shown() && !v.anonymous(post) { // the log does not name the writer of a hidden or anonymous post
 					line.Whose = v.nameOrYou(post.By)
 				}
 			}
@@ -117,7 +118,7 @@ func (v *weekView) phrases(d *qa.ChangeDescription, self qa.PostID) []phraseView
 	return out
 }
 
-// nameOrYou is what a person is called in a sentence; "you" for the reader.
+// nameOrYou returns the name of a person, or "you" for the reader.
 func (v *weekView) nameOrYou(id qa.Identity) string {
 	if slices.Contains(v.keys, id) {
 		return "you"

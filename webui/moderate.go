@@ -12,26 +12,26 @@ import (
 	"flyleaf/qa/people"
 )
 
-// moderatePage is the body of the page on which a moderator decides about one
-// post: plain forms, one for each thing that can be decided.
+// moderatePage is the body of the page on which a moderator decides about one post. Each
+// decision has its own form.
 type moderatePage struct {
 	Event                             qa.Event
 	CSRF, Back                        string
-	Mark, Block, Log                  string // where the forms go, and the log
+	Mark, Block, Log                  string // addresses of the two forms and of the log
 	Post                              postView
-	Words                             string // the beginning of the post
+	Words                             string // beginning of the post's text
 	Who                               string
 	Question                          bool
 	Hidden                            bool
 	Reason                            string
 	Pinned, Answered                  bool
-	ByAuthor                          bool // answered because an author replied
+	ByAuthor                          bool // an author has answered the question
 	Approving, Awaiting, AfterClosing bool
 	EditedAfterClosing                bool
 	DuplicateOf                       qa.PostID
 	Questions                         []choice
-	Writer                            people.Found // who is blocked, whatever name the post is shown under
-	Wrote                             moment       // their first post
+	Writer                            people.Found // the person whom the block would affect, even if the post is shown under another name
+	Wrote                             moment       // time of the writer's first post
 	WriterName                        string
 	Blockable, Blocked                bool
 	BlockReason                       string
@@ -44,8 +44,8 @@ type choice struct {
 	Chosen    bool
 }
 
-// permissions says what the reader is allowed to do in a week. It decides what is
-// offered; what counts is decided by every device that takes the change.
+// permissions says what the reader's roles allow in a week. Pages use it to decide what to
+// offer. Every device validates the change itself.
 type permissions struct{ Organise, Moderate, Answer bool }
 
 func permissionsOf(e qa.Event, me qa.Identity) permissions {
@@ -53,7 +53,7 @@ func permissionsOf(e qa.Event, me qa.Identity) permissions {
 	return permissions{organise, organise || e.HasRole(me, qa.RoleModerator), e.HasRole(me, qa.RoleAuthor)}
 }
 
-// mayMark reports whether the reader's role allows to set a mark on a post.
+// mayMark reports whether the reader may set a mark on a post.
 func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	if mark == "answered" {
 		return i < 0 && (v.can.Moderate || v.can.Answer || v.mine(&t.Question))
@@ -61,7 +61,7 @@ func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	return v.can.Moderate
 }
 
-// loadAsModerator loads a post for somebody who may moderate; others are told so.
+// loadAsModerator loads a post for a moderator or organiser. It refuses everybody else.
 func (s *server) loadAsModerator(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
 	if v, t, i, ok = s.loadPost(w, r); ok && !v.can.Moderate {
 		s.notAllowed(w, r, "moderators and organisers")
@@ -81,7 +81,8 @@ func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// showModeration fills in the page; what page holds already was typed and comes back.
+// showModeration fills in the rest of page and renders it. Fields that page already has
+// were typed by the reader, and are shown again.
 func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, page moderatePage) {
 	p, path := postAt(t, i), postPath(v.Event.ID, postAt(t, i).ID)
 	page.Event, page.CSRF, page.Back, page.Log = v.Event, v.csrf, v.address(p.ID), eventPath(v.Event.ID)+"/log"
@@ -91,7 +92,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
 	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.NeedsApproval, p.AfterClosing, p.EditedAfterClosing
-	// An approval can be taken back wherever there is one.
+	// An approval can be withdrawn, even where none is needed any more.
 	page.Approving = p.HasApproval(&v.Event)
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
@@ -101,7 +102,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
 	}
 	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.nameOrYou(p.By)
-	page.Wrote = v.cal.moment(page.Writer.First.AtMillis) // p at the latest
+	page.Wrote = v.cal.moment(page.Writer.First.AtMillis) // there is one: p itself
 	block, blocked := qa.Blocks(s.log(r.Context(), v.Event.ID))[p.By]
 	page.Blocked = blocked || p.Blocked
 	page.Blockable = !v.mine(p) && !v.Event.HasRole(p.By, qa.RoleOrganiser)
@@ -114,7 +115,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	s.page(w, r, status, "moderate", l)
 }
 
-// maxQuestions is how many questions are offered to choose from, the latest.
+// maxQuestions is how many questions the list of originals offers: the latest ones.
 const maxQuestions = 500
 
 func (v *weekView) questions(but, chosen qa.PostID) []choice {
@@ -130,7 +131,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 
 var errNoReason = errors.New("write a reason: the writer of the post and everyone else can read it")
 
-// markFrom reads the button that was pressed: its name is the mark.
+// markFrom returns the act of the button that was pressed. The button's name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {
 	act.Kind = qa.ActMark
 	for _, mark := range []string{"hidden", "pinned", "approved", "answered", "duplicateOf"} {
@@ -195,8 +196,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, s.backTo(r, v.address(p.ID)), p.ID)
 }
 
-// block takes away from a post's writer, or gives back, that others see what
-// they write from now on.
+// block blocks the writer of a post, or unblocks them.
 func (s *server) block(w http.ResponseWriter, r *http.Request) {
 	v, t, i, ok := s.loadAsModerator(w, r)
 	if !ok {
@@ -234,7 +234,7 @@ func blockFrom(form url.Values, whom qa.Identity) (qa.Act, error) {
 	return act, nil
 }
 
-// backTo is the page a small form was on, or the place given.
+// backTo returns the address that the form came from, or otherwise.
 func (s *server) backTo(r *http.Request, otherwise string) string {
 	back := r.PostForm.Get("back")
 	if back == "" {
@@ -243,7 +243,7 @@ func (s *server) backTo(r *http.Request, otherwise string) string {
 	return localPath(back) + "#" + postElem(qa.PostID(r.PathValue("post")))
 }
 
-// countToApprove counts what the reader may approve.
+// countToApprove counts the posts that the reader may approve.
 func (v *weekView) countToApprove() int {
 	n := 0
 	if !v.can.Moderate {
@@ -262,7 +262,7 @@ func (v *weekView) countToApprove() int {
 	return n
 }
 
-// hasPostToApprove reports whether something in a thread waits for approval.
+// hasPostToApprove reports whether a post in the thread waits for approval.
 func hasPostToApprove(t *qa.Thread) bool {
 	return t.Question.WaitsForModerator() || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.WaitsForModerator() })
 }

@@ -11,8 +11,8 @@ import (
 	"flyleaf/qa/people"
 )
 
-// peoplePage is the body of the page that says who may do what in a week. All
-// can read it; organisers find the forms there.
+// peoplePage is the body of the page with the people and roles of a week. Everybody can
+// read it; organisers see forms on it, too.
 type peoplePage struct {
 	Event      qa.Event
 	CSRF, Path string
@@ -20,7 +20,7 @@ type peoplePage struct {
 	Access     string
 	Roles      []roleGroup
 	Blocked    []blockedPerson
-	Candidates []choice // people who could be given a role
+	Candidates []choice // people to whom a role can be given
 	Invites    []inviteView
 	Created    *inviteView
 	Label      string // typed
@@ -30,7 +30,7 @@ type peoplePage struct {
 	Key        string // typed
 }
 
-// roleGroup is one role with those who hold it.
+// roleGroup is one role with the people who have it.
 type roleGroup struct {
 	Name, What string
 	Role       qa.Role
@@ -52,8 +52,8 @@ type blockedPerson struct {
 	When                    moment
 }
 
-// contact is how somebody says to be reached. URL is "" when what they wrote is
-// no address that a link may have.
+// contact is the contact that a person gives in their profile. URL is "" unless it is an
+// address that a link may have.
 type contact struct{ Words, URL string }
 
 func contactOf(link string) contact {
@@ -78,7 +78,7 @@ func (s *server) people(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// loadAsOrganiser loads a week for an organiser; others are told so.
+// loadAsOrganiser loads a week for an organiser. It refuses everybody else.
 func (s *server) loadAsOrganiser(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
 	v, ok := s.load(w, r)
 	if ok && !v.can.Organise {
@@ -88,7 +88,8 @@ func (s *server) loadAsOrganiser(w http.ResponseWriter, r *http.Request) (*weekV
 	return v, ok
 }
 
-// showPeople fills in the page; what page holds already was typed and comes back.
+// showPeople fills in the rest of page and renders it. Fields that page already has were
+// typed by the reader, and are shown again.
 func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, v *weekView, page peoplePage) {
 	ctx := r.Context()
 	page.Event, page.CSRF, page.Path, page.Can = v.Event, v.csrf, eventPath(v.Event.ID), v.can
@@ -158,11 +159,11 @@ func (v *weekView) roles() []roleGroup {
 	return out
 }
 
-// maxRoleCandidates is how many people are offered by name for a role.
+// maxRoleCandidates is the maximum number of people in the list for giving a role.
 const maxRoleCandidates = 500
 
-// roleCandidates lists the people of the week by name, without those who wrote with a
-// key made for one question: nobody knows who they are.
+// roleCandidates lists the people of the week who have a name, sorted by name. Keys of
+// anonymous questions have no name, so they are not in the list.
 func (v *weekView) roleCandidates() []choice {
 	var ids []qa.Identity
 	for id, p := range v.People {
@@ -185,7 +186,7 @@ func (v *weekView) roleCandidates() []choice {
 	return out[:min(len(out), maxRoleCandidates)]
 }
 
-// setRole gives somebody a role, or takes it back.
+// setRole gives a person a role, or removes it.
 func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
@@ -213,7 +214,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/people#roles", "")
 }
 
-// unblock lifts a block from the page about people.
+// unblock handles the button on the page about people.
 func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -234,7 +235,7 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
 }
 
-// setSwitch sets one of the week's two switches: closed, and approve.
+// setSwitch sets one of the week's two switches: closed or approve.
 func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
@@ -257,7 +258,7 @@ func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, to, "")
 }
 
-// organisers lists those who can be asked about a week.
+// organisers lists the organisers of the week.
 func (v *weekView) organisers() []personLine {
 	if groups := v.roles(); len(groups) > 0 && groups[0].Role == qa.RoleOrganiser {
 		return groups[0].People

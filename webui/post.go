@@ -11,22 +11,22 @@ import (
 	"flyleaf/qa"
 )
 
-// postPage is the body of the page of one post: its thread, its history, and
-// the box to reply to it.
+// postPage is the body of the page of one post: its thread, its earlier versions and a
+// form to reply to it.
 type postPage struct {
 	Event    qa.Event
 	Path     string
 	Back     string
 	Thread   threadView
-	Here     string // element of the post the page is about
+	Here     string // HTML element of the post that the page is about
 	Who      string
 	Answered bool
-	History  []version // newest first; more than one
+	History  []version // newest first; empty when the post was never edited
 	Compose  *composer
 	Act      actForm
 }
 
-// composer is a page's own box for a text: a reply or an edit.
+// composer is the form for a text on a page of its own: a reply or an edit.
 type composer struct {
 	Action, CSRF, Key, Cancel string
 	Label, Button             string
@@ -59,8 +59,8 @@ func postAt(t *qa.Thread, i int) *qa.PostView {
 	return &t.Replies[i]
 }
 
-// showPost renders the page of a post. c, when not nil, is a reply that was not
-// taken or is shown as a preview.
+// showPost renders the page of a post. c, when not nil, is a reply that could not be
+// saved, or a preview.
 func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c *composer) {
 	p := postAt(t, i)
 	page := postPage{
@@ -68,7 +68,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		Answered: t.Answered,
 	}
 	page.Thread.Open = false        // the page has a box of its own
-	if !v.Event.Closed && !p.Void { // nobody can answer what does not count
+	if !v.Event.Closed && !p.Void { // replies to a void post would not count
 		if c == nil {
 			c = &composer{Draft: v.drafts[string(p.ID)]}
 		}
@@ -86,7 +86,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 	s.page(w, r, status, "post", l)
 }
 
-// title names a post for the window: its first words, or who wrote it.
+// title returns the title of a post's page: the first words of the post.
 func title(p *qa.PostView, v *weekView) string {
 	text := strings.Join(strings.Fields(p.Text()), " ")
 	if !p.Shown() || text == "" {
@@ -95,7 +95,7 @@ func title(p *qa.PostView, v *weekView) string {
 	return markdown.Line(text, 60) + " · " + v.Event.Title
 }
 
-// excerpt cuts a text to at most n characters, at a word where it can.
+// excerpt cuts a text to at most n characters, between two words if possible.
 func excerpt(s string, n int) string {
 	runes := []rune(strings.Join(strings.Fields(s), " "))
 	if len(runes) <= n {
@@ -126,20 +126,20 @@ func (v *weekView) history(p *qa.PostView) []version {
 	return out
 }
 
-// editPage is the body of the pages that change an own post.
+// editPage is the body of the pages on which readers edit or withdraw their own posts.
 type editPage struct {
 	Event   qa.Event
 	Path    string
 	Title   string
 	Post    postView
 	Compose composer
-	Act     string // where the form of a withdrawal goes
+	Act     string // address of the form that withdraws
 	CSRF    string
 	Back    string
-	On      string // "1" withdraws, "0" takes the withdrawal back
+	On      string // "1" withdraws the post, "0" shows it again
 }
 
-// loadOwnPost loads a post that the reader wrote; others are told so.
+// loadOwnPost loads a post for its writer. It refuses everybody else.
 func (s *server) loadOwnPost(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
 	if v, t, i, ok = s.loadPost(w, r); !ok {
 		return
@@ -215,7 +215,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 	case r.PostForm.Has("preview"):
 		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: markdown.HTML(d.Text)})
 		return
-	case r.PostForm.Has("keep"): // of concurrent versions: the one named becomes a new one
+	case r.PostForm.Has("keep"): // the chosen one of concurrent versions is saved as a new version
 		n := slices.IndexFunc(p.Revisions, func(rev qa.Revision) bool { return string(rev.ID) == r.PostForm.Get("keep") })
 		if n < 0 {
 			s.problem(w, r, http.StatusUnprocessableEntity, "This version is not here", "Nothing was changed. Reload the page and choose again.")
@@ -231,7 +231,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
-	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}) // the text is saved; see posted
+	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}) // the text is saved, so a draft that cannot be deleted loses nothing
 	formDone(w, r, v.address(p.ID), p.ID)
 }
 

@@ -11,20 +11,22 @@ import (
 	"flyleaf/qa"
 )
 
-// announceEvery is how often one post is announced while somebody writes.
+// announceEvery is the shortest time between two announcements that the reader is
+// answering the same post.
 const announceEvery = 10 * time.Second
 
-// maxAnnounced bounds how many posts are remembered as announced.
+// maxAnnounced is how many announced posts an announcer remembers at most.
 const maxAnnounced = 256
 
-// announcer keeps a page that saves a draft with every pause from telling the
-// others with every pause.
+// announcer limits announcements: a page saves a draft at every pause in typing, which is
+// too often to tell the other authors.
 type announcer struct {
 	mu   sync.Mutex
 	last map[qa.PostID]time.Time
 }
 
-// due reports whether the post is to be announced now, and remembers that it was.
+// due reports whether a post should be announced now. If so, it remembers now as the time
+// of the announcement.
 func (a *announcer) due(post qa.PostID, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -38,9 +40,9 @@ func (a *announcer) due(post qa.PostID, now time.Time) bool {
 	return true
 }
 
-// announceAnswering tells the others that the reader is answering a post, when the reader
-// is an author: so that two of them do not answer the same question unaware.
-// What readers begin to write is told to nobody.
+// announceAnswering tells the other authors that an author is answering a post, so that
+// two of them do not answer the same question without knowing. It does nothing when the
+// reader is not an author: nobody is told what readers begin to write.
 func (s *server) announceAnswering(ctx context.Context, event qa.EventID, key string, d node.Draft) {
 	if d.Empty() {
 		return
@@ -57,15 +59,15 @@ func (s *server) announceAnswering(ctx context.Context, event qa.EventID, key st
 	if err != nil || !week.Event.HasRole(me, qa.RoleAuthor) {
 		return
 	}
-	// Nobody may be in reach: a nicety, not worth a word.
+	// An announcement that cannot be sent loses nothing.
 	_ = s.node.Announce(ctx, event, qa.PresenceAnswering, post)
 }
 
-// presenceByPost returns what is known of the others' devices, by post.
+// presenceByPost returns the presence of other people, by post.
 func (s *server) presenceByPost(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
 	all, err := s.node.Presence(ctx, event)
 	if err != nil {
-		return nil // the page must open all the same
+		return nil // the page must open anyway
 	}
 	out := make(map[qa.PostID][]qa.Presence)
 	for _, p := range all {
@@ -94,11 +96,11 @@ func (v *weekView) answering(post qa.PostID) string {
 	return and(names) + " are answering"
 }
 
-// maxStateWords is how long the words of a delivery state may be, in characters.
+// maxStateWords is the maximum length of the words for a delivery state, in characters.
 const maxStateWords = 26
 
-// deliveredWords says on whose device a post has arrived, of the authors: there, which is
-// not the same as read. "" when nothing is known.
+// deliveredWords says to which author's device a post was delivered. The author may not
+// have read it. It returns "" when no delivery is known.
 func (v *weekView) deliveredWords(post qa.PostID) string {
 	for _, p := range v.presence[post] {
 		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {

@@ -7,25 +7,25 @@ import (
 	"flyleaf/qa"
 )
 
-// refusal is something the reader wrote that was not taken, with what can be
-// done about it.
+// refusal is a change of the reader's that was not accepted, with what the reader can do
+// about it.
 type refusal struct {
 	Elem, Title, Why, Next string
 	Words                  string // the reader's own, kept
-	Rows                   int    // of the box they stand in
+	Rows                   int    // height of the box that shows Words, in lines
 	Week, Path             string
-	PostURL                string // of the post it is about, when that is here
+	PostURL                string // address of the post that the change is about; "" when it is not on this device
 	When                   *moment
-	Discard                string // where the form goes; "" when it is pending
+	Discard                string // address of the form that discards the change; "" when it may still be accepted
 	CSRF, Hash             string
 	Organisers             []personLine
 	Code                   string
 }
 
-// maxRefusals is how many are listed of one event.
+// maxRefusals is the maximum number of listed refusals of one event: the latest ones.
 const maxRefusals = 50
 
-// byPost returns what was not taken by the post that it is about.
+// byPost returns the changes that were not accepted, by the post that they are about.
 func byPost(all []qa.NotAccepted) map[qa.PostID]qa.NotAccepted {
 	out := make(map[qa.PostID]qa.NotAccepted)
 	for _, r := range all {
@@ -36,7 +36,7 @@ func byPost(all []qa.NotAccepted) map[qa.PostID]qa.NotAccepted {
 	return out
 }
 
-// refusals lists what was not taken for the page about where everything is.
+// refusals lists the changes that were not accepted, for the page of the sync status.
 func (v *weekView) refusals(all []qa.NotAccepted, csrf string) []refusal {
 	organisers := v.organisers()
 	var out []refusal
@@ -76,7 +76,7 @@ func (v *weekView) has(id qa.PostID) bool { _, ok := v.threadIndex[id]; return o
 
 func refusalElem(hash string) string { return "n-" + hash[:min(len(hash), 16)] }
 
-// actWords says in a few words what somebody did.
+// actWords names an act of the reader in a few words.
 func actWords(a qa.Act) string {
 	switch a.Kind {
 	case qa.ActPost:
@@ -112,7 +112,7 @@ func actWords(a qa.Act) string {
 	return "A change you made"
 }
 
-// textOf is the text in an act that somebody would be sorry to lose.
+// textOf returns the text that the reader wrote in an act.
 func textOf(a qa.Act) string {
 	switch {
 	case a.Kind == qa.ActPerson && a.Person != nil:

@@ -28,12 +28,12 @@ func newTemplates() *templates {
 		"club": func(c clubSection, clubs int) any {
 			return struct {
 				Club clubSection
-				Many bool // the page has no heading of this one's
+				Many bool // the page lists several clubs, so each needs its own heading
 			}{c, clubs > 1}
 		},
 		"static": staticAddress,
-		// The most bytes that the document takes at a path of the schema, in which any word
-		// stands for keys that are names: people/IDENTITY/name.
+		// The maximum length in bytes of the value at a path of the schema. Any word stands
+		// for a key that differs between documents: people/IDENTITY/name.
 		"limit": func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}
@@ -49,7 +49,7 @@ func newTemplates() *templates {
 	return r
 }
 
-// write renders whole into memory first, so that a page is never cut short.
+// write renders a template into memory first, so that an error never cuts a page short.
 func write(w http.ResponseWriter, status int, t *template.Template, name string, data any) {
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, name, data); err != nil {
@@ -58,10 +58,10 @@ func write(w http.ResponseWriter, status int, t *template.Template, name string,
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the reader has gone away: nobody to tell
+	_, _ = w.Write(b.Bytes()) // fails only when the browser has disconnected
 }
 
-// plain renders a page that stands alone, for those who are not let in.
+// plain renders a page without the usual layout, for browsers that have no cookie.
 func (r *templates) plain(w http.ResponseWriter, status int, name string, data any) {
 	write(w, status, r.pages["plain"], name, data)
 }
@@ -71,14 +71,14 @@ type layout struct {
 	Title        string
 	Theme        string
 	Nav          string // "library", "week", "you", "sync"
-	Here         string // path and query of this page, to come back to
+	Here         string // path and query of this page, to return to
 	CSRF         string
-	Stream       string // where updates come from
+	Stream       string // address of the stream of updates
 	Event        string // path of the event the page belongs to, or ""
-	Author       bool   // the reader answers in it: the inbox is named
-	Winners      bool   // the winners page is linked: the reader chooses, or somebody has won
+	Author       bool   // show a link to the inbox: the reader is an author
+	Winners      bool   // show a link to the winners page: the reader chooses, or somebody has won
 	Browser      bool   // see Config.Browser
-	RefreshWhole bool   // the page is read again as a whole when something changes
+	RefreshWhole bool   // the script reloads the whole content when something changes
 	Sync         syncSummary
 	Body         any
 }
@@ -88,7 +88,7 @@ func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream", Browser: s.browser,
 		Theme: s.theme(r.Context()), Body: body,
 	}
-	if r.Method != http.MethodGet { // a form that came back with its words
+	if r.Method != http.MethodGet { // the page shows a form that was not saved; its address takes no GET
 		l.Here = "/"
 	}
 	return l
@@ -113,7 +113,8 @@ func (s *server) syncSummaryFragment(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, s.render.partials, "truth", s.syncSummary(r.Context()))
 }
 
-// problem is a page that says what happened, what is safe and what to do.
+// problem is the body of a page with an error: what happened, whether anything was lost,
+// and what to do.
 type problem struct{ Title, Text string }
 
 func (s *server) problem(w http.ResponseWriter, r *http.Request, status int, title, text string) {
@@ -129,13 +130,13 @@ func (s *server) pageNotFound(w http.ResponseWriter, r *http.Request) {
 		"The address may be incomplete. All your weeks are under “Your weeks”.")
 }
 
-// readFailed is the page for a node that could not read what it has.
+// readFailed responds that the node could not read its data.
 func (s *server) readFailed(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, http.StatusInternalServerError, "This could not be read",
 		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, restart Flyleaf.")
 }
 
-// notSaved says why an act was not taken, and what has become of the words.
+// notSaved says why a form was not saved, and that its words are still in the box.
 func notSaved(err error) string {
 	var field *qa.FieldError
 	if errors.As(err, &field) {
@@ -148,8 +149,8 @@ func notSaved(err error) string {
 	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box. Nothing else was changed. Try again later."
 }
 
-// notSavedWords is notSaved for a form with words in it. What cannot stand in a post,
-// and mostly cannot be seen, is taken out of the words that go back into the box.
+// notSavedWords is notSaved for a form with a text. If the text has characters that are
+// not allowed, most of which are invisible, it removes them from d, which fills the box again.
 func notSavedWords(err error, d *node.Draft) string {
 	if !errors.Is(err, qa.ErrCharacter) && !errors.Is(err, qa.ErrInvisible) {
 		return notSaved(err)
@@ -159,7 +160,7 @@ func notSavedWords(err error, d *node.Draft) string {
 	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " The characters that are not allowed were removed from the box. Check your words and send them again."
 }
 
-// refuseForm answers a script whose form was not taken, with the words for the box.
+// refuseForm responds to a script that its form was not saved, with the text for the box.
 func refuseForm(w http.ResponseWriter, status int, words string, d node.Draft) {
 	writeJSON(w, status, map[string]string{"error": "Not saved. " + words, "body": d.Text})
 }
@@ -177,8 +178,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b)
 }
 
-// formDone ends a form that was taken: with scripts off by a redirect, so that
-// reloading does not send it again.
+// formDone responds to a form that was handled. A script gets the new address as JSON. A
+// browser without scripts is redirected, so that reloading does not send the form again.
 func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID) {
 	if wantsJSON(r) {
 		writeJSON(w, http.StatusOK, map[string]string{"location": to, "post": string(post), "elem": postElem(post)})
@@ -187,7 +188,7 @@ func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// statuses gives kinds of errors their status; every other is 500.
+// statuses maps kinds of errors to HTTP statuses. All other kinds are 500.
 var statuses = map[node.Kind]int{
 	node.NotFound:   http.StatusNotFound,
 	node.Invalid:    http.StatusUnprocessableEntity,

@@ -8,7 +8,8 @@ import (
 // settingTheme is "", "light" or "dark".
 const settingTheme = "theme"
 
-// theme is what the reader chose; the page must open all the same when that cannot be read.
+// theme returns the theme that the reader chose. It returns "" when the setting cannot be
+// read, because the page must open anyway.
 func (s *server) theme(ctx context.Context) string {
 	if t, err := s.node.Setting(ctx, settingTheme); err == nil && (t == "light" || t == "dark") {
 		return t

@@ -16,7 +16,7 @@ import (
 	"flyleaf/qa"
 )
 
-// coverPath is where the picture of an event's cover is served; "" when it has none.
+// coverPath returns the address of an event's cover picture; "" when it has none.
 func coverPath(e qa.Event) string {
 	if e.Cover == "" {
 		return ""
@@ -24,9 +24,9 @@ func coverPath(e qa.Event) string {
 	return eventPath(e.ID) + "/blob/" + url.PathEscape(e.Cover)
 }
 
-// blob serves a picture of an event. It was made small by one of ours, or by
-// anybody's program: so it is only ever served as the picture that it is, and its
-// key is the hash of its bytes, so it never changes.
+// blob serves a picture of an event. Any program may have written the bytes, so they are
+// served only if they are a picture, and as that type. Browsers may cache them for good:
+// the key is the hash of the bytes.
 func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 	b, err := s.node.Blob(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("key"))
 	if err != nil {
@@ -46,14 +46,14 @@ func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
-	_, _ = w.Write(b) // the reader has gone away: nobody to tell
+	_, _ = w.Write(b) // fails only when the browser has disconnected
 }
 
-// setupPage is the body of the page on which an organiser sets a week up.
+// setupPage is the body of the page with the week's settings.
 type setupPage struct {
 	Event       qa.Event
 	Path, CSRF  string
-	New         bool // it was founded just now
+	New         bool // the week was created just now
 	Cover       string
 	CoverColour int
 	By          string
@@ -61,9 +61,9 @@ type setupPage struct {
 	Subtitle    string
 	Authors     string
 	Description string
-	Links       string // one a line: the address, then its words
+	Links       string // one per line: the address, then its text
 	Zone        string
-	Starts      string // a day: the template is laid over it
+	Starts      string // first day; when set, all times follow from it
 	Times       []setupTime
 	Copies      string
 	Clubs       []choice
@@ -87,7 +87,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// setupOf fills the form with what the week says now.
+// setupOf fills the form with the week's current settings.
 func (s *server) setupOf(v *weekView) setupPage {
 	e := v.Event
 	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Zone: e.Zone}
@@ -131,7 +131,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 	s.page(w, r, status, "setup", l)
 }
 
-// saveSetup takes the form: what it says of the week, and which clubs list it.
+// saveSetup handles the form: the week's settings, and the clubs that list the week.
 func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
@@ -159,7 +159,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID), "")
 }
 
-// typedSetup is the form as it was typed, to come back with the page.
+// typedSetup returns the form as the reader filled it in, to show it again.
 func (s *server) typedSetup(r *http.Request) setupPage {
 	f := r.PostForm
 	p := setupPage{
@@ -172,7 +172,7 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 	return p
 }
 
-// typedEvent is the week as the form says that it shall be.
+// typedEvent returns the week with the settings that the form asks for.
 func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, error) {
 	f := r.PostForm
 	text := func(key string) string { return strings.TrimSpace(qa.LineEnds(f.Get(key))) }
@@ -209,9 +209,9 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	return want, err
 }
 
-// setupTimesFrom reads the times: of the template, when a first day is given, else
-// one by one. A time that shows what it showed before is left as it is, to the
-// millisecond.
+// setupTimesFrom reads the times of the week. When the form has a first day, all times
+// follow from that day. Otherwise it reads each field. The fields show minutes, so a field
+// that was not edited leaves its time unchanged, to the millisecond.
 func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Location) error {
 	if day := strings.TrimSpace(f.Get("starts")); day != "" {
 		t, err := time.ParseInLocation(time.DateOnly, day, zone)
@@ -239,7 +239,7 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	return nil
 }
 
-// typedPicture is the file that was chosen as the cover; nil for none.
+// typedPicture returns the file that was chosen as the cover; nil for none.
 func typedPicture(r *http.Request) ([]byte, error) {
 	if r.PostForm.Get("nocover") == "1" || r.MultipartForm == nil || len(r.MultipartForm.File["cover"]) == 0 {
 		return nil, nil

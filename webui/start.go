@@ -9,22 +9,22 @@ import (
 	"sync"
 )
 
-// StartTokens are what lets a browser in for the first time: each once, and only as
-// long as the process runs. So nothing is lost with one that is seen afterwards, in a
-// browser's history or in the arguments of a program. The zero value is ready to use,
-// by many goroutines.
+// StartTokens are tokens that admit a browser that has no cookie. Each token works once,
+// and only while the process runs. So a token that somebody finds later, in a browser's
+// history or in the arguments of a program, is useless. The zero value is ready to use.
+// Its methods may be called concurrently.
 type StartTokens struct {
 	mu     sync.Mutex
-	tokens []string // not used yet, the oldest first
+	tokens []string // unused ones, oldest first
 }
 
-// maxStartTokens bounds those that wait to be used: of more, the oldest end.
+// maxStartTokens is the maximum number of unused tokens. Making another one discards the oldest.
 const maxStartTokens = 16
 
-// New makes a token: 32 random bytes, in 43 characters that an address can hold.
+// New returns a new token: 32 random bytes, written as 43 characters that are valid in a URL.
 func (s *StartTokens) New() string {
 	raw := make([]byte, 32)
-	_, _ = rand.Read(raw) // it never fails, or ends the process
+	_, _ = rand.Read(raw) // never returns an error
 	t := base64.RawURLEncoding.EncodeToString(raw)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,7 +33,7 @@ func (s *StartTokens) New() string {
 	return t
 }
 
-// use reports whether a token lets somebody in, which it then does no more.
+// use reports whether a token is valid, and uses it up.
 func (s *StartTokens) use(t string) bool {
 	if s == nil || t == "" {
 		return false
@@ -48,7 +48,7 @@ func (s *StartTokens) use(t string) bool {
 	return true
 }
 
-// startPath takes the form of WriteStartPage.
+// startPath is the address of the form that WriteStartPage writes.
 const startPath = "/start"
 
 var startPage = template.Must(template.New("start").Parse(`<!DOCTYPE html>
@@ -57,9 +57,9 @@ var startPage = template.Must(template.New("start").Parse(`<!DOCTYPE html>
 <script>document.forms[0].submit()</script></body></html>
 `))
 
-// WriteStartPage writes a page, to be kept in a file that nobody else can read, that
-// takes the browser that opens it to the UI at base. The token is in the page's form, so
-// that it stands neither in the arguments of what opens the browser nor in an address.
+// WriteStartPage writes a page that takes the browser that opens it to the UI at base. The
+// caller must store it in a file that nobody else can read. The token is in the page's form,
+// so it appears neither in an address nor in the arguments of the program that opens the browser.
 func WriteStartPage(w io.Writer, base, token string) error {
 	return startPage.Execute(w, struct{ Action, Token string }{base + startPath, token})
 }

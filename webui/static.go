@@ -13,21 +13,21 @@ import (
 	"flyleaf/style"
 )
 
-// Static files are served under staticPath, with the version of all of them in the path:
-// /static/VERSION/page.js. So the modules that a script imports, which are named relative
-// to it, have the same version as the script.
+// Static files are served under staticPath, with one version for all of them in the path:
+// /static/VERSION/main.js. A script names the modules that it imports by relative paths, so
+// they have the same version as the script.
 const staticPath = "/static/"
 
-// staticTypes are the content types of static files. The system's own list is not asked:
-// it is wrong on some machines, and browsers do not run a script of another type.
+// staticTypes are the content types of static files. The system's own list is wrong on some
+// machines, and browsers do not run a script that has the wrong type.
 var staticTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 }
 
-// staticFiles are the files that pages refer to, by name; staticVersion, in 16 characters,
-// is another one whenever a file has changed.
+// staticFiles are the files that pages refer to, by name. staticVersion has 16 characters
+// and changes when any of the files changes.
 var staticFiles, staticVersion = func() (map[string][]byte, string) {
 	all := map[string][]byte{style.Name: style.Sheet}
 	entries, err := fs.ReadDir(files, "static")
@@ -55,11 +55,11 @@ var staticFiles, staticVersion = func() (map[string][]byte, string) {
 	return all, hex.EncodeToString(h.Sum(nil)[:8])
 }()
 
-// staticAddress is where a page finds a static file.
+// staticAddress returns the address of a static file.
 func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }
 
-// static serves a static file. A browser keeps it for good under its version; under any
-// other, which a page of an earlier program asks for, it gets the file as it is now.
+// static serves a static file. Browsers may cache the current version for good. A page of
+// an earlier program asks for another version, and gets the current file, uncached.
 func static(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	file, ok := staticFiles[name]

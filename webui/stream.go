@@ -10,17 +10,17 @@ import (
 	"flyleaf/qa"
 )
 
-// heartbeat is how often a quiet stream sends an empty line, so that a connection
-// that died is noticed.
+// heartbeat is how often a stream without updates sends a comment, so that a dead
+// connection is noticed.
 const heartbeat = 20 * time.Second
 
-// maxFragment is how many posts are asked for at once; above that the page is
-// read again as a whole.
+// maxFragment is the maximum number of posts in one fragment. When more have changed, the
+// script reads the whole page again.
 const maxFragment = 60
 
-// stream sends what changed, as server-sent events: "posts" with the IDs of the
-// posts, and "status" when delivery, the relay or the event itself changed. It
-// sends no content: the page asks for what it shows.
+// stream reports changes as server-sent events: "posts" with the IDs of the changed posts,
+// and "status" when delivery, the relay connection or the event itself has changed. It
+// sends no content: the page then asks for the posts that it shows.
 func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	event := qa.EventID(r.PathValue("event"))
 	out := http.NewResponseController(w)
@@ -29,7 +29,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	updates := make(chan qa.Update)
 	go func() {
 		defer close(updates)
-		// It ends with the page, or with the node; either way there is nothing to say.
+		// An error means that the page or the node has gone. The stream ends in both cases.
 		_ = s.node.Watch(ctx, event, func(u qa.Update) error {
 			select {
 			case updates <- u:
@@ -41,7 +41,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no")
-	<-updates // nothing is missed from now on
+	<-updates // the first update says that Watch reports all later changes
 	if _, err := fmt.Fprint(w, "retry: 2000\nevent: hello\ndata: {}\n\n"); err != nil || out.Flush() != nil {
 		return
 	}
@@ -87,8 +87,8 @@ func sendUpdate(w http.ResponseWriter, u qa.Update) bool {
 	return true
 }
 
-// fragment renders the posts named by "post" as they stand now, for the script
-// to put in place of the ones in the page.
+// fragment renders the current version of the posts that the query lists as "post". The
+// script replaces the posts in the page with them.
 func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {

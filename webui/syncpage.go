@@ -11,22 +11,22 @@ import (
 	"flyleaf/qa"
 )
 
-// syncPageBody is the body of the page that tells where everything is.
+// syncPageBody is the body of the page with the sync status.
 type syncPageBody struct {
-	Clock           string // that this device's clock is off
+	Clock           string // says that this device's clock is wrong; "" when it is right
 	Title, Lede     string
 	Checked         moment
 	Unsent          []unsentPost
-	MoreUnsent      int // waiting posts that are not listed
+	MoreUnsent      int // number of unsent posts that are not listed
 	Weeks           []weekState
-	MoreWeeks       int // that are not listed
-	MoreWeeksUnsent int // of these, those in which something waits
+	MoreWeeks       int // number of weeks that are not listed
+	MoreWeeksUnsent int // number of these weeks that have unsent changes
 	Refusals        []refusal
-	CanBeSent       bool // something waits that has a relay to go to
+	CanBeSent       bool // a week with unsent changes has a relay
 	CSRF            string
 }
 
-// unsentPost is an own post of which something is only on this device.
+// unsentPost is a post of the reader's that has changes only on this device.
 type unsentPost struct {
 	Excerpt, URL, Week string
 	Delivery           delivery
@@ -34,7 +34,7 @@ type unsentPost struct {
 	Why                string
 }
 
-// weekState is what is known of one event's way to its relay.
+// weekState is the sync status of one week.
 type weekState struct {
 	Title, Path string
 	Posts       string
@@ -45,10 +45,10 @@ type weekState struct {
 	Delivery    delivery
 }
 
-// maxWeekStates is how many weeks are listed, those in which something waits first.
+// maxWeekStates is the maximum number of listed weeks. Weeks with unsent changes come first.
 const maxWeekStates = 30
 
-// maxUnsent is how many waiting posts are listed one by one.
+// maxUnsent is the maximum number of listed unsent posts.
 const maxUnsent = 50
 
 func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
@@ -111,12 +111,13 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, "sync", l)
 }
 
-// listUnsent lists what of the reader's was not taken in an event, and with posts the own posts
-// that are only on this device. The week is read only when there is something to list.
+// listUnsent lists the reader's changes to an event that were not accepted and, if posts is
+// true, the reader's posts that are only on this device. It reads the week only when there
+// is something to list.
 func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
 	refused, err := s.node.Refusals(ctx, st.Event)
 	if err != nil {
-		refused = nil // the page must open all the same
+		refused = nil // the page must open anyway
 	}
 	posts = posts && st.Pending > 0
 	if len(refused) == 0 && !posts {
@@ -147,7 +148,7 @@ func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, 
 	return nil
 }
 
-// listIfUnsent adds a post to the list if it is only on this device.
+// listIfUnsent adds a post to the list if it has changes only on this device.
 func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, pending map[qa.PostID]bool, p *syncPageBody) {
 	if !pending[post.ID] {
 		return
@@ -166,7 +167,7 @@ func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, pending map[qa.
 	})
 }
 
-// syncHeading is the page's heading: never better than the truth.
+// syncHeading returns the page's heading: the worst state of all weeks.
 func syncHeading(all []qa.Status, pending int) (title, lede string) {
 	t := withoutClock(node.Summarize(all))
 	switch {

@@ -6,8 +6,8 @@ import (
 	"flyleaf/qa"
 )
 
-// proofPage is the body of the page that shows why a post is believed to be its
-// writer's: each change, checked anew from its bytes when the page is opened.
+// proofPage is the body of the page that checks the signatures of a post. Each change is
+// checked from its bytes when the page is opened.
 type proofPage struct {
 	Event   qa.Event
 	Back    string
@@ -19,7 +19,7 @@ type proofPage struct {
 	Changes []proofLine
 }
 
-// proofLine is one change with what checking it has found.
+// proofLine is one change with the results of its checks.
 type proofLine struct {
 	Did           [][]phraseView
 	What, Who     string
@@ -28,10 +28,10 @@ type proofLine struct {
 	Seq           uint64
 	When          moment
 	Signed, Right bool
-	Void          bool // two versions of it, or of an earlier change, were signed
+	Void          bool // two versions of this change, or of an earlier one, were signed
 	Reason        string
 	Role          string
-	Granted       string // by whom, when
+	Granted       string // who gave the role, and when
 }
 
 func (s *server) proof(w http.ResponseWriter, r *http.Request) {

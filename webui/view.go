@@ -14,10 +14,10 @@ import (
 	"flyleaf/qa/people"
 )
 
-// want is "me too" of a question.
+// want is the count of "me too" votes for a question.
 type want struct {
 	Count    int
-	Mine, Me bool // Mine: the question is the reader's own. Me: the reader wants it
+	Mine, Me bool // Mine: the reader asked the question. Me: the reader voted for it
 }
 
 type reaction struct {
@@ -28,16 +28,17 @@ type reaction struct {
 
 type version struct {
 	Header string
-	Keep   string // the button that chooses it, of concurrent versions
+	Keep   string // words of the button that chooses this one of concurrent versions
 	ID     qa.RevisionID
 	Words  template.HTML
 }
 
-// importedReaction is a reaction that came with an import: people of another place gave
-// it, so it is no vote and cannot be joined.
+// importedReaction is a reaction that came with an import. People gave it elsewhere, so it
+// is no vote, and readers cannot add to its count.
 type importedReaction struct{ Emoji, Words string }
 
-// importedReactions lists them, with the names where those came along.
+// importedReactions lists the imported reactions of a post, with people's names if the
+// import had them.
 func importedReactions(x map[string]string) []importedReaction {
 	var out []importedReaction
 	for _, r := range qa.ImportedReactions(x) {
@@ -53,39 +54,39 @@ func importedReactions(x map[string]string) []importedReaction {
 	return out
 }
 
-// postView is one post, ready for the template "post". It is also what a live
-// update replaces: one element, by Elem.
+// postView is one post, ready for the template "post". Elem is the ID of its HTML element,
+// which live updates replace as a whole.
 type postView struct {
 	ID                qa.PostID
 	Elem, Path        string
-	Thread            string // element of the thread it stands in
+	Thread            string // HTML element of the post's thread
 	Kind              string // "question", "answer", "reply"
 	Class             string
-	Label             string // what a button or a link is about, for who hears the page
+	Label             string // names the post in the labels of buttons and links, for those who hear the page
 	Who, Verb         string
 	Author, Mine      bool
-	Open              bool   // the event takes changes
-	LookalikeNote     string // whose name it is not, though it looks so: "Not the author …"
+	Open              bool   // the event accepts changes
+	LookalikeNote     string // warns about a look-alike name: "Not the author …"; "" for none
 	Badges            []string
-	NotShown          string // "withdrawn", "hidden", "blocked"; "" shows the words
-	Reason            string // of a hidden post
+	NotShown          string // why the words are not shown: "withdrawn", "hidden", "blocked" or "void"; "" when they are
+	Reason            string // why the post is hidden
 	Words             template.HTML
-	Versions          []version // more than one: all are shown
-	History           int       // how many texts there were, when more than one
+	Versions          []version // concurrent versions, all of which are shown; empty when there is only one
+	History           int       // number of versions; 0 when the post was never edited
 	When              moment
 	Delivery          delivery
-	Presence          string  // the authors who are answering it now
-	Proof             string  // where an author's signature can be looked at; "" when it cannot
-	By                string  // who hid it
-	At                *moment // when it was withdrawn or hidden
+	Presence          string  // names the authors who are answering the post now
+	Proof             string  // address of the page with the post's signatures; "" when its words are not shown
+	By                string  // name of the moderator who hid the post
+	At                *moment // when the post was withdrawn or hidden
 	Log               string
-	Awaiting          bool   // an organiser has to approve it first
-	Moderate          string // where the reader can decide about it; "" when they may not
-	Answerable        bool   // the reader may say whether it is answered
-	Marked            bool   // it is marked as answered
+	Awaiting          bool   // the post waits for approval
+	Moderate          string // address of the page to moderate the post; "" when the reader may not
+	Answerable        bool   // the reader may mark the question as answered or unanswered
+	Marked            bool   // the question is marked as answered
 	Want              *want
 	Reactions         []reaction
-	ImportedReactions []importedReaction // from where the post was imported
+	ImportedReactions []importedReaction // reactions from the place where the post was first written
 	Notes             []string
 	Duplicate         *postLink
 	WithdrawnByMe     bool
@@ -115,10 +116,11 @@ type replyBox struct {
 	Label             string
 }
 
-// palette are the reactions offered; any other that somebody used can be joined.
+// palette are the reactions that every post offers. Readers can also add to any other
+// reaction that a post has.
 var palette = []string{"👍", "❤️", "💡", "😄", "🙏", "🤔", "👏", "🎉"}
 
-// maxEmojiShown bounds what a reaction may take of the line, in characters.
+// maxEmojiShown is the maximum length of a reaction that is shown, in characters.
 const maxEmojiShown = 8
 
 func eventPath(e qa.EventID) string { return "/e/" + url.PathEscape(string(e)) }
@@ -140,7 +142,7 @@ type weekView struct {
 	rejectedByPost map[qa.PostID]qa.NotAccepted
 	pending        map[qa.PostID]bool
 	relay          qa.RelayStatus
-	undelivered    int // own changes that are only on this device
+	undelivered    int // number of the reader's changes that are only on this device
 	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
@@ -160,8 +162,8 @@ func (v *weekView) index() {
 	}
 }
 
-// newPlace is the thread in which a post will stand that is written now, as an index: that
-// of its parent, or for a question the end of what was asked before it.
+// newPlace returns the index of the thread in which a new post will be shown: the thread of
+// its parent, or for a question the place after all questions that were asked before it.
 func (v *weekView) newPlace(parent qa.PostID, atMillis int64) int {
 	if parent != "" {
 		return v.threadIndex[parent]
@@ -191,7 +193,7 @@ func (v *weekView) find(id qa.PostID) (*qa.Thread, int, bool) {
 // mine reports whether the reader wrote a post, with any of their keys.
 func (v *weekView) mine(p *qa.PostView) bool { return slices.Contains(v.keys, p.By) }
 
-// anonymous reports whether the reader wrote a post with a key of its own.
+// anonymous reports whether the reader wrote a post anonymously, with a key made for it.
 func (v *weekView) anonymous(p *qa.PostView) bool { return p.By != v.me && v.mine(p) }
 
 // pinnedFirst puts pinned questions before the others, which keep their order.
@@ -243,7 +245,7 @@ func (v *weekView) possessive(p *qa.PostView) string {
 	return "your"
 }
 
-// label names a post where nothing else on the line does, for who hears the page:
+// label names a post in the labels of its buttons and links, for those who hear the page:
 // "Maren Holt’s question, Mon 09:04".
 func (v *weekView) label(p *qa.PostView, when moment) string {
 	return v.possessive(p) + " " + kindOf(p) + ", " + when.Words
@@ -303,7 +305,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		if t.DuplicateOf != "" {
 			out.Duplicate = v.linkTo(t.DuplicateOf)
 			if !mine && !t.Answered {
-				out.Delivery = delivery{} // it is the first question that waits
+				out.Delivery = delivery{} // the original question waits for an answer
 			}
 		} else {
 			out.Want = v.want(t)
@@ -376,7 +378,7 @@ func (v *weekView) personName(id qa.Identity) string {
 	return isolateDirection(cmp.Or(v.People[id].Name, id.Short()))
 }
 
-// lookalikes tells which names of the week look like another's.
+// lookalikes returns the detector of names that look like another person's name.
 func (v *weekView) lookalikes() *people.Lookalikes {
 	if v.look == nil {
 		v.look = people.NewLookalikes(&v.Week)
@@ -384,8 +386,8 @@ func (v *weekView) lookalikes() *people.Lookalikes {
 	return v.look
 }
 
-// isolateDirection is a name for the middle of a sentence, where no <bdi> can stand: one that is
-// written from right to left does not turn what stands beside it.
+// isolateDirection returns a name for use inside a text where <bdi> is not possible. A name
+// written from right to left is isolated, so that it does not reorder the text around it.
 func isolateDirection(name string) string {
 	const from, to = "\u2068", "\u2069" // first strong isolate, and its end
 	for _, r := range name {
@@ -396,7 +398,7 @@ func isolateDirection(name string) string {
 	return name
 }
 
-// upperFirstLetter begins a note with a capital letter.
+// upperFirstLetter returns s with its first letter, an ASCII letter, in upper case.
 func upperFirstLetter(s string) string {
 	if s == "" {
 		return ""
@@ -452,7 +454,8 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	}
 }
 
-// fillNotShown fills in what stands where words are no longer shown.
+// fillNotShown fills in what the page shows instead of words that are not shown. It
+// reports false for a post whose words are shown.
 func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 	switch {
 	case p.Void:
@@ -472,7 +475,7 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 	default:
 		return false
 	}
-	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer still sees the words, and who has to judge them
+	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer and moderators can still read the words
 		out.Words = markdown.HTML(p.Text())
 	}
 	out.Class += " gone"
@@ -480,14 +483,15 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 	return true
 }
 
-// hideName takes the name of somebody else out of what names a post that is hidden.
+// hideName removes the writer's name from the label of a hidden post, unless the reader
+// wrote it.
 func (p *postView) hideName() {
 	if !p.Mine {
 		p.Label = "hidden " + p.Kind + ", " + p.When.Words
 	}
 }
 
-// momentOrNil is the moment, or nil when it is not known.
+// momentOrNil returns the moment of a time, or nil when millis is 0, which means unknown.
 func (v *weekView) momentOrNil(millis int64) *moment {
 	if millis == 0 {
 		return nil

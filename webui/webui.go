@@ -1,14 +1,14 @@
 // Package webui is Flyleaf's local web UI: pages of one device's own copy,
 // served to the person in front of it.
 //
-// It guarantees that every page reads and every form works without scripts;
-// that nothing is said to be saved, or on the relay, before the Node said so;
-// that words typed into a form come back with the page when they could not be
-// saved; and that a request is only served to a known Host, from the person who
-// was given the start link, and, when it changes something, from a form of ours.
+// It guarantees four things. Every page can be read and every form works without
+// scripts. A page says that something is saved, or on the relay, only after the Node
+// has said so. Words that could not be saved come back in the form. A request is
+// served only if its Host is known and it comes from the person who got the start link;
+// a request that changes something must also come from one of Flyleaf's own forms.
 //
-// It never runs or fetches anything found in a post, never talks to the network,
-// keeps nothing of its own on disk, and logs nothing. It builds for WebAssembly.
+// The package never runs or fetches anything found in a post, never uses the network,
+// stores nothing on disk and logs nothing. It builds for WebAssembly.
 package webui
 
 import (
@@ -26,23 +26,23 @@ var files embed.FS
 // Config is what New needs. Node must be set.
 type Config struct {
 	Node node.Node
-	// Token is the device's secret, from which the cookie and the forms' own token are
-	// derived. "" turns both checks off.
+	// Token is the device's secret. The cookie and the token of the forms are derived
+	// from it. "" turns both checks off.
 	Token string
-	// Starts let browsers in that have no cookie yet (see StartURL); nil lets none in.
+	// Starts admits browsers that have no cookie yet (see StartURL); nil admits none.
 	Starts *StartTokens
-	// Hosts are the values of the Host header that are served, with their ports.
-	// None means localhost, 127.0.0.1 and [::1] with any port.
+	// Hosts lists the accepted values of the Host header, with their ports.
+	// Empty means localhost, 127.0.0.1 and [::1] with any port.
 	Hosts []string
-	// Now is the clock; nil is time.Now.
+	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Zone is where the reader is; nil is time.Local.
+	// Zone is the reader's time zone; nil means time.Local.
 	Zone *time.Location
-	// Base is the path below which the pages stand, such as "/flyleaf"; "" is the root.
+	// Base is the path under which the pages are served, such as "/flyleaf"; "" is the root.
 	Base string
-	// Browser says that the program runs in the reader's browser, which hands it the
-	// requests of its own pages only: no cookie is asked for, and pages hear of changes
-	// from the program's worker.
+	// Browser means that the program runs in the reader's browser, which passes it only
+	// requests from its own pages. So no cookie is required, and the program's worker
+	// tells the pages about changes.
 	Browser bool
 	// Site is the address of the pages in a browser, such as "https://books.example/app": with
 	// Browser, links to weeks lead there.
@@ -54,10 +54,11 @@ type Config struct {
 // ThreadsOnPage is how many threads one page of a week shows.
 const ThreadsOnPage = 100
 
-// maxUpload bounds the body of a form with a picture in it.
+// maxUpload is the maximum size of a form with a picture, in bytes.
 const maxUpload = cover.MaxInput + maxForm
 
-// maxForm bounds the body of a form: a text, escaped, and the small fields.
+// maxForm is the maximum size of a form without its picture, in bytes: an escaped text
+// and small fields.
 const maxForm = 512 << 10
 
 type server struct {
@@ -73,8 +74,8 @@ type server struct {
 	announced announcer
 }
 
-// New returns the handler of the whole UI. Every answer it gives carries a
-// Content-Security-Policy without inline scripts or styles.
+// New returns the handler of the whole UI. Every response has a Content-Security-Policy
+// that allows no inline scripts or styles.
 func New(c Config) http.Handler {
 	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, now: c.Now, zone: c.Zone, render: newTemplates()}
 	if s.now == nil {
@@ -86,7 +87,7 @@ func New(c Config) http.Handler {
 	s.guard.browser = c.Browser
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+staticPath+"{version}/{name}", static)
-	mux.HandleFunc("GET "+staticPath, http.NotFound) // no cookie was asked for, so no page of ours
+	mux.HandleFunc("GET "+staticPath, http.NotFound) // static files need no cookie, so this must not render a page
 
 	mux.HandleFunc("GET /{$}", s.library)
 	mux.HandleFunc("POST /new", s.createWeek)

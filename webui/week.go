@@ -25,16 +25,16 @@ type weekPage struct {
 	Line           []weekday
 	PhaseBold      string
 	Phase          string
-	Next           string // what comes next, and when
-	Contradictions string // what the event says of itself and cannot be meant
-	Calendar       bool   // its days can be taken into a calendar
-	ForAuthors     bool   // and the reader may want those of the authors
-	Zone           string // named when the reader's clock differs
+	Next           string // what happens next in the week, and when
+	Contradictions string // details of the event that contradict each other
+	Calendar       bool   // the week has dates for a calendar file
+	ForAuthors     bool   // also offer the authors' calendar file
+	Zone           string // the event's zone, if it differs from the reader's
 	CoverColour    int
-	Cover          string // the address of its picture; "" has none
-	Setup          bool   // the reader may set the week up
+	Cover          string // address of the cover picture; "" when there is none
+	Setup          bool   // the reader may change the week's settings
 	Invitation     string
-	// InvitationProgram is the flyleaf: link, where Invitation opens in a browser.
+	// InvitationProgram is the flyleaf: link, when Invitation opens in a browser.
 	InvitationProgram string
 	Ask               askBox
 	Filters           []filter
@@ -43,15 +43,15 @@ type weekPage struct {
 	Pages             []pageLink
 	Page, Last        int
 	Act               actForm
-	Waiting           string // the event has not arrived yet: why
-	Claim             string // an invitation of this device's that is not granted yet: what happens
-	NotAccepted       int    // own words that were not taken
+	Waiting           string // why the event is not downloaded yet
+	Claim             string // state of the invitation with which this device joined, until its role is granted
+	NotAccepted       int    // number of the reader's changes that were not accepted
 	InviteQR          string
 	Invited           bool
 	CSRF              string
 }
 
-// actForm is the one form that the small buttons of all posts belong to.
+// actForm is the one form that the small buttons below all posts belong to.
 type actForm struct{ CSRF, Back string }
 
 type filter struct {
@@ -67,20 +67,20 @@ type pageLink struct {
 	Here bool
 }
 
-// askBox is the form for a question, with what was typed into it.
+// askBox is the form for a question, with its contents.
 type askBox struct {
 	Title, Action, CSRF, Key string
 	Draft                    node.Draft
-	Kept                     bool // the draft comes from this device's notebook
+	Kept                     bool // the draft was saved on this device
 	Error                    string
 	Preview                  template.HTML
 	NameMissing              bool
-	Anonymous                bool   // the box that asks without a name is offered
-	Ticked                   bool   // and was ticked
-	NotAnonymous             string // why it cannot be offered now
+	Anonymous                bool   // offer to ask without a name
+	Ticked                   bool   // the reader chose to ask without a name
+	NotAnonymous             string // why the reader cannot ask without a name now; "" for no reason to show
 }
 
-// load reads a week for a page; it has answered the request when ok is false.
+// load reads a week for a page. When ok is false, it has already sent a response.
 func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
 	ctx, event := r.Context(), qa.EventID(r.PathValue("event"))
 	week, err := s.node.Week(ctx, event)
@@ -96,7 +96,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	}
 	v = s.newWeekView(week, keys)
 	v.can, v.csrf = permissionsOf(week.Event, v.me), s.guard.form
-	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open all the same, here and below
+	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open anyway, here and below
 	v.presence = s.presenceByPost(ctx, event)
 	v.rejected, _ = s.node.Refusals(ctx, event)
 	v.rejectedByPost = byPost(v.rejected)
@@ -113,9 +113,10 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	return v, true
 }
 
-// newWeekView is a week in the order of its page, with the reader's identities, their own first.
+// newWeekView returns the view of a week, with its threads in the order of the page. keys
+// are the reader's identities: their own key first, then the keys of anonymous questions.
 func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
-	week.Threads = slices.Clone(week.Threads) // they are put in another order
+	week.Threads = slices.Clone(week.Threads) // they are sorted below
 	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
 	if len(keys) > 0 {
 		v.me = keys[0]
@@ -125,8 +126,8 @@ func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
 	return v
 }
 
-// weekUnavailable tells apart an event that has not arrived, one that is not followed,
-// and one that cannot be read.
+// weekUnavailable responds for an event that is not followed, cannot be read, or is not
+// downloaded yet.
 func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event qa.EventID, err error) {
 	st, statusErr := s.node.Status(r.Context(), event)
 	switch {
@@ -157,8 +158,8 @@ func isEventID(event qa.EventID) bool {
 }
 
 func (s *server) week(w http.ResponseWriter, r *http.Request) {
-	// An event that only a club lists is fetched from now on. What cannot be fetched is said
-	// by the page that follows.
+	// From now on, an event that only a club lists is downloaded. If that is not possible,
+	// the page says why.
 	_ = s.node.Visit(r.Context(), qa.EventID(r.PathValue("event")))
 	if v, ok := s.load(w, r); ok {
 		if v.Event.Kind == "club" { // its page is the library
@@ -169,8 +170,8 @@ func (s *server) week(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// showWeek renders a week. ask, when not nil, is a question that was not taken
-// or is shown as a preview.
+// showWeek renders a week. ask, when not nil, is a question that could not be saved, or a
+// preview.
 func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v *weekView, ask *askBox) {
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
@@ -279,7 +280,7 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 	return all
 }
 
-// paginate decides which page of the threads is shown.
+// paginate chooses the page of threads to show, and lists the links to the other pages.
 func (p *weekPage) paginate(chosen []*qa.Thread, q url.Values) {
 	p.Last = max(1, (len(chosen)+ThreadsOnPage-1)/ThreadsOnPage)
 	n, err := strconv.Atoi(q.Get("page"))
@@ -291,7 +292,7 @@ func (p *weekPage) paginate(chosen []*qa.Thread, q url.Values) {
 		return
 	}
 	for n := 1; n <= p.Last; n++ {
-		// First, last, and those around the one shown: a long row helps nobody.
+		// Link only the first page, the last, and those close to the current one.
 		if n != 1 && n != p.Last && (n < p.Page-3 || n > p.Page+3) {
 			continue
 		}
@@ -324,7 +325,7 @@ func emptyWords(show string, all int) string {
 	return "No questions yet. Ask the first one."
 }
 
-// address is where a post stands: page and place of its week.
+// address returns the address of a post: the page of its week, and the place on the page.
 func (v *weekView) address(id qa.PostID) string {
 	to := eventPath(v.Event.ID)
 	if i, ok := v.threadIndex[id]; ok {
@@ -336,7 +337,7 @@ func (v *weekView) address(id qa.PostID) string {
 	return to
 }
 
-// goTo leads to a post wherever it stands.
+// goTo redirects to the page of the week that has a post.
 func (s *server) goTo(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -355,7 +356,8 @@ func (s *server) postNotFound(w http.ResponseWriter, r *http.Request) {
 		"It may not have arrived yet, or the address may be incomplete. Open the week to see what is here.")
 }
 
-// coverColour chooses the binding of a book that has no cover: always the same one.
+// coverColour returns the colour, from 1 to 4, of a book without a cover picture. It
+// depends only on the event's ID.
 func coverColour(e qa.EventID) int {
 	sum := 0
 	for _, c := range []byte(e) {

@@ -11,11 +11,11 @@ import (
 	"flyleaf/qa"
 )
 
-// moment is a time as a page shows it: for people, and for machines.
+// moment is a time as a page shows it: words for people, and RFC 3339 for machines.
 type moment struct{ Words, Machine string }
 
-// calendar writes times as the readers of one event do: in the event's zone, so
-// that the days of the page are the days of the week.
+// calendar formats the times of one event in the event's zone, so that days on the page
+// are the days of the week's schedule.
 type calendar struct {
 	zone *time.Location
 	now  time.Time
@@ -33,8 +33,8 @@ func (s *server) calendar(e qa.Event) calendar {
 
 func (c calendar) at(millis int64) time.Time { return time.UnixMilli(millis).In(c.zone) }
 
-// moment says "Mon 09:04" within six days, else with the date, and with the year when
-// it is not this one. A time that no calendar has is called that.
+// moment formats a time as "Mon 09:04" within six days of now, otherwise with the date, and
+// with the year if it is another year. A time outside the years 1 to 9998 is called invalid.
 func (c calendar) moment(millis int64) moment {
 	t := c.at(millis)
 	if y := t.UTC().Year(); y < 1 || y > 9998 {
@@ -50,7 +50,7 @@ func (c calendar) moment(millis int64) moment {
 	return moment{Words: t.Format(layout), Machine: t.UTC().Format(time.RFC3339)}
 }
 
-// day is the heading of a day and the key that tells days apart.
+// day returns the heading of a day, and a key that is different for every day.
 func (c calendar) day(millis int64) (key, title string) {
 	t := c.at(millis)
 	key = t.Format(time.DateOnly)
@@ -74,7 +74,8 @@ type weekday struct {
 	Today, Last bool
 }
 
-// maxWeekdays is how many days still make a line.
+// maxWeekdays is the maximum number of days that the week's line shows. A longer week has
+// no line.
 const maxWeekdays = 7
 
 func (c calendar) weekline(e qa.Event) []weekday {
@@ -117,7 +118,7 @@ func (c calendar) weekline(e qa.Event) []weekday {
 	return out
 }
 
-// today says which day of a week it is: "day 3 of 5"; "" outside of the week.
+// today says which day of the week it is: "day 3 of 5"; "" outside the week.
 func today(line []weekday) string {
 	for i, d := range line {
 		if d.Today && len(line) > 1 {
@@ -127,7 +128,7 @@ func today(line []weekday) string {
 	return ""
 }
 
-// phaseStartWords says what the beginning of a phase is for the readers of a week.
+// phaseStartWords describes the beginning of each phase of a week.
 var phaseStartWords = map[qa.Phase]string{
 	qa.PhaseOpen:      "Questions open",
 	qa.PhaseAnswering: "Authors start answering",
@@ -136,8 +137,8 @@ var phaseStartWords = map[qa.Phase]string{
 	qa.PhaseOver:      "Week ends",
 }
 
-// nextPhaseWords says what comes next in the week, by the reader's clock; "" when the clock
-// brings nothing more.
+// nextPhaseWords names the next phase of the week and its beginning, in the reader's time
+// zone; "" when no later phase begins at a set time.
 func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 	_, next, at := e.Phase(c.now.UnixMilli())
 	if next == "" {
@@ -151,8 +152,8 @@ func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 	return words + "."
 }
 
-// dayAndTime writes "Monday 2 January, 15:04". A time at which something ends is the end
-// of a day at midnight, and at the day's last millisecond.
+// dayAndTime writes "Monday 2 January, 15:04". With ends, t is when something ends, so
+// midnight and a day's last millisecond are written as the end of the day before midnight.
 func (c calendar) dayAndTime(t time.Time, ends bool) string {
 	if ends {
 		if next := t.Add(time.Millisecond); next.Format("15:04") == "00:00" && t.Format("15:04") == "23:59" {
@@ -173,7 +174,7 @@ func (c calendar) dayOf(t time.Time) string {
 	return t.Format("Monday 2 January")
 }
 
-// phase says whether one may ask now; bold first.
+// phase says whether questions are open now: a part in bold, and the rest.
 func (c calendar) phase(e qa.Event) (bold, rest string) {
 	e = e.Consistent()
 	now := c.now.UnixMilli()
@@ -204,7 +205,8 @@ func prizes(e qa.Event) string {
 	return fmt.Sprintf(" %d copies to win.", e.Prizes)
 }
 
-// zoneToName names the event's zone when the reader's clock differs from it.
+// zoneToName returns the name of the event's zone, or "" when the reader's clock shows the
+// same time.
 func (s *server) zoneToName(e qa.Event, c calendar) string {
 	_, here := c.now.In(s.zone).Zone()
 	_, there := c.now.In(c.zone).Zone()

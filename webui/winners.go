@@ -12,7 +12,7 @@ import (
 	"flyleaf/qa"
 )
 
-// choiceNote is what a choice made on the page says is won.
+// choiceNote is the prize that is recorded with a choice made on the page.
 const choiceNote = "a copy of the book"
 
 // winnersPage is the body of the winners page. Everybody may read it.
@@ -25,13 +25,13 @@ type winnersPage struct {
 	Lede       string
 	Choosers   []chooser
 	Rows       []winnersRow
-	Mine       int // choices of the reader's own
+	Mine       int // number of the reader's choices
 	WonCopies  []wonCopy
-	Remaining  int // copies nobody has yet
+	Remaining  int // number of copies without a winner
 	Draw       drawView
 	Announce   string
-	Won        bool // the reader gets a copy
-	Claimed    bool // and has said just now where it goes
+	Won        bool // the reader has won a copy
+	Claimed    bool // the reader sent an address just now
 	Founder    string
 	Claims     []qa.Claim
 	ShowClaims bool
@@ -40,23 +40,23 @@ type winnersPage struct {
 	ClaimError string
 }
 
-// chooser is a column: an author or organiser.
+// chooser is an author or organiser, who has a column of the table.
 type chooser struct {
 	ID   qa.Identity
 	Name string
 	Me   bool
 }
 
-// winnersRow is one entrant: a person who asked, with all they asked.
+// winnersRow is the row of one entrant: a person who asked, with all of their questions.
 type winnersRow struct {
 	Who       string
 	Asked     []askedLine
 	Wants     int
-	Post      qa.PostID // the most wanted question; a choice is for it
+	Post      qa.PostID // the entrant's most wanted question, for which a choice is made
 	Chosen    bool
 	Cells     []chosenCell
-	Candidate bool // the reader, an author, has marked it
-	InDraw    bool // somebody has, in time
+	Candidate bool // the reader has marked the entrant as a candidate
+	InDraw    bool // an author has marked the entrant before the week was closed
 	Excluded  string
 }
 
@@ -68,19 +68,19 @@ type chosenCell struct {
 	Yes  bool
 }
 
-// wonCopy is one copy that goes to somebody.
+// wonCopy is one copy that has a winner.
 type wonCopy struct{ Name, How, Through string }
 
-// drawView is how far the draw has come.
+// drawView is the state of the draw.
 type drawView struct {
 	State        qa.DrawState
 	Words        string
 	LastWords    string   // who could keep it from being held
 	Skipped      []string // whom it passed over, and why
-	Participants []string // who takes part
+	Participants []string // names of the people who take part
 	CanCommit    bool     // the reader may take part
 	Committed    bool
-	CanReveal    bool // the reader's secret is to be opened
+	CanReveal    bool // the reader has a secret to reveal
 	Rule         string
 	CanSetRule   bool
 	Seed         string
@@ -99,13 +99,14 @@ func (s *server) winners(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// movedToWinners leads from the address that the page had until it was renamed: people
-// may have bookmarked it.
+// movedToWinners redirects from an earlier address of the winners page, which people may
+// have bookmarked.
 func movedToWinners(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, eventPath(qa.EventID(r.PathValue("event")))+"/winners", http.StatusMovedPermanently)
 }
 
-// showWinners fills in the page; what page holds already was typed and comes back.
+// showWinners fills in the rest of page and renders it. Fields that page already has were
+// typed by the reader, and are shown again.
 func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int, v *weekView, page winnersPage) {
 	drawn, err := v.RunDraw()
 	if err != nil {
@@ -139,7 +140,7 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	s.page(w, r, status, "winners", l)
 }
 
-// nav says which of the week's own pages the header names.
+// nav chooses which pages of the week the header links to.
 func (v *weekView) nav(l *layout) {
 	l.Author = v.can.Answer
 	l.Winners = v.can.Answer || v.can.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
@@ -156,8 +157,8 @@ func (v *weekView) copiesLede() string {
 	return strings.TrimSpace(strings.Replace(prizes(v.Event), " to win.", ".", 1)) + " " + by + "; remaining copies are drawn at random."
 }
 
-// choosers are the authors, the reader if an organiser, and every organiser who
-// has chosen, by name.
+// choosers returns the authors, the reader if they are an organiser, and every organiser
+// who has made a choice: the reader first, then by name.
 func (v *weekView) choosers() []chooser {
 	var out []chooser
 	add := func(id qa.Identity) {
@@ -184,7 +185,7 @@ func (v *weekView) choosers() []chooser {
 	return out
 }
 
-// winnersRows lists who asked, most wanted first.
+// winnersRows lists the people who asked, most wanted first.
 func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int) {
 	at := map[qa.Entrant]int{}
 	best := map[qa.Entrant]int{}
@@ -202,7 +203,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 			at[who] = k
 			name := q.Name
 			if q.OnBehalfOf == "" && v.People[q.By].Name != "" {
-				name = v.lookalikes().Call(q.By) // two of one name have to be told apart
+				name = v.lookalikes().Call(q.By) // tells apart two people with one name
 			}
 			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
 				name += ", through " + v.personName(q.By)
@@ -260,8 +261,8 @@ func (v *weekView) wonCopy(p qa.Prize) wonCopy {
 	return out
 }
 
-// announcement is what can be told elsewhere. It is not posted here: the draw needs
-// the week to be closed, and a closed week takes no posts.
+// announcement returns a text that organisers can share elsewhere. It cannot be posted in
+// the week: the draw needs the week to be closed, and a closed week accepts no posts.
 func (v *weekView) announcement(prizes []qa.Prize) string {
 	if len(prizes) == 0 {
 		return ""
@@ -336,8 +337,8 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	return out
 }
 
-// chooseWinners takes the ticks of the table. Rows that were not on the page are
-// left alone.
+// chooseWinners handles the check boxes of the table. It does not change rows that were
+// not on the page.
 func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -384,7 +385,8 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/winners", "")
 }
 
-// rowQuestion is the question that stands for everything an entrant asked.
+// rowQuestion returns the most wanted question of an entrant, which represents the entrant
+// in the form.
 func (v *weekView) rowQuestion(who qa.Entrant) (post qa.PostID) {
 	best := -1
 	for i := range v.Threads {
@@ -415,7 +417,7 @@ func (v *weekView) isCandidate(who qa.Entrant) bool {
 	return false
 }
 
-// drawStep takes part in the draw, opens the secret, or sets the rule.
+// drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.
 func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -443,7 +445,7 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/winners#draw", "")
 }
 
-// claim seals the reader's contact to the founder.
+// claim encrypts the reader's address for the founder and sends it.
 func (s *server) claim(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {

@@ -8,8 +8,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The states a thing can be in and the words for them stand here and nowhere
-// else. A test compares them with the drawn components.
+// This file has all words for the states of delivery and of the relay connection.
 
 // Delivery states, as the style sheet knows them.
 const (
@@ -21,8 +20,8 @@ const (
 	stateRefused  = "refused"
 )
 
-// deliveryWords says where a post is. At most 26 characters each, so that the
-// line keeps its place whatever the state.
+// deliveryWords says where a post is. Each text has at most 26 characters, so that a
+// change of state does not move the rest of the line.
 var deliveryWords = map[string]string{
 	stateDraft:    "Draft, not posted",
 	stateDevice:   "Only on this device",
@@ -32,23 +31,24 @@ var deliveryWords = map[string]string{
 	stateRefused:  "Not accepted by the relay",
 }
 
-// delivery is the state of one post as the page shows it. State "" has words only.
+// delivery is the state of one post as the page shows it. Without a State, only the words
+// are shown.
 type delivery struct {
 	State, Words string
-	Record       []step // for own posts
+	Record       []step // the steps so far, for the reader's own posts
 	More         string // address of the page that says more; "" for none
 	About        string // names the post, for those who hear the page
 }
 
-// step is one line of an own post's record.
+// step is one line of the record of a post. Todo means that it has not happened yet.
 type step struct {
 	Words string
 	Todo  bool
 }
 
-// deliveryOf tells how far a post has come. pending: it is an own post of which
-// something is only on this device. seen: the words for an author's device having
-// it, or "".
+// deliveryOf returns the state of delivery of a post. pending means that the post is the
+// reader's and has changes only on this device. seen says to which author the post was
+// delivered; "" when that is not known.
 func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved, seen string) delivery {
 	question := p.Parent == ""
 	if !mine {
@@ -75,7 +75,7 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	}
 	d.Record = append(d.Record, step{Words: "Saved on this device, " + saved})
 	switch {
-	case pending && answered: // the answer shows that the question had got out
+	case pending && answered: // an answer proves that the question was delivered
 		d.Words = "Change only on this device"
 		d.Record = append(d.Record, step{Words: "Your last change is not on the relay yet: " + relayWhy(relay), Todo: true})
 	case pending:
@@ -96,7 +96,8 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	return d
 }
 
-// refusedDelivery is the state of an own post of which something was not taken.
+// refusedDelivery returns the state of a post of the reader's that has a change that was
+// not accepted.
 func refusedDelivery(d delivery, n qa.NotAccepted) delivery {
 	d.State, d.Words = stateRefused, "Not accepted"
 	words := "Not accepted: "
@@ -122,7 +123,7 @@ func relayName(r qa.RelayStatus) string {
 	return name
 }
 
-// relayWhy says in a part of a sentence why something is not on the relay yet.
+// relayWhy says why a change is not on the relay yet, as part of a sentence.
 func relayWhy(r qa.RelayStatus) string {
 	switch r.State {
 	case qa.RelayNone, "":
@@ -138,7 +139,7 @@ func relayWhy(r qa.RelayStatus) string {
 	return "the relay cannot be reached"
 }
 
-// relayNow says the same in a sentence of its own.
+// relayNow describes the relay connection: a part in bold, and the rest.
 func relayNow(r qa.RelayStatus) (bold, rest string) {
 	switch r.State {
 	case qa.RelaySynced:
@@ -156,7 +157,7 @@ func relayNow(r qa.RelayStatus) (bold, rest string) {
 	return "Cannot be reached", sentence(r.Why)
 }
 
-// sentence makes a reason a sentence.
+// sentence returns a reason as a sentence: with a capital letter and a full stop.
 func sentence(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
 		return ""
@@ -167,8 +168,8 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// syncSummary is the line at the top of every page: the worst state of what this
-// device wrote.
+// syncSummary is the line at the top of every page: the worst delivery state of all
+// changes that this device wrote.
 type syncSummary struct{ State, Words string }
 
 func syncSummaryOf(s node.Summary) syncSummary {
@@ -199,7 +200,7 @@ func withoutClock(s node.Summary) syncSummary {
 	return syncSummary{stateRelay, "All sent. Connecting…"}
 }
 
-// plural is the number with its word; the word for many is one + "s" unless given.
+// plural returns a number with its noun. The plural of the noun is many, or one + "s".
 func plural(n int, one string, many ...string) string {
 	word := one + "s"
 	if len(many) > 0 {
@@ -211,7 +212,7 @@ func plural(n int, one string, many ...string) string {
 	return fmt.Sprintf("%d %s", n, word)
 }
 
-// and joins names as a sentence does.
+// and joins names for a sentence: "A, B and C".
 func and(names []string) string {
 	switch len(names) {
 	case 0:
@@ -232,8 +233,8 @@ func authorsOf(e qa.Event) []string {
 	return out
 }
 
-// firstName is what friends say; the whole name when it begins with a title or
-// an initial.
+// firstName returns the first word of a name, or the whole name when the first word is a
+// title or an initial.
 func firstName(name string) string {
 	word, _, _ := strings.Cut(name, " ")
 	if word == "" || strings.HasSuffix(word, ".") { // "Dr. X", "J. K."
@@ -254,7 +255,7 @@ func askTitle(e qa.Event) string {
 	return "Ask " + and(first)
 }
 
-// contradictionWords says what in an event contradicts something else, "" for nothing.
+// contradictionWords describes which details of an event contradict each other; "" for none.
 func contradictionWords(e *qa.Event) string {
 	var words []string
 	for _, c := range e.Contradictions() {

@@ -17,18 +17,18 @@ type youPage struct {
 	Identity    qa.Identity
 	Short       string
 	Saved       bool
-	Phrase      []string // shown because it was asked for
+	Phrase      []string // the recovery words, when the reader asked to see them
 	PhraseError string
 }
 
-// person is what the reader says about themselves; the page must open all the same when
-// that cannot be read.
+// person returns the reader's profile. It is empty when the profile cannot be read,
+// because the page must open anyway.
 func (s *server) person(ctx context.Context) qa.Person {
 	p, _ := s.node.Person(ctx)
 	return p
 }
 
-// nameMissing reports whether a week would not know the reader by a name.
+// nameMissing reports whether the reader has no name, neither in the week nor in the profile.
 func (s *server) nameMissing(ctx context.Context, v *weekView) bool {
 	return v.People[v.me].Name == "" && s.person(ctx).Name == ""
 }
@@ -66,8 +66,8 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, localPathOr(r.PostForm.Get("back"), "/you?saved"), "")
 }
 
-// phrase shows the recovery phrase. It takes a form with its token, so that no
-// address, history or prefetch can bring it up; the guard forbids every cache.
+// phrase shows the recovery words. It needs a form with its token, so that no address,
+// history entry or prefetch can show them. The guard forbids caching.
 func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p := youPage{Person: s.person(r.Context())}
 	words, err := s.node.RecoveryPhrase(r.Context())
@@ -80,8 +80,8 @@ func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	s.showYou(w, r, http.StatusOK, p)
 }
 
-// mayAskAnonymously reports whether a question can be asked without a name now,
-// and if not, and it is worth a word, why.
+// mayAskAnonymously reports whether the reader can ask without a name now. If not, why is
+// the reason to show, or "".
 func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 	if v.Event.Access == "invited" || v.Event.Closed {
 		return false, ""
@@ -92,7 +92,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 	return true, ""
 }
 
-// checkAnonymous refuses what would give the asker away.
+// checkAnonymous refuses an anonymous question that would reveal who asks.
 func checkAnonymous(a qa.Act) error {
 	if a.OnBehalfOf != "" {
 		return errors.New("a question for someone else shows your name, so you cannot ask it without your name; clear one of the two")
@@ -100,7 +100,8 @@ func checkAnonymous(a qa.Act) error {
 	return nil
 }
 
-// claimWords says what becomes of the invitation with which this device joined.
+// claimWords describes the state of the invitation with which this device joined; "" when
+// there is nothing to say.
 func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	own, err := s.node.OwnInvitation(ctx, event)
 	if err != nil {
