@@ -230,7 +230,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 		}
 		post := hit.Post
 		p.Found = append(p.Found, searchResult{
-			Who: upperFirst(v.writerName(post)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(post).String()), Words: markdown.Line(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.cal.moment(post.AtMillis),
+			Who: upperFirst(v.writerName(post)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(post).String()), Words: markdown.Line(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.writtenAt(post),
 		})
 	}
 	s.page(w, r, http.StatusOK, "search", s.layout(r, "Search", "library", p))

@@ -114,7 +114,7 @@ func (v *weekView) history(p *qa.PostView) []version {
 	}
 	var out []version
 	for n, rev := range slices.Backward(p.Revisions) {
-		header := v.cal.moment(rev.AtMillis).Words
+		header := v.revisedAt(p, &rev).Words
 		switch {
 		case n == 0:
 			header = "First version, " + header

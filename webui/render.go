@@ -25,6 +25,8 @@ func newTemplates() *templates {
 	funcs := template.FuncMap{
 		"plural": plural,
 		"upper":  upperFirst,
+		// capital begins a line with a capital letter.
+		"capital": upperFirstLetter,
 		"club": func(c clubSection, clubs int) any {
 			return struct {
 				Club clubSection

@@ -54,6 +54,9 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 			What: c.What, Who: upperFirst(v.nameOrYou(c.By)), Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, When: v.cal.moment(c.AtMillis),
 			Signed: c.Signed, Right: c.Reason == "" && c.Code == "", Reason: sentence(c.Reason),
 		}
+		if v.timeUnknown(p) && c.AtMillis == p.WriterMillis() {
+			line.When = moment{Words: unknownTime}
+		}
 		if c.Void {
 			line.Void, page.Good = true, false
 		}

@@ -247,8 +247,8 @@ func (v *weekView) possessive(p *qa.PostView) string {
 
 // label names a post in the labels of its buttons and links, for those who hear the page:
 // "Maren Holt’s question, Mon 09:04".
-func (v *weekView) label(p *qa.PostView, when moment) string {
-	return v.possessive(p) + " " + kindOf(p) + ", " + when.Words
+func (v *weekView) label(p *qa.PostView) string {
+	return v.possessive(p) + " " + kindOf(p) + ", " + v.writtenAt(p).Words
 }
 
 func (v *weekView) writerName(p *qa.PostView) string {
@@ -268,16 +268,20 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	out := postView{
 		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
 		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
-		When: v.cal.moment(p.AtMillis), Palette: palette, Replyable: i >= 0,
+		When: v.writtenAt(p), Palette: palette, Replyable: i >= 0,
 	}
 	out.Who = upperFirst(v.writerName(p))
-	out.Label = v.label(p, out.When)
+	out.Label = v.label(p)
 	out.Verb = v.verb(t, i)
 	out.Class = out.Kind
 	if !mine {
 		out.LookalikeNote = upperFirstLetter(v.lookalikes().Post(p).String())
 	}
-	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, out.When.Words, v.deliveredWords(p.ID))
+	saved := out.When.Words
+	if v.timeUnknown(p) {
+		saved = ""
+	}
+	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, saved, v.deliveredWords(p.ID))
 	if n, ok := v.rejectedByPost[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}
@@ -508,7 +512,7 @@ func (v *weekView) text(p *qa.PostView, out *postView) {
 	}
 	for i, r := range versions {
 		out.Versions = append(out.Versions, version{
-			Header: "Written " + v.cal.moment(r.AtMillis).Words, Keep: fmt.Sprintf("Keep version %d", i+1), ID: r.ID, Words: markdown.HTML(r.Text),
+			Header: "Written " + v.revisedAt(p, &r).Words, Keep: fmt.Sprintf("Keep version %d", i+1), ID: r.ID, Words: markdown.HTML(r.Text),
 		})
 	}
 }

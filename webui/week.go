@@ -218,6 +218,9 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		if pinned(t) {
 			key, title = "pinned", "Pinned"
 		}
+		if v.timeUnknown(&t.Question) && !pinned(t) {
+			key = day // its day is not known either
+		}
 		if byDay && key != day {
 			day, tv.Day, tv.DayElem = key, title, "d-"+key
 		}

@@ -50,6 +50,31 @@ func (c calendar) moment(millis int64) moment {
 	return moment{Words: t.Format(layout), Machine: t.UTC().Format(time.RFC3339)}
 }
 
+// unknownTime is shown for a post whose time an import made up.
+const unknownTime = "time not known"
+
+// timeUnknown reports whether an import made up the time of a post.
+func (v *weekView) timeUnknown(p *qa.PostView) bool {
+	return p.TimeUnknown(&v.Event, len(v.threadIndex))
+}
+
+// writtenAt returns the time of a post as pages show it.
+func (v *weekView) writtenAt(p *qa.PostView) moment {
+	if v.timeUnknown(p) {
+		return moment{Words: unknownTime}
+	}
+	return v.cal.moment(p.AtMillis)
+}
+
+// revisedAt returns the time of a revision of a post. The first revision was written
+// together with the post.
+func (v *weekView) revisedAt(p *qa.PostView, r *qa.Revision) moment {
+	if r.ID == p.Revisions[0].ID {
+		return v.writtenAt(p)
+	}
+	return v.cal.moment(r.AtMillis)
+}
+
 // day returns the heading of a day, and a key that is different for every day.
 func (c calendar) day(millis int64) (key, title string) {
 	t := c.at(millis)

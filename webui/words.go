@@ -47,8 +47,9 @@ type step struct {
 }
 
 // deliveryOf returns the state of delivery of a post. pending means that the post is the
-// reader's and has changes only on this device. seen says to which author the post was
-// delivered; "" when that is not known.
+// reader's and has changes only on this device. saved is when the post was saved; "" when
+// that is not known. seen says to which author the post was delivered; "" when that is not
+// known.
 func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved, seen string) delivery {
 	question := p.Parent == ""
 	if !mine {
@@ -73,7 +74,11 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	if d.State == stateSeen {
 		d.Words = seen
 	}
-	d.Record = append(d.Record, step{Words: "Saved on this device, " + saved})
+	kept := "Saved on this device"
+	if saved != "" {
+		kept += ", " + saved
+	}
+	d.Record = append(d.Record, step{Words: kept})
 	switch {
 	case pending && answered: // an answer proves that the question was delivered
 		d.Words = "Change only on this device"
