@@ -49,6 +49,7 @@ func init() {
 	may("internal/listen", "both programs check addresses in the same way")
 	may("internal/version", "a build's version does not depend on its code")
 	may("internal/lockorder", "the order of locks must not depend on the code that uses them")
+	may("internal/response", "a response in memory does not depend on the handler that wrote it")
 	may("internal/testfixture", "shared test helpers", "qa", "crdt/wire")
 	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire")
 	may("keys/identity", "a key on paper or in a file is bytes; the program decides where to store them", "qa", "keys")
@@ -81,7 +82,7 @@ func init() {
 	may("storage/storagetest", "the suite tests the contract, not one implementation", "qa", "crdt/wire", "storage")
 	may("style", "how pages look depends on nothing")
 	may("webapp", "the app's files are served unchanged; the join page reads an event's title from the relay's ledger", "qa", "feed", "storage")
-	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node")
+	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node", "internal/response")
 	may("weekfile", "the file layouts are shared by reading and writing", "qa")
 }
 

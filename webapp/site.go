@@ -16,18 +16,19 @@ import (
 )
 
 const (
-	// knownFor is how long an answer to "what is this event" is given again.
-	knownFor = time.Minute
-	// maxKnown bounds the answers that are kept.
-	maxKnown = 256
-	// maxRead bounds the changes that are read to find an answer: strangers ask.
+	// cachedFor is how long the description of an event is cached.
+	cachedFor = time.Minute
+	// maxCached is the maximum number of cached descriptions.
+	maxCached = 256
+	// maxRead is the maximum number of changes that are read to describe an event. There
+	// must be a limit, because anybody can ask.
 	maxRead = 20_000
 )
 
-// Site serves Flyleaf for the browser and its relay at one address: WebSocket
-// connections, and paths the app does not have, go to relay. The app's files come from
-// dir or, with "", from inside this program. A program that was built without them says
-// so on the app's pages.
+// Site serves Flyleaf for the browser and its relay at one address. WebSocket connections,
+// and paths that the app does not have, go to relay. The app's files are read from the
+// directory dir; if dir is "", they are those inside this program. If the program was built
+// without the app, the app's pages say so.
 func Site(relay http.Handler, ledger storage.Ledger, dir string) (http.Handler, error) {
 	var files fs.FS
 	switch {
@@ -36,18 +37,19 @@ func Site(relay http.Handler, ledger storage.Ledger, dir string) (http.Handler, 
 	case Built():
 		files = built()
 	default:
-		return beside(relay, notBuilt(relay)), nil
+		return withWebSockets(relay, notBuilt(relay)), nil
 	}
-	e := &events{ledger: ledger, now: time.Now, known: map[qa.EventID]knownEvent{}}
+	e := &events{ledger: ledger, now: time.Now, cached: map[qa.EventID]cachedEvent{}}
 	app, err := Handler(files, e.about, relay)
 	if err != nil {
 		return nil, fmt.Errorf("the files of Flyleaf for the browser cannot be read: %w", err)
 	}
-	return beside(relay, app), nil
+	return withWebSockets(relay, app), nil
 }
 
-// beside serves what is no page (WebSocket connections) by relay.
-func beside(relay, app http.Handler) http.Handler {
+// withWebSockets returns a handler that passes WebSocket connections to relay and all other
+// requests to app.
+func withWebSockets(relay, app http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			relay.ServeHTTP(w, r)
@@ -68,7 +70,8 @@ Use the desktop program or the command line instead:</p>
 </html>
 `
 
-// notBuilt serves a page that says the app is missing where the app would be.
+// notBuilt serves, at the addresses of the app, a page that says that the app is missing.
+// All other requests go to relay.
 func notBuilt(relay http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		get := r.Method == http.MethodGet || r.Method == http.MethodHead
@@ -83,16 +86,16 @@ func notBuilt(relay http.Handler) http.Handler {
 	})
 }
 
-// events says what open events are, for the page of somebody who has only a link.
+// events describes open events for the page of somebody who has only a link.
 type events struct {
 	ledger storage.Ledger
 	now    func() time.Time
 
-	mu    sync.Mutex // held while an event is read, so that one is read at a time
-	known map[qa.EventID]knownEvent
+	mu     sync.Mutex // locked while an event is read, so that only one is read at a time
+	cached map[qa.EventID]cachedEvent
 }
 
-type knownEvent struct {
+type cachedEvent struct {
 	event qa.Event
 	open  bool
 	until time.Time
@@ -102,16 +105,16 @@ func (e *events) about(ctx context.Context, id qa.EventID) (qa.Event, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := e.now()
-	if k, ok := e.known[id]; ok && now.Before(k.until) {
-		return k.event, k.open
+	if c, ok := e.cached[id]; ok && now.Before(c.until) {
+		return c.event, c.open
 	}
 	event, err := feed.About(ctx, e.ledger, id, maxRead)
 	if ctx.Err() != nil {
-		return qa.Event{}, false // says nothing about the event
+		return qa.Event{}, false // an interrupted read must not be cached
 	}
-	if len(e.known) >= maxKnown {
-		clear(e.known)
+	if len(e.cached) >= maxCached {
+		clear(e.cached)
 	}
-	e.known[id] = knownEvent{event, err == nil && event.Access == "open", now.Add(knownFor)}
-	return event, e.known[id].open
+	e.cached[id] = cachedEvent{event, err == nil && event.Access == "open", now.Add(cachedFor)}
+	return event, e.cached[id].open
 }

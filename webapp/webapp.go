@@ -1,4 +1,4 @@
-// Package webapp holds Flyleaf for the browser, as make web has built it, and serves it.
+// Package webapp contains Flyleaf for the browser, as make web has built it, and serves it.
 package webapp
 
 import (
@@ -31,10 +31,10 @@ func Built() bool {
 	return err == nil
 }
 
-// Available reports whether Site with this directory serves the app.
+// Available reports whether Site serves the app, given its argument dir.
 func Available(dir string) bool { return dir != "" || Built() }
 
-// built returns the app's files; they are not there unless Built.
+// built returns the app's files. There are none unless Built reports true.
 func built() fs.FS {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
@@ -43,8 +43,8 @@ func built() fs.FS {
 	return files
 }
 
-// policy is for the files that run: the page that loads the app, and its worker. The
-// pages that the worker makes have a stricter one of their own.
+// policy is the Content-Security-Policy of the page that loads the app, and of its worker.
+// The pages that the worker serves have a stricter one.
 const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; manifest-src 'self'; " +
 	"connect-src 'self' ws: wss:; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -56,15 +56,15 @@ var types = map[string]string{
 // pages are addresses of the app that name no event, each with one slash.
 var pages = []string{"/you", "/sync", "/search", "/files", "/storage"}
 
-// About says what an event is, for somebody who has only a link to it. It returns false
-// for an event that is not here, or that is by invitation.
+// About describes an event for somebody who has only a link to it. It returns false for an
+// event that is unknown or invitation-only.
 type About func(ctx context.Context, event qa.EventID) (qa.Event, bool)
 
-// Handler serves the app's files, compressed where the browser accepts it. A file may
-// be there in its compressed form (.br) alone; it is then unpacked for a browser that
-// does not accept that. /join/EVENT and every page below
-// /e/EVENT are the first page with what the event is on it. Requests for anything else that is
-// no address of the app go to next. The files must not change meanwhile.
+// Handler serves the app's files, compressed if the browser accepts that. A file may exist
+// in its compressed form (.br) only; Handler then unpacks it for browsers that do not accept
+// that form. At /join/EVENT, and at every page below /e/EVENT, it serves the first page with
+// a description of the event. Requests for other addresses go to next. The files must not
+// change while the handler is in use.
 func Handler(files fs.FS, about About, next http.Handler) (http.Handler, error) {
 	tags := map[string]string{} // the entity tags of the files, compressed forms included
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
@@ -149,12 +149,12 @@ func serve(w http.ResponseWriter, r *http.Request, files fs.FS, tags map[string]
 	defer f.Close()
 	if unpack {
 		if r.Method == http.MethodGet {
-			_, _ = io.Copy(w, brotli.NewReader(f)) // the reader has gone away: nobody to tell
+			_, _ = io.Copy(w, brotli.NewReader(f)) // fails only when the browser has disconnected
 		}
 		return
 	}
 	h.Set("ETag", tags[file])
-	http.ServeContent(w, r, "", time.Time{}, f.(io.ReadSeeker)) // as those of embed and of a directory are
+	http.ServeContent(w, r, "", time.Time{}, f.(io.ReadSeeker)) // files of embed and of a directory can seek
 }
 
 func setHeaders(h http.Header) {
@@ -164,7 +164,7 @@ func setHeaders(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Flyleaf-Relay", "here") // the app offers it for new weeks
-	// The worker keeps the files; the browser asks whether there are newer ones.
+	// The worker caches the files. The browser must ask for newer ones every time.
 	h.Set("Cache-Control", "no-cache")
 }
 
@@ -175,7 +175,7 @@ var eventTemplate = template.Must(template.New("event").Parse(`<section id="even
 {{end}}</section>
 `))
 
-// serveJoin serves the first page for somebody who comes by the link to an event.
+// serveJoin serves the first page for somebody who opens the link to an event.
 func serveJoin(w http.ResponseWriter, r *http.Request, first []byte, about About, id string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
@@ -200,7 +200,7 @@ func serveJoin(w http.ResponseWriter, r *http.Request, first []byte, about About
 	}
 	page := bytes.Replace(first, []byte("<!-- event -->"), words.Bytes(), 1)
 	up := strings.Repeat("../", strings.Count(r.URL.Path, "/")-1)
-	for _, attribute := range []string{` href="`, ` src="`} { // they are relative to the top
+	for _, attribute := range []string{` href="`, ` src="`} { // the addresses are relative to the path of the app
 		page = bytes.ReplaceAll(page, []byte(attribute), []byte(attribute+up))
 	}
 	setHeaders(w.Header())
@@ -208,7 +208,8 @@ func serveJoin(w http.ResponseWriter, r *http.Request, first []byte, about About
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(page))
 }
 
-// accepts reports whether a browser takes an encoding: it names it, and not with q=0.
+// accepts reports whether a browser accepts an encoding: Accept-Encoding names it, and not
+// with q=0.
 func accepts(r *http.Request, encoding string) bool {
 	for _, part := range strings.Split(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
 		name, q, _ := strings.Cut(strings.TrimSpace(part), ";")

@@ -3,15 +3,18 @@ package webui
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"flyleaf/internal/response"
 )
 
-// below serves pages that know nothing of it below a path, such as "/flyleaf": it takes
-// the path off the requests and puts it before every address of this server in the
-// answers. An address of this server begins with one slash.
+// below serves pages below a path, such as "/flyleaf". The handler of the pages does not
+// know the path: below removes it from the requests and adds it to every address of this
+// server in the responses. An address of this server begins with exactly one slash.
 func below(base string, pages http.Handler) http.Handler {
 	if base == "" {
 		return pages
@@ -22,48 +25,30 @@ func below(base string, pages http.Handler) http.Handler {
 			http.NotFound(w, r)
 			return
 		}
-		moved := &movedAnswer{ResponseWriter: w, base: base}
-		stripped.ServeHTTP(moved, r)
-		moved.finish()
+		page := &response.Buffer{} // an address can only be changed in a complete response
+		stripped.ServeHTTP(page, r)
+		writeMoved(w, base, page)
 	})
 }
 
-// movedAnswer holds an answer back until it is whole, so that its addresses can be moved.
-type movedAnswer struct {
-	http.ResponseWriter
-	base   string
-	status int
-	body   bytes.Buffer
-}
-
-func (w *movedAnswer) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-}
-
-func (w *movedAnswer) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	return w.body.Write(b)
-}
-
-func (w *movedAnswer) finish() {
-	w.WriteHeader(http.StatusOK)
+// writeMoved writes a response with its addresses moved below base.
+func writeMoved(w http.ResponseWriter, base string, page *response.Buffer) {
 	h := w.Header()
+	maps.Copy(h, page.Header())
 	if to := h.Get("Location"); to != "" {
-		h.Set("Location", moveAddress(w.base, to))
+		h.Set("Location", moveAddress(base, to))
 	}
-	body := w.body.Bytes()
+	body := page.Body.Bytes()
 	switch kind, _, _ := strings.Cut(h.Get("Content-Type"), ";"); kind {
 	case "text/html":
-		body = movePage(w.base, body)
+		body = movePage(base, body)
 		h.Del("Content-Length")
 	case "application/json":
-		body = moveJSON(w.base, body)
+		body = moveJSON(base, body)
 		h.Del("Content-Length")
 	}
-	w.ResponseWriter.WriteHeader(w.status)
-	_, _ = w.ResponseWriter.Write(body) // the reader has gone away: nobody to tell
+	w.WriteHeader(page.Status())
+	_, _ = w.Write(body) // fails only when the browser has disconnected
 }
 
 // moveAddress puts base before an address of this server.
@@ -74,7 +59,7 @@ func moveAddress(base, address string) string {
 	return address
 }
 
-// addresses are the attributes of our pages that hold one.
+// addresses are the attributes of our pages whose value is an address.
 var addresses = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "data-root": true, "data-stream": true, "data-event": true}
 
 // movePage moves the addresses in a page. Everything else stays as it is, byte by byte.
@@ -109,7 +94,7 @@ func movePage(base string, page []byte) []byte {
 	}
 }
 
-// moveJSON moves the address that a script is to go to.
+// moveJSON moves the address to which a script should go.
 func moveJSON(base string, body []byte) []byte {
 	var answer map[string]any
 	if json.Unmarshal(body, &answer) != nil {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"flyleaf/internal/browsertest"
 	"flyleaf/qa"
 )
 
@@ -43,17 +43,8 @@ const browserToken = "start-token-of-the-test"
 
 func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBrowser {
 	t.Helper()
-	path, err := chromium()
-	if err != nil {
-		if os.Getenv("FLYLEAF_REQUIRE_ALL") == "1" {
-			t.Fatalf("Chromium is required here and is missing: %v", err)
-		}
-		t.Skipf("SKIPPED, NOT TESTED: the pages in a real browser; install chromium (%v)", err)
-	}
-	if testing.Short() {
-		t.Skip("a browser is slow; run without -short")
-	}
-	b := &inBrowser{t: t}
+	ctx := browsertest.Start(t, options...)
+	b := &inBrowser{t: t, ctx: ctx}
 	b.node, b.event = sample(t)
 	b.srv = httptest.NewUnstartedServer(nil)
 	handler := New(Config{
@@ -74,17 +65,6 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 	b.srv.Start()
 	t.Cleanup(func() { b.srv.CloseClientConnections(); b.srv.Close() })
 
-	opts := append([]chromedp.ExecAllocatorOption{}, chromedp.DefaultExecAllocatorOptions[:]...)
-	opts = append(opts, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("no-proxy-server", true))
-	opts = append(opts, options...)
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	b.ctx = ctx
 	watch := func(ev any) {
 		if e, ok := ev.(*network.EventRequestWillBeSent); ok {
 			if u := e.Request.URL; !strings.HasPrefix(u, b.srv.URL) && !strings.HasPrefix(u, "data:") && !strings.HasPrefix(u, "about:") {
@@ -104,19 +84,7 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
 		return chromedp.Void{}, err
 	})
-	if b.ctx, cancel = context.WithTimeout(ctx, 3*time.Minute); cancel != nil {
-		t.Cleanup(cancel)
-	}
 	return b
-}
-
-func chromium() (string, error) {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", errors.New("no chromium in the path")
 }
 
 func (b *inBrowser) run(actions ...chromedp.Action[chromedp.Void]) {

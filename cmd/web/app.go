@@ -22,11 +22,11 @@ import (
 	"flyleaf/webui"
 )
 
-// database is the name of the IndexedDB database of an origin's path, which it is
-// followed by: two copies of the program on one host do not share one.
+// database is the beginning of the name of the IndexedDB database. The path of the app
+// follows, so that two copies of the program on one host have separate databases.
 const database = "flyleaf:"
 
-// Settings of the store that are this build's own.
+// Settings of the store that only the program in the browser uses.
 const (
 	settingSeed  = "browser/seed"  // the person's key, as hex
 	settingForms = "browser/forms" // the secret from which the token of the forms is derived
@@ -36,7 +36,7 @@ const (
 type app struct {
 	device *node.Device
 	pages  http.Handler
-	base   string // path of the worker's scope without its last slash; "" at the root
+	base   string // path of the worker's scope without the slash at its end; "" for the root
 	host   string
 }
 
@@ -72,12 +72,13 @@ func open(ctx context.Context) (*app, error) {
 	return a, nil
 }
 
-// secret returns the bytes kept under a setting, drawn when there are none.
+// secret returns the bytes that a setting stores as hex. If the setting does not exist, it
+// stores size new random bytes.
 func secret(ctx context.Context, store storage.Store, key string, size int) ([]byte, error) {
 	text, err := store.Setting(ctx, key)
 	if errors.Is(err, storage.ErrNotFound) {
 		b := make([]byte, size)
-		_, _ = rand.Read(b) // never fails
+		_, _ = rand.Read(b) // never returns an error
 		return b, store.SetSetting(ctx, key, hex.EncodeToString(b))
 	}
 	if err != nil {
@@ -90,7 +91,7 @@ func secret(ctx context.Context, store storage.Store, key string, size int) ([]b
 	return b, nil
 }
 
-// join follows the event of an invitation, and returns the path of its page.
+// join follows the event of an invitation and returns the path of the event's page.
 func (a *app) join(args []js.Value) (any, error) {
 	invitation, err := qa.ParseInvitation(args[0].String())
 	if err != nil {
@@ -106,7 +107,7 @@ func (a *app) join(args []js.Value) (any, error) {
 // somebody looks at a page after a while.
 func (a *app) wake([]js.Value) (any, error) { return nil, a.device.ReconnectNow(context.Background()) }
 
-// watch tells all tabs what changes.
+// watch tells all tabs about changes, until the worker ends.
 func (a *app) watch(ctx context.Context) {
 	tell := js.Global().Get("flyleafTell")
 	err := a.device.Watch(ctx, "", func(u qa.Update) error {
@@ -118,6 +119,6 @@ func (a *app) watch(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "flyleaf: pages are not told of changes any more:", err)
+		fmt.Fprintln(os.Stderr, "flyleaf: open pages will not show changes until they are reloaded:", err)
 	}
 }

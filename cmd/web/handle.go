@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"syscall/js"
+
+	"flyleaf/internal/response"
 )
 
-// handle answers a request of a tab: an object of method, url, headers (an array of
-// pairs) and body (a Uint8Array or null). The answer has status, headers and body.
+// handle serves a request of a tab: an object of method, url, headers (an array of pairs)
+// and body (a Uint8Array or null). See jsResponse for the object that it returns.
 func (a *app) handle(args []js.Value) (any, error) {
 	in := args[0]
 	target, err := url.Parse(in.Get("url").String())
@@ -33,40 +35,21 @@ func (a *app) handle(args []js.Value) (any, error) {
 		pair := headers.Index(i)
 		r.Header.Add(pair.Index(0).String(), pair.Index(1).String())
 	}
-	w := &answer{header: http.Header{}}
+	w := &response.Buffer{}
 	a.pages.ServeHTTP(w, r)
-	return w.value(), nil
+	return jsResponse(w), nil
 }
 
-// answer is a response that is put together in memory.
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (w *answer) Header() http.Header { return w.header }
-
-func (w *answer) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-}
-
-func (w *answer) Write(b []byte) (int, error) {
-	w.WriteHeader(http.StatusOK)
-	return w.body.Write(b)
-}
-
-func (w *answer) value() map[string]any {
-	w.WriteHeader(http.StatusOK)
+// jsResponse returns a response as an object of status, headers (an array of pairs) and
+// body (a Uint8Array).
+func jsResponse(w *response.Buffer) map[string]any {
 	var headers []any
-	for name, values := range w.header {
+	for name, values := range w.Header() {
 		for _, v := range values {
 			headers = append(headers, []any{name, v})
 		}
 	}
-	body := js.Global().Get("Uint8Array").New(w.body.Len())
-	js.CopyBytesToJS(body, w.body.Bytes())
-	return map[string]any{"status": w.status, "headers": headers, "body": body}
+	body := js.Global().Get("Uint8Array").New(w.Body.Len())
+	js.CopyBytesToJS(body, w.Body.Bytes())
+	return map[string]any{"status": w.Status(), "headers": headers, "body": body}
 }

@@ -1,11 +1,11 @@
 //go:build js && wasm
 
 // Command web is Flyleaf in a browser tab: the same node and the same pages as on the
-// desktop, in the page's Service Worker. static/sw.js loads it and hands it the requests
-// of the tabs; make web puts both together.
+// desktop, in the page's Service Worker. static/sw.js loads it and passes it the requests
+// of the tabs; make web builds both.
 //
-// The browser ends a Service Worker whenever it likes and starts it again for the next
-// request. So nothing is kept in memory that is not in IndexedDB as well.
+// The browser may end a Service Worker at any time, and starts it again for the next
+// request. So everything in memory that must not be lost is also in IndexedDB.
 package main
 
 import (
@@ -32,8 +32,8 @@ func main() {
 	app.watch(ctx) // until the browser ends the worker
 }
 
-// promise makes a JavaScript function of f that returns a promise. It runs f in a
-// goroutine of its own, since f may wait for what the event loop brings.
+// promise returns a JavaScript function that calls f and returns a promise of its result.
+// It runs f in a new goroutine, because f may wait for the event loop.
 func promise(f func(args []js.Value) (any, error)) js.Func {
 	return js.FuncOf(func(_ js.Value, args []js.Value) any {
 		var executor js.Func

@@ -1,6 +1,7 @@
-// The first page of somebody who has only a link: it installs the Service Worker, says
-// how far that is, and then opens the week of the link.
+// The first page for somebody who has only a link. It installs the Service Worker, shows
+// the progress, and then opens the week of the link.
 'use strict';
+import './invitation.js';
 
 const status = document.getElementById('status');
 const bar = document.getElementById('bar');
@@ -11,7 +12,7 @@ function fail(text) {
   document.getElementById('other').hidden = false;
 }
 
-// ask asks the worker and waits for its answer.
+// ask sends a message to the worker and returns its answer.
 function ask(worker, message) {
   return new Promise((resolve, reject) => {
     const {port1, port2} = new MessageChannel();
@@ -20,14 +21,11 @@ function ask(worker, message) {
   });
 }
 
-// invitationOf returns the invitation of an address: behind its #, or, of /join/EVENT and of the
-// pages below /e/EVENT, to the relay that served the page, with the secret behind the # of
-// /join/EVENT if it has one; "" when there is none.
-function invitationOf({hash, pathname, protocol, host}) {
-  const [, base, kind, event] = pathname.match(/^(.*)\/(join|e)\/([0-9A-Za-z]+)(?:\/.*)?$/) ?? [];
-  if (kind === 'e') hash = '';
-  if (event) return `flyleaf:${event}@${protocol === 'https:' ? 'wss' : 'ws'}://${host}${base}${hash.length > 1 ? hash : ''}`;
-  return hash.length > 1 ? decodeURIComponent(hash.slice(1)) : '';
+// invitationOf returns the invitation in an address: that of a link or a page of an event, or
+// the text behind the #; '' when there is none.
+function invitationOf(address) {
+  const base = new URL('.', import.meta.url).pathname.replace(/\/$/, '');
+  return joinInvitation(address, base) || pageInvitation(address, base) || decodeURIComponent(address.hash.slice(1));
 }
 
 async function boot() {

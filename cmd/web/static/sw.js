@@ -1,24 +1,24 @@
-// The Service Worker: it keeps the program's files, runs the program, and hands it the
-// requests of all tabs. The browser ends it after some 30 seconds without anything to
-// do, and starts it again for the next request.
+// The Service Worker: it caches the program's files, runs the program, and passes it the
+// requests of all tabs. The browser ends it after some 30 idle seconds, and starts it again
+// for the next request.
 'use strict';
-importScripts('wasm_exec.js');
+importScripts('wasm_exec.js', 'invitation.js');
 
 const version = '{{version}}';
-const files = ['boot.js', 'boot.css', 'flyleaf.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg'];
+const files = ['boot.js', 'invitation.js', 'boot.css', 'flyleaf.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg'];
 const scope = new URL(registration.scope).pathname;
 const cacheName = `flyleaf ${scope} ${version}`;
 
 globalThis.flyleafBase = scope.replace(/\/$/, '');
 
-// relayHere is the address of a relay at this site. There is one if the answers with the
-// program's files have the header Flyleaf-Relay.
-const relayHere = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${flyleafBase}`;
+// relayHere is the address of the relay at this site. The site has a relay if the responses
+// with the program's files have the header Flyleaf-Relay.
+const relayHere = relayAt(location, flyleafBase);
 
 addEventListener('install', event => event.waitUntil(keepFiles()));
 
-// keepFiles loads the program's files into a cache of this version, and tells the pages
-// how far it is.
+// keepFiles downloads the program's files into the cache of this version, and tells the
+// pages the progress.
 async function keepFiles() {
   const cache = await caches.open(cacheName);
   for (const name of files) {
@@ -28,8 +28,9 @@ async function keepFiles() {
   }
 }
 
-// progress passes a response on and tells the pages how many bytes have come. Of how
-// many is in a header of ours: Content-Length is that of the compressed file.
+// progress returns a copy of a response, and tells the pages how many of its bytes have
+// arrived. The build writes the total size into this file, because Content-Length is the size
+// of the compressed file.
 async function progress(response) {
   const parts = [];
   let got = 0;
@@ -56,7 +57,7 @@ async function tell(message) {
 }
 globalThis.flyleafTell = message => { tell(message); };
 
-// program starts the program once, and again after a start that failed.
+// program starts the program, once unless a start fails, and returns it.
 let starting;
 function program() {
   starting ??= start().catch(error => { starting = undefined; throw error; });
@@ -90,13 +91,11 @@ addEventListener('fetch', event => {
 async function answer(request) {
   try {
     const app = await program();
-    const {pathname, hash} = new URL(request.url);
-    // In a window only: in a frame, the page of another site could join unseen.
-    const [, event] = request.mode === 'navigate' && request.destination === 'document' && pathname.slice(scope.length).match(/^join\/([0-9A-Za-z]+)$/) || [];
-    if (event) {
-      // The # keeps the secret of an invitation out of the address that follows.
-      return Response.redirect(await app.join(`flyleaf:${event}@${relayHere}${hash.length > 1 ? hash : ''}`) + '#', 303);
-    }
+    // A link joins only when it is opened in a window: in a frame, the page of another site could join unseen.
+    const inWindow = request.mode === 'navigate' && request.destination === 'document';
+    const invitation = inWindow && joinInvitation(new URL(request.url), flyleafBase);
+    // The # at the end keeps the browser from adding the secret of the invitation to the new address.
+    if (invitation) return Response.redirect(await app.join(invitation) + '#', 303);
     const body = request.method === 'GET' || request.method === 'HEAD' ? null : new Uint8Array(await request.arrayBuffer());
     const got = await app.handle({method: request.method, url: request.url, headers: [...request.headers], body});
     const empty = got.status === 204 || got.status === 304 || got.status >= 300 && got.status < 400;
@@ -106,7 +105,7 @@ async function answer(request) {
   }
 }
 
-// failed is the page that says why there is none.
+// failed returns a page that shows an error.
 function failed(error) {
   const text = String(error.message ?? error).replace(/[&<>]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;'})[c]);
   return new Response(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -115,8 +114,8 @@ function failed(error) {
   {status: 500, headers: {'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': "default-src 'none'; style-src 'self'"}});
 }
 
-// A page asks with a port for the answer, or pings so that the worker stays while
-// somebody looks.
+// A page sends a request, with a port for the answer, or a ping that keeps the worker alive
+// while somebody looks at the page.
 addEventListener('message', event => {
   const {ask, value} = event.data ?? {};
   const port = event.ports[0];
