@@ -54,7 +54,7 @@ type Config struct {
 // ThreadsOnPage is how many threads one page of a week shows.
 const ThreadsOnPage = 100
 
-// maxUpload is the maximum size of a form with a picture, in bytes.
+// maxUpload is the maximum size of a form with a file, in bytes.
 const maxUpload = cover.MaxInput + maxForm
 
 // maxForm is the maximum size of a form without its picture, in bytes: an escaped text
