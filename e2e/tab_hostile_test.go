@@ -22,7 +22,7 @@ func TestTabRefusesOtherPages(t *testing.T) {
 	ctx := browser(t)
 	relay := newRelay(t).upWithWeb()
 	author := newDevice(t)
-	week := author.found(relay.url())
+	week := author.createWeek(relay.url())
 	unwanted := decode[made](author, "event", "new", "--title", "Unwanted", "--by", "Nobody", "--starts", "2026-11-30", "--relay", relay.url())
 	author.run("sync", "--event", week.Event)
 	author.run("sync", "--event", unwanted.Event)
@@ -76,7 +76,7 @@ func TestTabRunsNothingOfAPost(t *testing.T) {
 	ctx := browser(t)
 	relay := newRelay(t).upWithWeb()
 	author := newDevice(t)
-	week := author.found(relay.url())
+	week := author.createWeek(relay.url())
 	author.run("identity", "name", testfixture.XSS[0])
 	all := strings.ToValidUTF8(strings.ReplaceAll(strings.Join(testfixture.XSS, "\n\n"), "\x00", ""), "") // as a program argument must be
 	question := strings.TrimSpace(author.run("ask", "--event", week.Event, all))

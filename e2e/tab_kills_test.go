@@ -62,7 +62,7 @@ func killWhilePosting(t *testing.T, random *rand.Rand, kills int) {
 	}
 	relay.up(flags...)
 	desktop := newDevice(t)
-	week := desktop.found(relay.url())
+	week := desktop.createWeek(relay.url())
 	desktop.run("sync")
 	do(t, ctx, chromedp.Navigate("http://"+relay.addr+"/join/"+week.Event), chromedp.WaitVisible(`#q`))
 	ask[bool](t, ctx, postOnAndOn)
