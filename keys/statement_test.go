@@ -18,7 +18,7 @@ func keyOf(t *testing.T, n byte) keys.Key {
 	return k
 }
 
-func TestEphemeralIsBoundToAllItsParts(t *testing.T) {
+func TestEphemeralSignatureCoversAllParts(t *testing.T) {
 	k, here, other := keyOf(t, 1), qa.MakeEventID([16]byte{1}), qa.MakeEventID([16]byte{2})
 	sig, err := keys.SignEphemeral(k, here, "s", 7, []byte("body"))
 	if err != nil {
@@ -46,7 +46,7 @@ func TestEphemeralIsBoundToAllItsParts(t *testing.T) {
 	}
 }
 
-func TestAccessIsBoundToChallengeAndEvent(t *testing.T) {
+func TestAccessSignatureCoversChallengeAndEvent(t *testing.T) {
 	k, here := keyOf(t, 1), qa.MakeEventID([16]byte{1})
 	challenge := bytes.Repeat([]byte{5}, keys.ChallengeSize)
 	a := keys.Access{Event: here, Challenge: challenge, Address: "relay.example:443", Device: "d", Relay: "r"}
@@ -76,11 +76,11 @@ func TestAccessIsBoundToChallengeAndEvent(t *testing.T) {
 			t.Errorf("another %s: %v", name, err)
 		}
 	}
-	// What a relay of before understands is none of today's.
+	// Signatures for relays of earlier versions are not valid for current relays.
 	if old, err := keys.SignOldAccess(k, here, challenge); err != nil || !errors.Is(keys.VerifyAccess(a, k.Identity(), old), keys.ErrStatement) {
-		t.Errorf("the old statement was taken: %v", err)
+		t.Errorf("the old statement was accepted: %v", err)
 	}
-	// A relay must not get anything else signed under the name of a challenge.
+	// A relay must not be able to get anything else signed as a challenge.
 	a.Challenge = append(challenge, 1)
 	if _, err := keys.SignAccess(k, a); !errors.Is(err, keys.ErrStatement) {
 		t.Errorf("a longer challenge: %v", err)
@@ -90,7 +90,7 @@ func TestAccessIsBoundToChallengeAndEvent(t *testing.T) {
 	}
 }
 
-// TestRelayAddress: one relay has one address, however its URL is written.
+// TestRelayAddress: all spellings of a relay's URL give the same address.
 func TestRelayAddress(t *testing.T) {
 	for url, want := range map[string]string{
 		"wss://Relay.Example/":          "relay.example:443",

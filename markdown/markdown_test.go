@@ -66,7 +66,7 @@ func TestHTMLOfHostileTextIsQuick(t *testing.T) {
 		stairs.WriteString(strings.Repeat(" ", 2*i) + "- x\n")
 	}
 	for name, text := range map[string]string{
-		"quotes": fill(">"), "quotes apart": fill("> "), "bullets": fill("- "), "stars": fill("* "), "mixed": fill("> - "), "brackets": fill("["), "images": fill("!["),
+		"quotes": fill(">"), "spaced quotes": fill("> "), "bullets": fill("- "), "stars": fill("* "), "mixed": fill("> - "), "brackets": fill("["), "images": fill("!["),
 		"links": fill("[a]("), "closing": fill("]("), "emphasis": fill("*a **b "), "underscores": fill("_a __b "), "stars alone": fill("*"), "ticks": fill("`a``"), "ticks rising": risingTicks(n),
 		"tables": fill("|a"), "table": "|" + fill("a|")[:1000] + "\n|" + strings.Repeat("-|", 500) + "\n" + fill("|x")[:20000], "entities": fill("&amp;"), "emoji": fill(":smile:"), "colons": fill(":"), "stairs": stairs.String(),
 		"urls": fill("http://a.b "), "one url": "http://" + fill("a."), "angles": fill("<"), "autolinks": fill("<http://a>"), "lines": fill("\n"), "setext": fill("a\n=\n"), "refs": fill("[a]: b\n"), "nul": fill("\x00"), "strikes": fill("~~a "), "mails": fill("a@b.c"), "at": fill("a@"), "www": fill("www."),

@@ -66,7 +66,7 @@ func TestSyncEndsWhenTheRelayRefuses(t *testing.T) {
 
 	// The next Sync succeeds if the relay now has the changes.
 	if err := syncWhile(t, a, func() { a.relay.sync(headsOf(t, a), nil) }); err != nil {
-		t.Errorf("after the relay took it: %v", err)
+		t.Errorf("after the relay accepted the changes: %v", err)
 	}
 }
 

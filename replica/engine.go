@@ -36,7 +36,7 @@ const (
 type engine struct {
 	host *document
 	doc  *crdt.Document // nil: not loaded, or in use by a method that has unlocked mu
-	// overState reports that doc holds no changes and writes from the contents, see
+	// overState says that doc has no changes of its own and writes from the contents, see
 	// openOverState.
 	overState bool
 	pending   [][]byte      // changes that are on disk and in the contents, but not in doc

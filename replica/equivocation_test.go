@@ -140,7 +140,7 @@ func checkWeek(t *testing.T, n *replica.Node, event qa.EventID, seed string, wor
 	got := textsOf(t, n, event)
 	for _, text := range words {
 		if !slices.Contains(got, text) {
-			return fmt.Errorf("%q is gone; left are %q", text, got)
+			return fmt.Errorf("%q is missing; the texts are %q", text, got)
 		}
 	}
 	week, err := n.Week(testContext(t), event)
@@ -290,8 +290,8 @@ func TestEquivocationVoidsOnlyItsActor(t *testing.T) {
 			c := a.secondVersion()
 			a.relay.sync([]wire.Hash{c.Hash}, nil, c.Encode())
 		},
-		"told by a relay of an earlier version": func(a *attackedDevice) { a.relay.send(a.proofOf(a.last, a.secondVersion())) },
-		"told twice": func(a *attackedDevice) {
+		"proven by a relay of an earlier version": func(a *attackedDevice) { a.relay.send(a.proofOf(a.last, a.secondVersion())) },
+		"proven twice": func(a *attackedDevice) {
 			a.relay.send(a.proofOf(a.secondVersion(), a.last))
 			a.relay.send(a.proofOf(a.secondVersion(), a.last))
 		},

@@ -238,7 +238,7 @@ func TestDiscardedExcludedActIsNotListed(t *testing.T) {
 		t.Fatalf("after a rebuild: %+v", left)
 	}
 	if _, err := a.store.Entry(t.Context(), id, mustHash(t, r.Hash)); err != nil {
-		t.Fatalf("the row is gone: %v", err)
+		t.Fatalf("the row was deleted: %v", err)
 	}
 }
 

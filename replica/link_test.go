@@ -143,7 +143,7 @@ func TestTwoOfflineDevicesConverge(t *testing.T) {
 
 		host.stop()
 		for _, n := range []*replica.Node{a, b} {
-			eventually(t, n, "noticing that the relay is gone", func() bool {
+			eventually(t, n, "detecting that the relay has stopped", func() bool {
 				return statusOf(t, n, id).Relay.State == qa.RelayOffline
 			})
 		}

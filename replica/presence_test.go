@@ -48,12 +48,12 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	if err := b.Announce(testContext(t), id, qa.PresenceAnswering, q); err != nil {
 		t.Fatal(err)
 	}
-	for told := false; !told; {
+	for seen := false; !seen; {
 		select {
 		case u := <-updates:
-			told = slices.Contains(u.Posts, q) && len(presenceOf(t, a, id)) == 1
+			seen = slices.Contains(u.Posts, q) && len(presenceOf(t, a, id)) == 1
 		case <-testContext(t).Done():
-			t.Fatal("not told")
+			t.Fatal("no update about the signal")
 		}
 	}
 	if p := presenceOf(t, a, id)[0]; p.By != b.Identity() || p.Post != q || p.Kind != qa.PresenceAnswering || p.AtMillis != c.millis.Load() {
@@ -64,7 +64,7 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	}
 	c.millis.Add(replica.DefaultAnswering.Milliseconds() - 1)
 	if got := presenceOf(t, a, id); len(got) != 1 {
-		t.Fatalf("gone too early: %+v", got)
+		t.Fatalf("expired too early: %+v", got)
 	}
 	c.millis.Add(1)
 	if got := presenceOf(t, a, id); len(got) != 0 {
@@ -124,7 +124,7 @@ func TestAnsweringExpires(t *testing.T) {
 			}
 			came = true
 		case <-testContext(t).Done():
-			t.Fatal("not told that it ran out")
+			t.Fatal("no update about the expired signal")
 		}
 	}
 }

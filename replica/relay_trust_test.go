@@ -209,7 +209,7 @@ func TestInvitationOnlyEvent(t *testing.T) {
 		return strings.Contains(statusOf(t, first, id).Relay.Why, "invited")
 	})
 	if s := statusOf(t, first, id); s.Pending != 0 {
-		t.Fatalf("she is told that %d changes are only on her device", s.Pending)
+		t.Fatalf("%d changes are pending although the relay has them", s.Pending)
 	}
 }
 
@@ -240,7 +240,7 @@ func TestRelayDefersPostsOfABlockedPerson(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	block("")
-	eventually(t, b, "being taken", func() bool { return len(refusalsOf(t, b, id)) == 0 && statusOf(t, b, id).Pending == 0 })
+	eventually(t, b, "the relay accepting the post", func() bool { return len(refusalsOf(t, b, id)) == 0 && statusOf(t, b, id).Pending == 0 })
 	sameHeads(t, id, boss, b, c)
 	if got := texts(weekOf(t, boss, id)); !slices.Equal(got, []string{"?", "from behind the block"}) {
 		t.Fatalf("%q", got)
@@ -294,7 +294,7 @@ func TestPostsOfABlockedPersonArriveAfterUnblocking(t *testing.T) {
 	for i := range 3 {
 		ask(t, eve, id, "By Eve, "+string(rune('a'+i)))
 	}
-	eventually(t, eve, "being told", func() bool {
+	eventually(t, eve, "the refusals being listed", func() bool {
 		all, err := eve.Refusals(testContext(t), id)
 		if err != nil {
 			t.Fatal(err)
@@ -321,6 +321,6 @@ func TestPostsOfABlockedPersonArriveAfterUnblocking(t *testing.T) {
 	waitSynced(t, eve, id, 6)
 	sameHeads(t, id, boss, eve, bob)
 	if all, err := eve.Refusals(testContext(t), id); err != nil || len(all) != 0 {
-		t.Fatalf("still told of %+v, %v", all, err)
+		t.Fatalf("refusals that are still listed: %+v, %v", all, err)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestTheWordsAreThoseOfBIP39(t *testing.T) {
+func TestWordListIsThatOfBIP39(t *testing.T) {
 	if !slices.Equal(allWords(), wordlists.English) {
 		t.Error("words.txt is not the English list")
 	}
 }
 
-func TestWordsAreThoseOfAnotherImplementation(t *testing.T) {
+func TestEncodedWordsMatchAnotherImplementation(t *testing.T) {
 	check := func(t interface{ Fatalf(string, ...any) }, b [32]byte) {
 		want, err := bip39.NewMnemonic(b[:])
 		if err != nil {
@@ -40,7 +40,7 @@ func TestWordsAreThoseOfAnotherImplementation(t *testing.T) {
 	})
 }
 
-func TestAnyWordsAreReadAsAnotherImplementationReadsThem(t *testing.T) {
+func TestDecodingMatchesAnotherImplementation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(allWords()[:40]), "zoos")), Words, Words).Draw(t, "words")
 		if rapid.Bool().Draw(t, "with a right checksum") {
