@@ -212,13 +212,13 @@ func (a *Authority) currentGrant(r *record, role Roles, v view) *act {
 	return a.current(r.grants, role, v, func(x *act) Rank { return a.grantRank(x, v) })
 }
 
-// Named reports whether any authority change is about a person.
-func (a *Authority) Named(p Person) bool { return a.people[p] != nil }
+// Mentions reports whether any authority change is about a person.
+func (a *Authority) Mentions(p Person) bool { return a.people[p] != nil }
 
 // Roles returns the roles that a person holds now.
 func (a *Authority) Roles(p Person) Roles {
 	a.refreshVoid()
-	if !a.Named(p) { // people about whom nothing is known are not cached: there may be any number of them
+	if !a.Mentions(p) { // people about whom nothing is known are not cached: there may be any number of them
 		return a.roles(p, everything)
 	}
 	r, ok := a.now[p]

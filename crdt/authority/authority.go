@@ -187,7 +187,7 @@ type settledKey struct {
 
 // within describes a map in which authority changes are written.
 type within struct {
-	is    uint8
+	kind  uint8
 	about Person // of inRolesOf
 }
 
@@ -252,7 +252,7 @@ func (a *Authority) Add(c *wire.Change) {
 		// same one.
 		a.founded, a.founder, a.founderHash = true, writer, c.Hash
 	}
-	if a.Named(writer) {
+	if a.Mentions(writer) {
 		past := a.graph.Past(c.Deps)
 		if held := a.RolesAt(writer, &past); held != 0 {
 			a.heldAt[int32(place)] = held
@@ -267,30 +267,30 @@ func (a *Authority) op(c *wire.Change, k int, place int32) {
 	op := &c.Ops[k]
 	id := graph.Op{Place: place, Counter: uint32(c.StartOp) + uint32(k)}
 	if op.Obj == (wire.OpID{}) {
-		if is := rootMaps[op.Key.Prop]; is != 0 && op.Action == wire.MakeMap {
-			a.maps[id] = within{is: is}
+		if kind := rootMaps[op.Key.Prop]; kind != 0 && op.Action == wire.MakeMap {
+			a.maps[id] = within{kind: kind}
 		}
 		return
 	}
 	in, ok := a.mapOf(c, op.Obj, place)
 	switch {
 	case !ok:
-	case in.is == inRoles:
+	case in.kind == inRoles:
 		if about, ok := ParsePerson(op.Key.Prop); ok && op.Action == wire.MakeMap {
-			a.maps[id] = within{is: inRolesOf, about: about}
+			a.maps[id] = within{kind: inRolesOf, about: about}
 		}
 	case op.Action != wire.Set:
-	case in.is == inRolesOf:
+	case in.kind == inRolesOf:
 		if role := RolesOf(qa.Role(op.Key.Prop)); role != 0 {
 			r := a.record(in.about)
 			r.grants = note(r.grants, act{a.changeOf(c, place), id.Counter, role, op.Value.Kind == wire.True})
 		}
-	case in.is == inBlocks:
+	case in.kind == inBlocks:
 		if about, ok := ParsePerson(op.Key.Prop); ok {
 			r := a.record(about)
 			r.blocks = note(r.blocks, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.String && len(op.Value.Raw) > 0})
 		}
-	case in.is == inEvent && op.Key.Prop == schema.KeyClosed:
+	case in.kind == inEvent && op.Key.Prop == schema.KeyClosed:
 		a.closings = note(a.closings, act{a.changeOf(c, place), id.Counter, 0, op.Value.Kind == wire.True})
 	}
 }
@@ -370,7 +370,7 @@ func (a *Authority) IsAuthorityChange(c *wire.Change) bool {
 				in = c.Ops[at].Obj
 			}
 		}
-		if m, ok := a.mapOf(c, in, -1); ok && (m.is != inEvent || op.Key.Prop == schema.KeyClosed) {
+		if m, ok := a.mapOf(c, in, -1); ok && (m.kind != inEvent || op.Key.Prop == schema.KeyClosed) {
 			return true
 		}
 	}

@@ -36,7 +36,7 @@ const (
 	MaxActor        = 1024           // bytes of an actor ID
 	MaxChanges      = 1 << 24        // applied changes
 	MaxPending      = 8192           // changes in the pending buffer
-	MaxPendingBytes = 8 << 20        // memory they may take, as counted by waitingSize
+	MaxPendingBytes = 8 << 20        // memory they may take, as counted by pendingSize
 )
 
 var (

@@ -9,57 +9,58 @@ import (
 
 // pendingBuffer holds the changes whose deps are not all applied.
 type pendingBuffer struct {
-	waits map[wire.Hash]*waiter
-	by    map[wire.Hash]*awaited // a dep that is not applied → the changes that wait for it
-	bytes int
-	steps *steps
+	changes map[wire.Hash]*pendingChange
+	by      map[wire.Hash]*waitingFor // by a dep that is not applied: the changes that wait for it
+	bytes   int
+	steps   *steps
 }
 
-type waiter struct {
+type pendingChange struct {
 	Meta
 	lacks   int  // deps not applied
 	removed bool // removed from the buffer; may still be in lists of pendingBuffer.by
 }
 
-// awaited is a list of waiters. Removed waiters may stay in it for a while: removing
-// each from a list that thousands share would cost thousands of comparisons each time.
-type awaited struct {
-	waiters []*waiter
+// waitingFor is the list of the changes that wait for one dep. Removed changes may stay in
+// it for a while: removing each from a list that thousands share would cost thousands of
+// comparisons each time.
+type waitingFor struct {
+	changes []*pendingChange
 	live    int // those not removed; never 0
 }
 
 func newPendingBuffer() pendingBuffer {
-	return pendingBuffer{waits: map[wire.Hash]*waiter{}, by: map[wire.Hash]*awaited{}}
+	return pendingBuffer{changes: map[wire.Hash]*pendingChange{}, by: map[wire.Hash]*waitingFor{}}
 }
 
-// waitingSize is roughly the memory that a pending change takes: each dep is stored in
+// pendingSize is roughly the memory that a pending change takes: each dep is stored in
 // the change, as a key of pendingBuffer.by and as an entry there.
-func waitingSize(c Meta) int { return 320 + len(c.Actor) + 128*len(c.Deps) }
+func pendingSize(c Meta) int { return 320 + len(c.Actor) + 128*len(c.Deps) }
 
-func (b *pendingBuffer) has(h wire.Hash) bool { return b.waits[h] != nil }
-func (b *pendingBuffer) len() int             { return len(b.waits) }
+func (b *pendingBuffer) has(h wire.Hash) bool { return b.changes[h] != nil }
+func (b *pendingBuffer) len() int             { return len(b.changes) }
 
 func (b *pendingBuffer) put(c Meta, applied func(wire.Hash) bool) error {
-	size := waitingSize(c)
-	if len(b.waits) >= MaxPending || b.bytes+size > MaxPendingBytes {
-		return fmt.Errorf("%w: %d changes, %d bytes", ErrPendingFull, len(b.waits), b.bytes)
+	size := pendingSize(c)
+	if len(b.changes) >= MaxPending || b.bytes+size > MaxPendingBytes {
+		return fmt.Errorf("%w: %d changes, %d bytes", ErrPendingFull, len(b.changes), b.bytes)
 	}
 	b.steps.add(1 + len(c.Deps))
 	c.Deps = slices.Clone(c.Deps)
-	w := &waiter{Meta: c}
+	w := &pendingChange{Meta: c}
 	for _, d := range c.Deps {
 		if !applied(d) {
 			a := b.by[d]
 			if a == nil {
-				a = new(awaited)
+				a = new(waitingFor)
 				b.by[d] = a
 			}
-			a.waiters = append(a.waiters, w)
+			a.changes = append(a.changes, w)
 			a.live++
 			w.lacks++
 		}
 	}
-	b.waits[c.Hash] = w
+	b.changes[c.Hash] = w
 	b.bytes += size
 	return nil
 }
@@ -70,18 +71,18 @@ func (b *pendingBuffer) takeReady(h wire.Hash) []Meta {
 	if a == nil {
 		return nil
 	}
-	b.steps.add(len(a.waiters))
+	b.steps.add(len(a.changes))
 	delete(b.by, h)
 	var ready []Meta
-	for _, w := range a.waiters {
+	for _, w := range a.changes {
 		if w.removed {
 			continue
 		}
 		if w.lacks--; w.lacks == 0 {
 			w.removed = true
 			ready = append(ready, w.Meta)
-			delete(b.waits, w.Hash)
-			b.bytes -= waitingSize(w.Meta)
+			delete(b.changes, w.Hash)
+			b.bytes -= pendingSize(w.Meta)
 		}
 	}
 	return ready
@@ -89,14 +90,14 @@ func (b *pendingBuffer) takeReady(h wire.Hash) []Meta {
 
 // drop removes one pending change.
 func (b *pendingBuffer) drop(h wire.Hash) {
-	w := b.waits[h]
+	w := b.changes[h]
 	if w == nil {
 		return
 	}
 	b.steps.add(1 + len(w.Deps))
 	w.removed = true
-	delete(b.waits, h)
-	b.bytes -= waitingSize(w.Meta)
+	delete(b.changes, h)
+	b.bytes -= pendingSize(w.Meta)
 	for _, d := range w.Deps {
 		a := b.by[d]
 		if a == nil {
@@ -105,9 +106,9 @@ func (b *pendingBuffer) drop(h wire.Hash) {
 		switch a.live--; {
 		case a.live == 0:
 			delete(b.by, d)
-		case len(a.waiters) > 2*a.live+16:
-			b.steps.add(len(a.waiters))
-			a.waiters = slices.DeleteFunc(a.waiters, func(w *waiter) bool { return w.removed })
+		case len(a.changes) > 2*a.live+16:
+			b.steps.add(len(a.changes))
+			a.changes = slices.DeleteFunc(a.changes, func(w *pendingChange) bool { return w.removed })
 		}
 	}
 }
@@ -118,8 +119,8 @@ func (b *pendingBuffer) dropDependents(h wire.Hash) []wire.Hash {
 	queue := []wire.Hash{h}
 	for len(queue) > 0 {
 		if a := b.by[queue[0]]; a != nil {
-			b.steps.add(len(a.waiters))
-			for _, w := range slices.Clone(a.waiters) {
+			b.steps.add(len(a.changes))
+			for _, w := range slices.Clone(a.changes) {
 				if !w.removed {
 					b.drop(w.Hash)
 					gone = append(gone, w.Hash)
@@ -159,7 +160,7 @@ func (b *pendingBuffer) missingFrom(hashes []wire.Hash, applied func(wire.Hash) 
 			seen = map[wire.Hash]bool{}
 		}
 		seen[h] = true
-		if w := b.waits[h]; w != nil {
+		if w := b.changes[h]; w != nil {
 			stack = append(stack, w.Deps...)
 		} else {
 			m = append(m, h)

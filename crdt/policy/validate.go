@@ -206,7 +206,7 @@ func (v *validation) checkGenesis() error {
 
 // roles returns what the writer holds in the change's past.
 func (v *validation) roles() schema.Roles {
-	if !v.heldKnown && v.who != v.policy.founder && !v.policy.authority.Named(v.who) {
+	if !v.heldKnown && v.who != v.policy.founder && !v.policy.authority.Mentions(v.who) {
 		v.heldKnown = true // no authority change is about the writer
 	}
 	if !v.heldKnown {
@@ -223,7 +223,7 @@ func (v *validation) checkWriterMayWrite() error {
 		return nil
 	}
 	invited := v.policy.access == schema.AccessInvited
-	key := v.policy.authority.Named(v.who) && v.policy.authority.EverInvited(v.who, v.pastOf())
+	key := v.policy.authority.Mentions(v.who) && v.policy.authority.EverInvited(v.who, v.pastOf())
 	if !invited && !key || v.roles()&schema.PersonRoles != 0 || v.isClaim() {
 		return nil
 	}

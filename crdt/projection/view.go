@@ -101,8 +101,8 @@ func (f *Projection) grants() []qa.Grant {
 	return out
 }
 
-// Person returns a person's profile, false if there is none. It omits what the person wrote
-// after being blocked.
+// Person returns a person's profile, false if there is none. It omits fields that the person's
+// block hides.
 func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
 	of := child(child(&f.root, "people"), string(id))
 	if of == nil {
@@ -191,7 +191,7 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		X:          f.strings(child(o, "x"), 0),
 	}
 	p.AuthorThen = f.authorizedAsAuthor(made, p.AsAuthor)
-	p.Ancestors = f.answers(string(p.Parent), made)
+	p.Ancestors = f.ancestors(string(p.Parent), made)
 	// Anybody can write a source; only that of an organiser proves an import.
 	imported := p.Source != "" && f.authorizedAsAuthor(made, true)
 	if received := f.changes[made].received; qa.PlausibleMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {

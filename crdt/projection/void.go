@@ -69,8 +69,8 @@ func (f *Projection) drawnOnBehalfOf(o *object, inDraw bool) string {
 	return f.writtenIn(o, schema.KeyOnBehalfOf, version.Place).str()
 }
 
-// answers returns qa.Post.Answers of a post that a change created.
-func (f *Projection) answers(parent string, change int32) []qa.PostVersion {
+// ancestors returns qa.Post.Ancestors of a post that a change created.
+func (f *Projection) ancestors(parent string, change int32) []qa.PostVersion {
 	posts := child(&f.root, schema.KeyPosts)
 	if o := child(posts, parent); o == nil || !f.voidPost(o) {
 		return nil
