@@ -8,7 +8,7 @@ const (
 	ActCreate   ActKind = "found"    // Event: the new event (ID, Founder are ignored)
 	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, X, Origin, Anonymous
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
-	ActWithdraw ActKind = "withdraw" // Post, On (false takes the withdrawal back)
+	ActWithdraw ActKind = "withdraw" // Post, On (false undoes the withdrawal)
 	ActReact    ActKind = "react"    // Post, Emoji, On
 	ActPerson   ActKind = "person"   // Person (ID is the actor's own); empty fields are left alone, but those named in Clear are emptied
 	ActEvent    ActKind = "event"    // Fields: keys of `event` to set, links and relays by Links, Relays
@@ -21,9 +21,9 @@ const (
 	ActAdmit  ActKind = "admit"  // Invite, Identity, Role: grants the role and revokes the invitation, in one change
 	ActBlock  ActKind = "block"  // Identity, Text: the reason, "" lifts
 
-	ActWinner  ActKind = "winner"  // Post, Text: what is won, "" takes the choice back
+	ActWinner  ActKind = "winner"  // Post, Text: a note, "" undoes the choice
 	ActDraw    ActKind = "draw"    // Mark ("commit", "reveal": Bytes; "rule": Text)
-	ActContact ActKind = "contact" // Bytes: how to reach the writer, encrypted to the founder; none takes it back
+	ActContact ActKind = "contact" // Bytes: how to reach the writer, encrypted to the founder; no bytes remove it
 	ActBlob    ActKind = "blob"    // Bytes, kept under their SHA-256
 	ActWeek    ActKind = "week"    // of a club. Event: ID, Title, Authors, StartsAtMillis, EndsAtMillis, the first of Relays
 )
@@ -42,7 +42,7 @@ type Act struct {
 	Tags       []string `json:"tags,omitempty"`
 	Source     string   `json:"source,omitempty"`
 	AsAuthor   bool     `json:"asAuthor,omitempty"`
-	// X is kept in the post's x, for what came with a message that was imported.
+	// X is stored in the post's x: additional data of an imported message.
 	X map[string]string `json:"x,omitempty"`
 
 	Emoji    string   `json:"emoji,omitempty"`
@@ -59,13 +59,13 @@ type Act struct {
 	Links  []Link   `json:"links,omitzero"`
 	Relays []string `json:"relays,omitempty"`
 
-	// Origin is the post that this one stands for, when it is re-issued because
-	// the first did not stay in the document.
+	// Origin is set when an act is issued again because its first post was excluded from the
+	// document: the ID of that post.
 	Origin PostID `json:"origin,omitempty"`
-	// Anonymous signs a question with a key of its own, and replies below it with the same key.
+	// Anonymous: a question is signed with a new key, and the asker's replies below it with the same key.
 	Anonymous bool     `json:"anonymous,omitempty"`
 	Invite    Identity `json:"invite,omitempty"`    // the public key of an invitation
-	Successor Identity `json:"successor,omitempty"` // who claims it
+	Successor Identity `json:"successor,omitempty"` // the person who claims it
 	Bytes     []byte   `json:"bytes,omitempty"`
 }
 

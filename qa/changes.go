@@ -1,6 +1,6 @@
 package qa
 
-// Times returns the event's times by their keys in the document, to be read and set.
+// Times returns pointers to the event's times, by their keys in the document.
 func (e *Event) Times() map[string]*int64 {
 	return map[string]*int64{
 		"startsAt": &e.StartsAtMillis, "answersFrom": &e.AnswersFromMillis, "answersUntil": &e.AnswersUntilMillis,
@@ -8,7 +8,7 @@ func (e *Event) Times() map[string]*int64 {
 	}
 }
 
-// Changes returns the fields to set so that e becomes want.
+// Changes returns the fields that must be set to turn e into want.
 func (e *Event) Changes(want *Event) map[string]any {
 	out := map[string]any{}
 	before, after := e.Fields(), want.Fields()

@@ -25,8 +25,8 @@ func CleanReason(s string) string {
 	return cmp.Or(CleanText(s), unreadable)
 }
 
-// CleanNonEmptyLine is CleanLine for a line that says by being there that something is so:
-// on whose behalf, the title of a listed week. Only "" becomes "".
+// CleanNonEmptyLine is like CleanLine, but returns "" only for "". It is for lines that have a meaning
+// by not being empty: on whose behalf a post is, the title of a listed week.
 func CleanNonEmptyLine(s string) string {
 	if s == "" {
 		return ""
@@ -34,8 +34,8 @@ func CleanNonEmptyLine(s string) string {
 	return cmp.Or(CleanLine(s), unreadable)
 }
 
-// Clean makes what the event says of itself texts and lines. A field that X holds goes to
-// its place: exports of versions that do not know the field have it in X.
+// Clean cleans the event's texts and lines. It moves fields from X to their own places, because versions
+// that do not know a field export it in X.
 func (e *Event) Clean() {
 	e.moveFieldsFromX()
 	cleanFields(e, schema.Fields(schema.KindEvent))
@@ -73,7 +73,8 @@ func (e *Event) Clean() {
 	e.X = cleanX(e.X)
 }
 
-// moveFieldsFromX moves what X holds of the event's fields to them, unless they are set.
+// moveFieldsFromX moves the values in X that belong to fields of the event to these fields, unless they
+// are set.
 func (e *Event) moveFieldsFromX() {
 	for key, v := range e.X {
 		if !e.xMap().IsField(key) {
@@ -90,7 +91,7 @@ func (e *Event) moveFieldsFromX() {
 	}
 }
 
-// countFieldsInX returns how many fields are set that the document keeps in an x.
+// countFieldsInX returns how many of the fields that the document stores in x are set.
 func (e *Event) countFieldsInX() (n int) {
 	for _, r := range schema.MapEventX.Values() {
 		if e.xMap() == schema.MapEventX && Field(e, r.Field) != Zero(r.Type) {
@@ -100,7 +101,7 @@ func (e *Event) countFieldsInX() (n int) {
 	return n
 }
 
-// xMap is the schema's map of X.
+// xMap returns the schema's map for X.
 func (e *Event) xMap() schema.Map {
 	if e.Kind == schema.KindClub {
 		return schema.MapClubX
@@ -128,7 +129,7 @@ func cleanX(x map[string]string) map[string]string {
 	return out
 }
 
-// Clean makes what somebody says about themselves texts and lines.
+// Clean cleans the person's texts and lines.
 func (p *Person) Clean() { cleanFields(p, schema.MapPerson.Values()) }
 
 // Clean cleans the text and one-line fields of a post. OnBehalfOf is not cleaned, because the draw
@@ -152,8 +153,7 @@ func (p *Post) Clean() {
 
 func (r Reaction) unreadable() bool { return !IsLine(r.Emoji) }
 
-// Clean makes what an act of an earlier version says texts and lines, so that it can
-// be written again.
+// Clean cleans the texts and lines of an act of an earlier version, so that it can be written again.
 func (a *Act) Clean() {
 	switch a.Kind {
 	case ActWinner:

@@ -7,20 +7,19 @@ import "time"
 // receive time is shown instead.
 
 const (
-	// ClockTolerance is how far two clocks, in ms, may differ before one is said to be
-	// wrong: 5 minutes.
+	// ClockTolerance is how far two clocks may differ, in ms, before one counts as wrong: 5 minutes.
 	ClockTolerance = 5 * 60 * 1000
-	// firstClock is before the first release, in ms; earlier times are wrong.
+	// firstClock is a time before the first release, in ms; clocks with earlier times are wrong.
 	firstClock = 1_577_836_800_000 // 2020-01-01
 )
 
-// PlausibleMillis returns the time to show for something that a writer's clock dates
-// atMillis and that this device received at receivedMillis: the one of the two that can
-// be true. foundedMillis is when the event was founded, by its founder's clock or the
-// receipt, whichever was earlier. Nothing is shown as written after it was received, and
-// nothing as written more than 90 days before the event was founded, unless it is
-// imported: what an import brings in was written elsewhere, as long ago as it says. With
-// receivedMillis 0 the receipt is not known and the writer is believed.
+// PlausibleMillis returns the time to show for a change: atMillis, the writer's time, or if that cannot be
+// true, receivedMillis, when this device received the change. foundedMillis is when the event was created,
+// by its founder's clock or when this device received it, whichever is earlier.
+//
+// A change cannot have been written after it was received, nor more than 90 days before the event was
+// created. The second does not apply to imported posts, which were written elsewhere. If receivedMillis is
+// 0, it is not known, and the result is atMillis.
 func PlausibleMillis(atMillis, receivedMillis, foundedMillis int64, imported bool) int64 {
 	switch {
 	case receivedMillis == 0:
@@ -47,7 +46,7 @@ func (p *Post) ClockWrong() bool {
 	return p.ReceivedAtMillis != 0 && clocksDiffer(p.AtMillis, p.ReceivedAtMillis)
 }
 
-// clocksDiffer reports whether two times differ by more than clocks may.
+// clocksDiffer reports whether two times differ by more than ClockTolerance.
 func clocksDiffer(a, b int64) bool {
 	if a < b {
 		a, b = b, a
@@ -56,8 +55,7 @@ func clocksDiffer(a, b int64) bool {
 	return uint64(a)-uint64(b) > ClockTolerance
 }
 
-// ClocksDiffer reports whether this device's clock differs from another's by more than
-// clocks may.
+// ClocksDiffer reports whether this device's clock differs from another one by more than ClockTolerance.
 func ClocksDiffer(here, there time.Time) bool {
 	return clocksDiffer(here.UnixMilli(), there.UnixMilli())
 }

@@ -11,31 +11,30 @@ import (
 // ListedWeek is a club's entry for one of its weeks.
 type ListedWeek struct {
 	ID             EventID `json:"id"`
-	Title          string  `json:"title"` // never empty: an empty title takes a week off the list
+	Title          string  `json:"title"` // never empty: an empty title removes the week from the list
 	Authors        string  `json:"authors,omitempty"`
 	StartsAtMillis int64   `json:"startsAt,omitempty"` // 0: not set
 	EndsAtMillis   int64   `json:"endsAt,omitempty"`
 	Relay          string  `json:"relay,omitempty"` // ws:// or wss:// URL
 }
 
-// Bounds on what a device takes from a club's list, which its organisers control.
+// Bounds for a device that follows a club, whose list its organisers control.
 const (
-	// MaxWeeks is how many weeks of a club are shown: of more, those that start
-	// latest.
+	// MaxWeeks is how many weeks of a club are shown: those that start latest.
 	MaxWeeks = 10_000
-	// MaxFollowed is how many of a club's weeks a device follows without being
-	// asked to: those that come first.
+	// MaxFollowed is how many of a club's weeks a device follows automatically: the first ones of
+	// Club.Followed.
 	MaxFollowed = 64
-	// MaxClubRelays is how many relays, beside the club's own, a device turns to
-	// for weeks that it follows without being asked to.
+	// MaxClubRelays is how many relays, besides the club's own, a device connects to for weeks that it
+	// follows automatically.
 	MaxClubRelays = 8
 )
 
-// ArchiveAfterMillis is how long after its end a week is still kept up with: authors
-// answer on the weekend, winners write, the organiser tidies up.
+// ArchiveAfterMillis is how long after its end a week is archived, in ms. Until then authors may answer on
+// the weekend, winners send their addresses and the organiser may edit the week.
 const ArchiveAfterMillis = 14 * 24 * 60 * 60 * 1000
 
-// defaultWeekMillis is how long a week lasts of which only the first day is known.
+// defaultWeekMillis is how long a week lasts if only its first day is known, in ms.
 const defaultWeekMillis = 7 * 24 * 60 * 60 * 1000
 
 // end returns the moment after which the week is over; 0 when it has no dates.
@@ -63,8 +62,8 @@ func (w *ListedWeek) Over(nowMillis int64) bool {
 	return end != 0 && end < nowMillis
 }
 
-// Archived reports whether the week has ended so long ago that nobody is expected
-// to write in it: devices fetch it when somebody opens it, not before.
+// Archived reports whether the week ended so long ago that nobody is expected to write in it. Devices
+// fetch an archived week only when somebody opens it.
 func (w *ListedWeek) Archived(nowMillis int64) bool {
 	return w.Over(nowMillis - ArchiveAfterMillis)
 }
@@ -72,17 +71,15 @@ func (w *ListedWeek) Archived(nowMillis int64) bool {
 // Club is a club's list as a page shows it.
 type Club struct {
 	Event Event // the club: title, description
-	// Now are the weeks that have begun and not ended, the one that ends first in
-	// front.
+	// Now has the weeks that have begun and not ended; the one that ends first comes first.
 	Now []ListedWeek
-	// Upcoming are those that have not begun, the next one first, those without a
-	// date last.
+	// Upcoming has the weeks that have not begun; the next one comes first, weeks without a date last.
 	Upcoming []ListedWeek
-	// Archive are those that have ended, the latest first.
+	// Archive has the weeks that have ended; the latest comes first.
 	Archive []ListedWeek
 }
 
-// NewClub sorts a club's weeks by what the clock says.
+// NewClub sorts a club's weeks into current, upcoming and past ones.
 func NewClub(e Event, nowMillis int64) Club {
 	c := Club{Event: e}
 	for _, w := range e.Weeks {
@@ -111,9 +108,9 @@ func NewClub(e Event, nowMillis int64) Club {
 	return c
 }
 
-// Followed returns the weeks that a device keeps up with by itself once it has
-// joined the club: those that are not archived, the earliest first, at most
-// MaxFollowed of them, on at most MaxClubRelays relays beside the club's.
+// Followed returns the weeks that a device follows automatically once it has joined the club: at most
+// MaxFollowed weeks that are not archived, the earliest first, on at most MaxClubRelays relays besides the
+// club's.
 func (c *Club) Followed(nowMillis int64) []ListedWeek {
 	var out []ListedWeek
 	relays := map[string]bool{}
@@ -162,8 +159,8 @@ func (w *ListedWeek) Act(atMillis int64) Act {
 	return Act{Kind: ActWeek, AtMillis: atMillis, Event: e}
 }
 
-// TrimWeeks sorts a club's weeks by their first day, the latest first, then by
-// title, and leaves out those beyond MaxWeeks.
+// TrimWeeks sorts a club's weeks by their first day, the latest first, then by title, and drops those
+// beyond MaxWeeks.
 func TrimWeeks(weeks []ListedWeek) []ListedWeek {
 	slices.SortFunc(weeks, func(a, b ListedWeek) int {
 		return cmp.Or(cmp.Compare(b.StartsAtMillis, a.StartsAtMillis), strings.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))

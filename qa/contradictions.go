@@ -21,11 +21,11 @@ var (
 // MaxPrizes is how many copies an event may offer.
 const MaxPrizes = 10_000
 
-// maxContradictions is how many are named: every field can have one.
+// maxContradictions bounds the contradictions that are reported: one for each field.
 const maxContradictions = 16
 
-// Contradiction is a field of an event that cannot be meant as it is: it contradicts
-// another one, or names something that does not exist.
+// Contradiction is a field of an event that cannot be right: it contradicts another field, or names
+// something that does not exist.
 type Contradiction struct {
 	Field string // key in `event`, or "relays"
 	Words string // a clause for people: "the week ends on …, before it begins on …"
@@ -37,7 +37,7 @@ var timeWords = map[string]string{
 	"answersUntil": "the last answers are due", "winnersAt": "the authors choose",
 }
 
-// zeroIfOutOfRange returns a time of an event, 0 when it is outside of all calendars.
+// zeroIfOutOfRange returns the time, or 0 if it is not between firstTime and lastTime.
 func zeroIfOutOfRange(ms int64) int64 {
 	if ms < firstTime || ms > lastTime {
 		return 0
@@ -45,10 +45,9 @@ func zeroIfOutOfRange(ms int64) int64 {
 	return ms
 }
 
-// Contradictions returns what in the event cannot be meant, nil for nothing. It is
-// the one check of an event's fields against each other: of a new week, a change, an
-// import. Events of earlier versions, and of programs that do not check, can have
-// some; see Consistent.
+// Contradictions returns the contradictions among the event's fields, nil for none. It is the only check
+// of an event's fields against each other, for new weeks, changes and imports. Events of earlier versions,
+// and of other programs, can have contradictions; see Consistent.
 func (e *Event) Contradictions() []Contradiction {
 	var out []Contradiction
 	add := func(field, format string, args ...any) {
@@ -101,8 +100,8 @@ func (e *Event) Contradictions() []Contradiction {
 	return out
 }
 
-// SameRelay reports whether two addresses name one relay: scheme and host have no
-// case, the port may be left out where it is the usual one, and so may a last slash.
+// SameRelay reports whether two addresses name the same relay. It ignores the case of scheme and host, the
+// default port, and a final slash.
 func SameRelay(a, b string) bool { return plainRelay(a) == plainRelay(b) }
 
 func plainRelay(s string) string {
@@ -136,7 +135,7 @@ func (e *Event) CheckNew(before *Event) error {
 	return nil
 }
 
-// With returns e after the act. Fields of a wrong type are passed over; Act.Validate refuses them.
+// With returns e after the act. Fields of a wrong type are ignored; Act.Validate refuses them.
 func (e Event) With(a *Act) Event {
 	for key, v := range a.Fields {
 		switch v := v.(type) {
@@ -227,7 +226,7 @@ func LoadZone(name string) (*time.Location, error) {
 // them often. There are some 600 names.
 var zones sync.Map
 
-// Location returns the event's time zone, UTC where it has none that is known here.
+// Location returns the event's time zone, or UTC if it has none or an unknown one.
 func (e *Event) Location() *time.Location {
 	if zone, err := LoadZone(e.Zone); err == nil {
 		return zone
@@ -248,7 +247,7 @@ func ParseWallClock(typed string, zone *time.Location) (ms int64, err error) {
 	if t.Format(WallClock) != typed {
 		return 0, fmt.Errorf("there is no %.40s in %s: clocks go forward then", typed, zone)
 	}
-	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} { // by as much clocks are set back
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} { // clocks are set back by one of these
 		if first := t.Add(-back); first.Format(WallClock) == typed {
 			t = first
 			break

@@ -31,7 +31,7 @@ func (d ChangeDescription) MarshalJSON() ([]byte, error) {
 	}{plain(d), d.String()})
 }
 
-// Phrase is a part of the sentence that tells of a change. One of the fields is set.
+// Phrase is a part of the sentence that describes a change. One of the fields is set.
 type Phrase struct {
 	Words  string   // plain words, with the spaces around them
 	Post   PostID   // stands for a post
@@ -40,8 +40,8 @@ type Phrase struct {
 	Millis int64    // a time, since 1970 UTC
 }
 
-// Phrases returns a sentence without its subject, in the past tense: what the writer of
-// the change did.
+// Phrases returns a sentence in the past tense, without its subject, that says what the writer of the
+// change did.
 func (d *ChangeDescription) Phrases() []Phrase {
 	switch d.Kind {
 	case schema.DidCreate:
@@ -66,7 +66,7 @@ func (d *ChangeDescription) Phrases() []Phrase {
 	return d.fill(r, sentence)
 }
 
-// fill puts what the description holds in the places of a sentence.
+// fill replaces the placeholders of a sentence with the values of the description.
 func (d *ChangeDescription) fill(r *schema.Row, sentence string) (out []Phrase) {
 	for sentence != "" {
 		words, rest, _ := strings.Cut(sentence, "{")
@@ -92,7 +92,7 @@ func (d *ChangeDescription) fill(r *schema.Row, sentence string) (out []Phrase) 
 		case "value":
 			p = d.value(r)
 		}
-		if p == (Phrase{}) { // nothing to introduce
+		if p == (Phrase{}) { // no value follows the colon
 			words = strings.TrimSuffix(words, ": ")
 		}
 		for _, x := range []Phrase{{Words: words}, p} {
@@ -159,7 +159,7 @@ func (d *ChangeDescription) isOn() bool {
 	return false
 }
 
-// row returns the schema's line of what the change wrote, nil when there is none.
+// row returns the schema's row for the value that the change wrote, nil when there is none.
 func (d *ChangeDescription) row() *schema.Row {
 	keyed := func(r *schema.Row) *schema.Row {
 		if r != nil && r.Map != schema.NoMap {
@@ -206,8 +206,8 @@ func (d *ChangeDescription) row() *schema.Row {
 	return nil
 }
 
-// eventRow finds what an event or a club says of itself by its path below `event` or
-// `club`, and a relay by its path.
+// eventRow finds the row of a field of an event or a club by its path below `event` or `club`, and the row
+// of a relay by its whole path.
 func eventRow(key string) *schema.Row {
 	path := strings.Split(key, "/")
 	if path[0] == schema.KeyX { // a name may hold slashes
@@ -242,8 +242,8 @@ func (d *ChangeDescription) String() string {
 	return CleanLine(b.String())
 }
 
-// Shorten cuts the texts of the description to what a log shows of them, so that stored
-// descriptions stay small.
+// Shorten cuts the texts of the description to the length that a log shows, so that stored descriptions
+// stay small.
 func (d *ChangeDescription) Shorten() {
 	d.Text = shorten(d.Text)
 	if s, ok := d.Value.(string); ok {

@@ -7,9 +7,8 @@ import (
 	"flyleaf/schema"
 )
 
-// Event, Person, ListedWeek and Link hold what the document says in their fields. Each
-// such field has one name: as the schema's key (Row.Field), as the JSON tag, and in
-// Act.Fields.
+// The fields of Event, Person, ListedWeek and Link have the values of the document. The name of a field is
+// the same in the schema (Row.Field), in the JSON tag and in Act.Fields.
 
 // fieldsByName are the indexes of a struct's fields by their JSON names.
 var fieldsByName = map[reflect.Type]map[string]int{}
@@ -26,7 +25,7 @@ func init() {
 
 // SetField sets a field of an *Event, *Person, *ListedWeek or *Link by its name. The value is
 // a string, int64, uint64 or bool, as the schema's type of the field is. It panics when
-// there is no such field: a line of the schema that the struct does not have.
+// the struct does not have the field, which would be an error in the schema.
 func SetField(of any, name string, value any) {
 	v := reflect.ValueOf(of).Elem()
 	field := v.Field(fieldsByName[v.Type()][name])
@@ -60,7 +59,7 @@ func (e *Event) Fields() map[string]any {
 	return out
 }
 
-// Zero returns the value of a type that absence stands for.
+// Zero returns the value that a missing value of the type has.
 func Zero(t schema.Type) any {
 	switch t {
 	case schema.Time:
@@ -73,7 +72,7 @@ func Zero(t schema.Type) any {
 	return ""
 }
 
-// cleanFields makes the fields of a struct texts and lines, as the schema's lines want.
+// cleanFields cleans the texts and lines of a struct, as the types in the schema's rows say.
 func cleanFields(of any, rows []*schema.Row) {
 	for _, r := range rows {
 		if r.Type != schema.Text && r.Type != schema.Line {
@@ -86,7 +85,7 @@ func cleanFields(of any, rows []*schema.Row) {
 	}
 }
 
-// cleanAs is CleanText or CleanLine, as the type wants.
+// cleanAs is CleanText or CleanLine, depending on the type.
 func cleanAs(t schema.Type, s string) string {
 	if t == schema.Text {
 		return CleanText(s)

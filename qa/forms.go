@@ -8,10 +8,10 @@ import (
 	"flyleaf/schema"
 )
 
-// The forms of the schema's keys and values.
-// Validity depends only on the bytes, never on a library version.
+// This file checks the form of keys and values against the schema. The result depends only on the bytes,
+// never on a library's version.
 
-// ValidKey reports whether a key has the form that a line of the schema wants.
+// ValidKey reports whether a key has the form that the schema's row requires.
 func ValidKey(r *schema.Row, key string) bool {
 	switch r.Keys {
 	case schema.IsMap:
@@ -21,7 +21,7 @@ func ValidKey(r *schema.Row, key string) bool {
 	case schema.Name, schema.Emoji:
 		return key != "" && len(key) <= schema.MaxKey(r.Keys)
 	case schema.ByOperation:
-		// That it is the operation's name is looked at when the operation is.
+		// The policy checks that the key is the ID of the operation.
 		return len(key) <= schema.MaxKey(r.Keys)
 	}
 	return checkID(r.Keys, key) == nil

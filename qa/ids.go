@@ -20,10 +20,9 @@ var ErrBadID = errors.New("not a valid ID")
 const (
 	eventIDBytes  = 16
 	checksumBytes = 4
-	// maxEventID bounds what ParseEventID looks at: 20 bytes are at most 28
-	// characters of base58.
+	// maxEventID is the length of the longest event ID: 20 bytes are at most 28 characters of base58.
 	maxEventID = 28
-	// actorRandom is how many bytes of an actor follow the identity.
+	// actorRandom is the number of random bytes of an actor, after the identity.
 	actorRandom = 8
 	// genesisPrefix separates the hash behind an event's ID from other uses.
 	genesisPrefix = "flyleaf event v1"
@@ -89,8 +88,7 @@ func EventIDFromGenesis(hash [32]byte) EventID {
 	return MakeEventID([16]byte(h.Sum(nil)[:eventIDBytes]))
 }
 
-// BlobKey returns the key under which an event keeps some bytes: their SHA-256 as
-// 64 lower-case hex characters.
+// BlobKey returns the key under which an event stores b: its SHA-256 as 64 lower-case hex characters.
 func BlobKey(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
@@ -104,7 +102,7 @@ func ParseIdentity(s string) (Identity, error) {
 	return Identity(s), nil
 }
 
-// Short is the identity as it is shown where there is no name.
+// Short returns the beginning of the identity, which is shown if there is no name.
 func (id Identity) Short() string {
 	if len(id) <= 8 {
 		return string(id)

@@ -11,38 +11,37 @@ type Imported struct {
 	Format string // "jekyll", "page", "json", "slack"
 	// Source identifies the input; it is the same on every device.
 	Source string
-	// SourceFromTitle says that the input has no name of its own: Source was made from
-	// the format, the first day and the title, so that a corrected title or day gives
-	// the same week another source.
+	// SourceFromTitle: the input does not identify itself, so Source was made from the format, the first
+	// day and the title. The same week with a corrected title or day has another source.
 	SourceFromTitle bool           `json:"SourceFromTitle,omitempty"`
 	Event           Event          // title, authors, dates, description, links, x; no ID
 	Posts           []ImportedPost // in reading order, a reply after its parent
-	// Skipped is what was read and not taken, with the reason.
+	// Skipped has the parts of the input that are not imported, with the reasons.
 	Skipped []Skipped
-	// Remarks say what the person should know of what was taken.
+	// Remarks tell the person about the parts that are imported.
 	Remarks []Remark `json:"Remarks,omitempty"`
-	// Unpublished says that the input is a page that its own site does not show.
+	// Unpublished: the input is a page that its own site does not show.
 	Unpublished bool `json:"Unpublished,omitempty"`
 	// Cleaned counts the texts from which invalid characters were removed (control characters,
 	// direction overrides).
 	Cleaned int `json:"Cleaned,omitempty"`
-	// Guesses counts what the format does not say and the reader decided.
+	// Guesses counts the facts that the format does not state and that the reader guessed.
 	Guesses int
 
-	// What the input says, beside Posts, about messages that an earlier version of it may
-	// have held; each is named by its source (ImportedPost.Source).
+	// The next fields are about messages that an earlier version of the input may have contained. They are
+	// lists of sources (ImportedPost.Source).
 	//
-	// Deleted were deleted where the input comes from. A post of Posts that is among them
-	// holds a line in the place of its words.
+	// Deleted: messages that were deleted in the original. If one of them is in Posts, its text is a
+	// placeholder.
 	Deleted []string `json:",omitempty"`
-	// Absent are posts of Posts whose words the input does not hold, though they were not deleted.
+	// Absent: messages in Posts whose text is not in the input, although they were not deleted.
 	Absent []string `json:",omitempty"`
-	// Present are messages that the input holds and that are left out of Posts.
+	// Present: messages that are in the input and not in Posts.
 	Present []string `json:",omitempty"`
 	// The input is complete between these times, in milliseconds since 1970 UTC; 0: without a bound.
 	FromMillis, ToMillis int64 `json:",omitempty"`
 
-	// Accept is what the person who imports has chosen.
+	// Accept is the choice of the person who imports.
 	Accept ImportChoice `json:",omitzero"`
 }
 
@@ -54,26 +53,25 @@ type ImportChoice struct {
 
 // The ways in which an input can differ from the posts that an earlier import made of it.
 const (
-	ChangedText      = "text"      // edited there
-	ChangedDeleted   = "deleted"   // deleted there, as the input says
+	ChangedText      = "text"      // edited in the original
+	ChangedDeleted   = "deleted"   // deleted in the original, as the input says
 	ChangedMissing   = "missing"   // no longer in the input, which does not say why
-	ChangedName      = "name"      // its writer has another name there
-	ChangedReactions = "reactions" // it has other reactions there
-	ChangedWeek      = "week"      // what is said of the week itself; Name is the field, there is no Post
+	ChangedName      = "name"      // the writer has another name in the input
+	ChangedReactions = "reactions" // the post has other reactions in the input
+	ChangedWeek      = "week"      // a field of the week: Name is the field, and Post is ""
 )
 
-// ImportChange is a post of an earlier import that the input has otherwise now, or has no
-// longer, or such a field of the week.
+// ImportChange is a difference between the input and a post of an earlier import, or a field of the week.
 type ImportChange struct {
 	Post     PostID `json:"post"`
 	Source   string `json:"source"`
-	Name     string `json:"name"` // of the writer, as it stands here; of the field, such as "title"
+	Name     string `json:"name"` // of the writer, as on this device; or of the field, such as "title"
 	AtMillis int64  `json:"at"`
 	Kind     string `json:"kind"` // one of the Changed constants
-	// Was and Is are the beginnings of the text, or the names, here and there.
+	// Was and Is are the beginnings of the texts, or the names: on this device, and in the input.
 	Was string `json:"was,omitempty"`
 	Is  string `json:"is,omitempty"`
-	// Applied: it was brought in now.
+	// Applied: this import applied the difference.
 	Applied bool `json:"done,omitempty"`
 	// NotApplied is the reason why a requested difference was not applied.
 	NotApplied string `json:"kept,omitempty"`
@@ -82,24 +80,24 @@ type ImportChange struct {
 // ImportedPost is one message of an import.
 type ImportedPost struct {
 	Parent   int    // index into Posts, -1 for a question
-	Name     string // the writer's name, as it stood there; becomes OnBehalfOf
+	Name     string // the writer's name in the input; becomes OnBehalfOf
 	Text     string
 	AtMillis int64  // 0: not known; the importer then spreads posts over the week in order
 	Source   string // names this message within Imported.Source, stable across imports; ≤ 300 bytes
 	AsAuthor bool   // an imported answer by an author of the week
 	Line     int    // 1-based line of the input, for the report
 	Guessed  bool   // whether it opens a thread was guessed
-	// X is kept with the post as its x: what came with the message and is no act of
-	// anybody here, such as reactions by people who have no identity.
+	// X becomes the post's x: data of the message that nobody here wrote, such as reactions of people
+	// without an identity.
 	X map[string]string `json:"X,omitempty"`
 }
 
-// Skipped is a piece of input that was not taken.
+// Skipped is a part of the input that is not imported.
 type Skipped struct {
 	Line   int    `json:"line"` // 1-based; 0: the whole file
 	Reason string `json:"reason"`
-	Text   string `json:"text,omitempty"`  // the beginning of it
-	Where  string `json:"where,omitempty"` // in an input of many files: which, and where in it
+	Text   string `json:"text,omitempty"`  // the beginning of the part
+	Where  string `json:"where,omitempty"` // if the input has many files: the file, and the place in it
 }
 
 // SourceByText makes a source from writer and text, for messages without an ID. It does not depend
@@ -110,19 +108,18 @@ func SourceByText(week, name, text string) string {
 	return week + "#" + hex.EncodeToString(sum[:8])
 }
 
-// byText is the end of such a name, with a number where the same was written again.
+// byText matches the end of a source by text. A number follows if the same text occurs again.
 var byText = regexp.MustCompile(`#[0-9a-f]{16}(?:-\d+)?$`)
 
 // IsSourceByText reports whether a source was made by SourceByText.
 func IsSourceByText(source string) bool { return byText.MatchString(source) }
 
-// Remark is something to know of a piece of input that was taken.
+// Remark tells the person about a part of the input that is imported.
 type Remark struct {
 	Line int    `json:"line"` // 1-based; 0: the whole file
 	Text string `json:"text"` // whole sentences
 }
 
-// NoName stands for a writer whose name the input leaves empty: without any name
-// the message would appear to be the importer's own. WriteJekyll writes it as
-// the empty name it was.
+// NoName is the name of a writer whose name is empty in the input. Without a name the message would appear
+// to be the importer's own. WriteJekyll writes it as an empty name.
 const NoName = "(no name)"

@@ -12,7 +12,7 @@ import (
 type ImportedReaction struct {
 	Emoji string   `json:"emoji" yaml:"emoji"`
 	Count int      `json:"count" yaml:"count"`
-	By    []string `json:"by,omitempty" yaml:"by,omitempty,flow"` // names, as far as they are known and fit
+	By    []string `json:"by,omitempty" yaml:"by,omitempty,flow"` // names, if they are known and there is room for them
 }
 
 // XReactions is the key of a post's x that holds its carried reactions, as a JSON
@@ -23,8 +23,8 @@ const XReactions = "reactions"
 const maxImportedReactions = 50
 
 // EncodeReactions returns the value of XReactions for rs, "" for none. To fit into schema.MaxXValue
-// bytes it leaves out names, of the last reactions first, and then whole reactions; left is the
-// number of reactions that did not fit.
+// bytes it omits names, of the last reactions first, and then whole reactions. left is the number of
+// omitted reactions.
 func EncodeReactions(rs []ImportedReaction) (value string, left int) {
 	kept := slices.Clone(rs[:min(len(rs), maxImportedReactions)])
 	for len(kept) > 0 {
@@ -67,24 +67,24 @@ func ImportedReactions(x map[string]string) []ImportedReaction {
 	return out
 }
 
-// XTime is the key of an imported post's x that says what its time is: TimeKnown or
+// XTime is the key of an imported post's x that says whether its time is known: TimeKnown or
 // TimeUnknown. Posts that an earlier version of Flyleaf imported do not have it.
 const XTime = "time"
 
 const (
 	// TimeKnown: the input said when the message was written.
 	TimeKnown = "known"
-	// TimeUnknown: nobody knows when the message was written. The post's time says only
-	// where it stands among the others.
+	// TimeUnknown: the input did not say when the message was written. The post has a placeholder time,
+	// which only determines its place among the others.
 	TimeUnknown = "made-up"
 )
 
-// placeholderStepMillis lies between the times that an import makes up, in ms.
+// placeholderStepMillis is the difference of consecutive placeholder times, in ms.
 const placeholderStepMillis = 1000
 
 // PlaceholderMillis returns the time for an imported message without a time: start of the week plus one
-// second per position. So a longer version of the input puts its new messages between the old ones.
-// place is the message's index in Imported.Posts.
+// second per position. place is the message's index in Imported.Posts. So the new messages of a longer
+// version of the input come between the old ones.
 func PlaceholderMillis(startsAtMillis int64, place int) int64 {
 	return startsAtMillis + int64(place+1)*placeholderStepMillis
 }
@@ -105,10 +105,10 @@ func (p *ImportedPost) Act(startsAtMillis int64, place int) Act {
 	return a
 }
 
-// TimeUnknown reports whether an import made up the post's time. e is its event, posts the
+// TimeUnknown reports whether the post has a placeholder time from an import. e is its event, posts the
 // number of posts in it.
 //
-// Posts of older versions have no XTime; for them the time counts as guessed if PlaceholderMillis could
+// Posts of older versions have no XTime; for them the time counts as unknown if PlaceholderMillis could
 // have produced it.
 func (p *Post) TimeUnknown(e *Event, posts int) bool {
 	if p.Source == "" || p.OnBehalfOf == "" {
@@ -124,7 +124,7 @@ func (p *Post) TimeUnknown(e *Event, posts int) bool {
 	return e.StartsAtMillis != 0 && since > 0 && since%placeholderStepMillis == 0 && since/placeholderStepMillis <= int64(posts)
 }
 
-// TimeUnknown is Post.TimeUnknown, of the time that the view does not show.
+// TimeUnknown is Post.TimeUnknown for the writer's time, also if the view shows another one.
 func (v *PostView) TimeUnknown(e *Event, posts int) bool {
 	p := v.Post
 	p.AtMillis = v.WriterMillis()

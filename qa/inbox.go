@@ -21,11 +21,11 @@ const (
 // InboxItem is a question in an author's inbox.
 type InboxItem struct {
 	Thread *Thread `json:"thread"`
-	// Parts of a question that asks several things; nil of one that does not.
+	// Parts are the parts of a question that asks several things; nil for other questions.
 	Parts []QuestionPart `json:"parts,omitempty"`
 	// AskerUnanswered: none of this person's questions is answered yet.
 	AskerUnanswered bool `json:"firstOfAsker"`
-	// AssignedTo are the authors who have taken it, ascending.
+	// AssignedTo are the authors to whom the question is assigned, ascending.
 	AssignedTo []Identity `json:"takenBy,omitempty"`
 }
 
@@ -34,9 +34,9 @@ type Inbox struct {
 	// Waiting: not (completely) answered, not postponed, and not assigned only to others. Mine is
 	// the subset of Waiting assigned to this author.
 	Waiting  []InboxItem `json:"waiting"`
-	Mine     []InboxItem `json:"mine"`   // unanswered and taken by this author
-	Others   []InboxItem `json:"others"` // unanswered and taken by others alone
-	Later    []InboxItem `json:"later"`  // unanswered and put off on this device
+	Mine     []InboxItem `json:"mine"`   // unanswered and assigned to this author
+	Others   []InboxItem `json:"others"` // unanswered and assigned only to others
+	Later    []InboxItem `json:"later"`  // unanswered and postponed on this device
 	Answered []InboxItem `json:"answered"`
 }
 
@@ -114,14 +114,14 @@ type QuestionPart struct {
 	Answered bool `json:"answered"`
 }
 
-// maxParts bounds the parts of a question that are told apart.
+// maxParts bounds the number of parts of a question.
 const maxParts = 20
 
 var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
 
 // SplitQuestion returns the parts of a question that asks several things: the items of its list if
 // there are at least two; otherwise its paragraphs that end in "?", if there are at least two. nil
-// is returned for a question that asks one thing. Code is passed over.
+// is returned for a question that asks one thing. Code blocks are ignored.
 func SplitQuestion(text string) []string {
 	var items, paragraphs []string
 	var paragraph []string
@@ -173,8 +173,8 @@ func SplitQuestion(text string) []string {
 	return parts[:min(len(parts), maxParts)]
 }
 
-// Parts returns what the question asks, when that is several things, and which of
-// them are answered.
+// Parts returns the parts of a question that asks several things, and which of them are answered; nil for
+// other questions.
 func (t *Thread) Parts() []QuestionPart {
 	texts := SplitQuestion(t.Question.Text())
 	if texts == nil {
@@ -199,8 +199,8 @@ func (t *Thread) Parts() []QuestionPart {
 	return parts
 }
 
-// QuotePart puts a part of the question before the answer to it, which is how a
-// reply says what it answers: in Markdown, so that every reader understands.
+// QuotePart puts a part of the question before its answer, as a Markdown quotation. The quotation says
+// which part a reply answers.
 func QuotePart(part, answer string) string {
 	return "> " + strings.Join(strings.Fields(part), " ") + "\n\n" + answer
 }
@@ -217,7 +217,7 @@ func AnswerPart(question string, part int, answer string) (string, error) {
 	return QuotePart(parts[part-1], answer), nil
 }
 
-// quotes returns the block quotes of a text, folded.
+// quotes returns the block quotes of a text, with normalized white space.
 func quotes(text string) []string {
 	var out []string
 	var quote []string
@@ -238,5 +238,5 @@ func quotes(text string) []string {
 	return out
 }
 
-// normalizeSpace makes texts that differ in white space alone equal.
+// normalizeSpace replaces each sequence of white space by one space.
 func normalizeSpace(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -24,10 +24,9 @@ var weakKeys = func() (out [7][32]byte) {
 	return out
 }()
 
-// IsStrongKey reports whether a public key of 32 bytes can be somebody's: it does not
-// encode a point of small order, and its y is written below p = 2^255-19. No key that
-// was drawn fails this. It costs a few comparisons, and does not say that the bytes
-// are a point at all.
+// IsStrongKey reports whether a public key of 32 bytes encodes no point of small order and its y is below
+// p = 2^255-19. A randomly generated key is always strong. The check costs a few comparisons; it does not
+// check that the bytes encode a point at all.
 func IsStrongKey(public []byte) bool {
 	if len(public) != 32 {
 		return false
@@ -50,7 +49,7 @@ func IsStrongKey(public []byte) bool {
 	return false
 }
 
-// HasStrongKey is IsStrongKey for an identity. An identity that is not sound is still shown, if an earlier
+// HasStrongKey is IsStrongKey for an identity. An identity with a weak key is still shown if an earlier
 // version accepted its changes.
 func (id Identity) HasStrongKey() bool {
 	b, err := hex.DecodeString(string(id))

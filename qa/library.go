@@ -1,17 +1,17 @@
 package qa
 
-// LibraryEntry is a followed event as a list of many shows it.
+// LibraryEntry is a followed event in a list of events.
 type LibraryEntry struct {
-	// Event lacks what only its own page shows: description, links, x, winners, draw
-	// and weeks. Of one that has not arrived yet only the ID is set.
+	// Event lacks the fields that only its own page shows: description, links, x, winners, draw and weeks.
+	// For an event that has not arrived yet only the ID is set.
 	Event Event `json:"event"`
 	Posts int   `json:"posts"`
 }
 
-// Arrived reports whether anything of the event has arrived.
+// Arrived reports whether this device has received any part of the event.
 func (s *LibraryEntry) Arrived() bool { return s.Event.Founder != "" }
 
-// QuestionCounts counts a week's questions: those that are shown and repeat no other.
+// QuestionCounts has the number of a week's questions that are shown and are not duplicates.
 type QuestionCounts struct {
 	Questions int `json:"questions"`
 	Open      int `json:"open"` // not answered

@@ -24,7 +24,7 @@ func IsExternalLink(s string) bool {
 	return false
 }
 
-// ParseLinks reads links as people type them: each is its address, a space, and the words for it.
+// ParseLinks reads links as people type them: an address, a space, and a text.
 // Empty lines are ignored. The result is never nil.
 func ParseLinks(typed []string) ([]Link, error) {
 	links := []Link{}

@@ -1,12 +1,11 @@
 package qa
 
-// The first and the last moment that is shown: years 1 to 9999, which every format of
-// dates can write. Changes and posts carry any 64 bits as their time, and a time
-// decides nothing.
+// The earliest and latest time that is shown: the years 1 to 9999, which every date format can write. The
+// time of a change or a post can be any 64-bit number, and nothing is decided by it.
 const (
 	MinMillis = -62_135_596_800_000 // 0001-01-01T00:00:00Z
 	MaxMillis = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
 )
 
-// ClampMillis returns the time that stands for one that somebody wrote.
+// ClampMillis returns ms limited to MinMillis and MaxMillis.
 func ClampMillis(ms int64) int64 { return min(max(ms, MinMillis), MaxMillis) }

@@ -16,17 +16,17 @@ type Status struct {
 	Relay   RelayStatus `json:"relay"`
 }
 
-// The states of a link to a relay.
+// The states of a connection to a relay.
 const (
 	RelayNone       = "none"       // the event has no relay
 	RelayOffline    = "offline"    // not connected; Why says why
 	RelayConnecting = "connecting" // dialling or joining
 	RelaySyncing    = "syncing"    // connected, heads differ
-	RelaySynced     = "synced"     // relay and device hold the same heads
+	RelaySynced     = "synced"     // relay and device have the same heads
 	RelayIdle       = "idle"       // a week that is over and was synced; the relay is not asked until somebody opens it
 )
 
-// RelayStatus is the state of the link to an event's relay.
+// RelayStatus is the state of the connection to an event's relay.
 type RelayStatus struct {
 	URL         string `json:"url"`
 	State       string `json:"state"`
@@ -37,7 +37,7 @@ type RelayStatus struct {
 	ClockOffMillis int64 `json:"clockOff,omitempty"`
 }
 
-// ClockWarning says that this device's clock and the relay's differ, "" when they do not.
+// ClockWarning says how far this device's clock and the relay's differ; "" if they agree.
 func (r *RelayStatus) ClockWarning() string {
 	if r.ClockOffMillis == 0 {
 		return ""

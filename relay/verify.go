@@ -12,12 +12,11 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// read decodes and checks the changes of a message, without those that the
-// document has already: their form and, unless the relay is open, their
-// signatures. It runs in the reader, beside all others, and uses the processors
-// that there are for a message of many, in turns. Everything is charged before it is
-// done. An error is returned when so many are malformed that the peer cannot be meaning
-// well, or when what it sent has cost too much. The submission is to be released.
+// read decodes the changes of a message that the document does not have yet, and checks their form and,
+// unless the relay is open, their signatures. It runs in the session's reader, concurrently with other
+// sessions. For a message with many changes it uses all processors, in turns. All work is charged before
+// it is done. An error is returned if so many changes are malformed that the peer must be hostile, or if
+// they have cost too much. The caller must release the submission.
 func (d *document) read(from *session, m *wire.Message, signatures []byte) (*submission, error) {
 	sub := &submission{from: from, document: d, message: m}
 	inflation := core.NewInflationBudget(d.relay.limits.Frame, d.inspector(from, nil).Limits())
@@ -52,7 +51,7 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 	return sub, nil
 }
 
-// inspected is a change of a message, and what inspect makes of it.
+// inspected is a change of a message with the result of inspect.
 type inspected struct {
 	chunk, signature []byte
 
@@ -67,8 +66,8 @@ func (f *inspected) refuse(found core.Inspected) {
 	f.hash, f.why = found.Hash, found.Refusal
 }
 
-// add takes a change that was found to be well made. It stays decoded until the commit
-// if the relay does not hold too many operations so; else it is decoded there again.
+// add adds a valid change. The change stays decoded until the commit, unless the relay has too many
+// decoded operations; then the committer decodes it again.
 func (sub *submission) add(f *inspected) {
 	if ops := heldOps(f.change); ops > 0 {
 		decoded := &sub.document.relay.decodedOps
@@ -86,8 +85,7 @@ func (sub *submission) add(f *inspected) {
 // release stops counting the submission's decoded operations.
 func (sub *submission) release() { sub.document.relay.decodedOps.Add(-int64(sub.ops)) }
 
-// heldOps returns what the change counts towards decodedOps: its operations and one,
-// while it is held decoded.
+// heldOps returns how much a decoded change counts towards decodedOps: its operations plus one.
 func heldOps(c *core.Change) int {
 	if c.Decoded == nil {
 		return 0
@@ -95,9 +93,9 @@ func heldOps(c *core.Change) int {
 	return len(c.Decoded.Ops) + 1
 }
 
-// inflate inflates a deflated change of a message. No stock client sends any, and they
-// can come to a thousand times their bytes, so those of a message come to no more than
-// a frame.
+// inflate inflates a deflated change of a message. No stock client sends deflated changes, and they can
+// inflate to a thousand times their size. So all those of a message may inflate to at most the size of a
+// frame.
 func (d *document) inflate(from *session, f *inspected, inflation *core.InflationBudget) error {
 	if !wire.IsDeflated(f.chunk) {
 		return nil
@@ -131,7 +129,7 @@ func (d *document) inflate(from *session, f *inspected, inflation *core.Inflatio
 	return from.charge(-wasteFactor * cost)
 }
 
-// inspectAll inspects changes, many of them on all processors.
+// inspectAll inspects changes; if there are many, it uses all processors.
 func (d *document) inspectAll(from *session, found []inspected) error {
 	var next atomic.Int64
 	work := func() error {
@@ -160,7 +158,7 @@ func (d *document) inspectAll(from *session, found []inspected) error {
 	return nil
 }
 
-// inspectSome inspects changes for one turn. Done means that there are no more.
+// inspectSome inspects changes for one turn. done says that none are left.
 func (d *document) inspectSome(from *session, found []inspected, next *atomic.Int64) (done bool, err error) {
 	i := int(next.Add(1)) - 1
 	if i >= len(found) {
@@ -190,8 +188,8 @@ func (d *document) inspectSome(from *session, found []inspected, next *atomic.In
 	return done, errors.Join(stopped, err)
 }
 
-// inspector charges whoever sent a change for what is done to look at it: as garbage
-// before each step, noted in f.
+// inspector returns an inspector that charges each step to the sender of a change before the step, as
+// waste, and records the charge in f.
 func (d *document) inspector(from *session, f *inspected) *core.Inspector {
 	return &core.Inspector{
 		Event: d.event, Open: d.relay.cfg.Open, Known: d.knows,
@@ -203,8 +201,7 @@ func (d *document) inspector(from *session, f *inspected) *core.Inspector {
 	}
 }
 
-// inspect looks at one change of a message. What it is charged as garbage is given back
-// when it turns out not to be.
+// inspect checks one change of a message. The charge is refunded if the change is valid.
 func (d *document) inspect(from *session, f *inspected) error {
 	found, err := d.inspector(from, f).Inspect(f.chunk, f.signature)
 	if err != nil {
@@ -220,13 +217,13 @@ func (d *document) inspect(from *session, f *inspected) error {
 	}
 	f.hash, f.change = found.Hash, found.Change
 	if d.relay.cfg.Open {
-		f.change.Decoded = nil // nobody looks at it again
+		f.change.Decoded = nil // not needed again
 	}
 	return from.charge(-wasteFactor * f.cost)
 }
 
-// knows says whether the change is applied or waits already; false when that
-// cannot be said without waiting for a commit. handleSubmission looks again.
+// knows reports whether the change is applied or waits already. It returns false if it would have to wait
+// for a commit to find out. handleSubmission looks again.
 func (d *document) knows(h wire.Hash) bool {
 	if !d.mu.TryLock() {
 		return false // waiting here would keep this change out of the next commit

@@ -1,12 +1,11 @@
-// Package relaytest has devices for tests of the relay: each holds one document
-// as a graph and its bytes, authors small changes, and speaks the relay's
-// protocol. It is not the replica: it keeps nothing on disk, and writes its changes
-// operation by operation, so no automerge and no cgo is needed. A device of an event
-// writes posts and validates what it is sent; one of another
-// document, for open relays, sets keys in the root.
+// Package relaytest has devices for tests of the relay. A device has one document, as a graph and the
+// bytes of its changes, writes small changes, and speaks the relay's protocol. It is simpler than a
+// replica: it stores nothing on disk, and it writes changes operation by operation, so it needs neither
+// automerge nor cgo. A device of an event writes posts and validates the changes that it receives. A
+// device of another document, for open relays, sets keys in the root.
 //
-// What a device authors is decided by its name and what it holds, so a test
-// that runs in the same order makes the same changes.
+// A device's changes depend only on its name and its document, so a test that runs in the same order
+// makes the same changes.
 package relaytest
 
 import (
@@ -32,11 +31,10 @@ import (
 	"flyleaf/qa"
 )
 
-// Wait is how long a test waits for what should happen at once.
+// Wait is how long a test waits for something that should happen at once.
 const Wait = 20 * time.Second
 
-// Signature returns 64 bytes that are decided by the hash. They are no valid
-// signature of anybody's.
+// Signature returns 64 bytes that depend only on the hash. They are not a valid signature.
 func Signature(h wire.Hash) []byte { return append(h[:], h[:]...) }
 
 // NewChange returns the chunk of a change that sets keys of the root.
@@ -58,15 +56,15 @@ func NewChange(actor wire.ActorID, seq, startOp uint64, deps []wire.Hash, key st
 	return c
 }
 
-// Device holds one document. Its methods may be called from any goroutine.
+// Device has one document. Its methods may be called from any goroutine.
 type Device struct {
 	Name  string
 	Event qa.EventID
-	// Unsigned devices send no signatures. Set before connecting.
+	// Unsigned: the device sends no signatures. Set it before connecting.
 	Unsigned bool
-	// Header goes with the upgrade request. Set before connecting.
+	// Header is sent with the upgrade request. Set it before connecting.
 	Header http.Header
-	// Keys are who the device answers challenges as, each once; nil: KeyOf(Name).
+	// Keys sign the answers to challenges, each once; nil: KeyOf(Name).
 	Keys []keys.Key
 
 	actor wire.ActorID
@@ -93,8 +91,8 @@ type Device struct {
 	biggest     int                // bytes of the largest frame
 }
 
-// NewDevice returns a device without data. It knows how an event begins that was
-// made by EventID or NewEvent: then it writes posts, under the genesis.
+// NewDevice returns a device without data. If the event was made by EventID or NewEvent, the device knows
+// the first change, and writes posts.
 func NewDevice(name string, event qa.EventID) *Device {
 	d := &Device{
 		Name: name, Event: event, actor: Actor(name), changed: make(chan struct{}),
@@ -117,13 +115,13 @@ func NewStockClient(name string, event qa.EventID) *Device {
 	return d
 }
 
-// begin makes an empty document.
+// reset sets an empty document.
 func (d *Device) reset() {
 	d.document = core.New(d.Event, core.Options{Open: d.about == nil, OneVersion: d.stock})
 	d.graph = d.document.Graph()
 }
 
-// add takes a change into the document, or lets it wait there.
+// add adds a change to the document, where it may have to wait for its dependencies.
 func (d *Device) add(c *wire.Change, b, signature []byte) error {
 	d.bytes[c.Hash] = b
 	added, err := d.document.Add(core.NewChange(c, b, signature, 0))
@@ -286,7 +284,7 @@ func (d *Device) handle(c *conn, b []byte) error {
 	return nil
 }
 
-// take handles a sync message. d.mu is held.
+// receive handles a sync message. d.mu is held.
 func (d *Device) receive(c *conn, m *repo.Message) error {
 	msg, err := wire.DecodeMessage(m.Data)
 	if err != nil {
@@ -326,7 +324,7 @@ func (d *Device) receive(c *conn, m *repo.Message) error {
 	return d.sendNext(c)
 }
 
-// speak sends what there is to say. d.mu is held.
+// sendNext sends the next sync message, if there is one. d.mu is held.
 func (d *Device) sendNext(c *conn) error {
 	msg, ok, err := c.state.Generate(source{d})
 	if err != nil || !ok {
@@ -402,8 +400,8 @@ func (d *Device) write(author func(seq, startOp uint64, deps []wire.Hash) Signed
 	return c.Hash, d.sendNext(d.conn)
 }
 
-// Take makes the device hold changes, as if they had come by another way than the
-// relay. It says nothing of them before it next speaks.
+// Receive adds changes to the device's document, as if they had come in another way than from the relay.
+// It sends nothing.
 func (d *Device) Receive(changes ...Signed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -416,7 +414,7 @@ func (d *Device) Receive(changes ...Signed) error {
 	return nil
 }
 
-// Signed returns a change that the device holds, as it travels.
+// Signed returns a change of the device's document with its signature.
 func (d *Device) Signed(h wire.Hash) (Signed, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -424,13 +422,13 @@ func (d *Device) Signed(h wire.Hash) (Signed, error) {
 	return Signed{c, d.signatures[h]}, err
 }
 
-// Offer sends changes of the event in one sync message, without taking them.
+// Offer sends changes of the event in one sync message, without adding them to the document.
 func (d *Device) Offer(changes ...Signed) error {
 	return d.Send(d.Message(changes...))
 }
 
-// Message returns the sync message of Offer: it names the changes that no other of
-// them builds on as heads.
+// Message returns the sync message of Offer. Its heads are those of the changes that no other one of
+// them depends on.
 func (d *Device) Message(changes ...Signed) *repo.Message {
 	m := &wire.Message{Have: []wire.Have{{}}}
 	inner := map[wire.Hash]bool{}
@@ -450,8 +448,8 @@ func (d *Device) Message(changes ...Signed) *repo.Message {
 	return &repo.Message{Type: repo.TypeSync, SenderID: d.Name, DocumentID: string(d.Event), Data: m.Encode(), Signatures: signatures}
 }
 
-// answer answers a challenge with the next of the device's keys, and asks again.
-// Without one more it stops. d.mu is held.
+// answer answers a challenge with the next of the device's keys, and requests the document again. It
+// does nothing when the keys are used up. d.mu is held.
 func (d *Device) answer(c *conn, m *repo.Message) error {
 	signers := d.Keys
 	if signers == nil {
@@ -487,15 +485,14 @@ func (d *Device) answer(c *conn, m *repo.Message) error {
 	return d.sendNext(c)
 }
 
-// NextOp returns the counter that the next change on top of all heads begins with.
+// NextOp returns the first operation counter of the next change on top of all heads.
 func (d *Device) NextOp() uint64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.graph.MaxOp() + 1
 }
 
-// Send sends an envelope as it is. ErrClosed of the socket, or an error that
-// says so, when the device is not connected.
+// Send sends an envelope unchanged. It returns an error when the device is not connected.
 func (d *Device) Send(m *repo.Message) error {
 	d.mu.Lock()
 	c := d.conn
@@ -506,14 +503,13 @@ func (d *Device) Send(m *repo.Message) error {
 	return c.send(m)
 }
 
-// notify wakes everybody in Until. d.mu is held.
+// notify wakes all goroutines in Until. d.mu is held.
 func (d *Device) notify() {
 	close(d.changed)
 	d.changed = make(chan struct{})
 }
 
-// Until waits until ok, which sees a snapshot, holds. The error says what the
-// device held when ctx ended.
+// Until waits until ok returns true for the device's state. The error has the state when ctx ended.
 func (d *Device) Until(ctx context.Context, ok func(State) bool) error {
 	for {
 		d.mu.Lock()
@@ -530,7 +526,7 @@ func (d *Device) Until(ctx context.Context, ok func(State) bool) error {
 	}
 }
 
-// State is what a device holds and has been told.
+// State describes a device's document and the relay's answers.
 type State struct {
 	Heads       []wire.Hash
 	Changes     int // of an event, the genesis is not counted
@@ -567,7 +563,7 @@ func (d *Device) state() State {
 	}
 }
 
-// State returns what the device holds now.
+// State returns the device's current state.
 func (d *Device) State() State {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -586,42 +582,42 @@ func (d *Device) Announced() []wire.Hash {
 	return all
 }
 
-// Has says whether the device holds the change, applied.
+// Has reports whether the change is applied in the device's document.
 func (d *Device) Has(h wire.Hash) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.graph.Has(h)
 }
 
-// Order returns the changes the device holds, each after what it builds on.
+// Order returns the changes of the device's document, each after its dependencies.
 func (d *Device) Order() []wire.Hash {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Collect(d.graph.Order())
 }
 
-// Bytes returns a change as it came, nil if it did not.
+// Bytes returns the bytes of a change as received, nil if the device does not have it.
 func (d *Device) Bytes(h wire.Hash) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.bytes[h]
 }
 
-// BySeq returns an actor's change by its number, of those the device holds.
+// BySeq returns the actor's change with a sequence number, if the device has it.
 func (d *Device) BySeq(a wire.ActorID, seq uint64) (wire.Hash, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.graph.BySeq(a, seq)
 }
 
-// SignatureOf returns the signature the device holds of a change, nil if none.
+// SignatureOf returns the signature of a change, nil if the device has none.
 func (d *Device) SignatureOf(h wire.Hash) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.signatures[h]
 }
 
-// SameHeads waits until all devices hold the same heads.
+// SameHeads waits until all devices have the same heads.
 func SameHeads(ctx context.Context, devices ...*Device) error {
 	for {
 		var first []wire.Hash

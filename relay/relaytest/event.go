@@ -13,13 +13,13 @@ import (
 	"flyleaf/schema"
 )
 
-// Signed is a change as it travels.
+// Signed is a change with its bytes and signature.
 type Signed struct {
 	*wire.Change
 	Signature []byte // 64 bytes; nil: unsigned
 }
 
-// Event is an event that is decided by its name and by who may read it.
+// Event is an event whose changes depend only on its name and access.
 type Event struct {
 	Name    string
 	ID      qa.EventID
@@ -28,14 +28,13 @@ type Event struct {
 	maps    map[string]wire.OpID // of the root, by key
 }
 
-// events are those that tests have asked for, so that a device can begin one.
+// events are the events that tests have made, so that devices know their first changes.
 var events sync.Map // qa.EventID → *Event
 
 // EventID returns the ID of the open event of that name.
 func EventID(name string) qa.EventID { return NewEvent(name, "open").ID }
 
-// DocumentID returns a document ID that is decided by the name and that is of no
-// event: for open relays.
+// DocumentID returns a document ID that depends only on the name and is not an event's, for open relays.
 func DocumentID(name string) qa.EventID {
 	sum := sha256.Sum256([]byte(name))
 	return qa.MakeEventID([16]byte(sum[:16]))
@@ -47,7 +46,7 @@ func NewEvent(name, access string) *Event {
 	return NewEventOf(KeyOf("founder of "+name), name, access)
 }
 
-// NewEventOf is NewEvent by a founder, who may begin several.
+// NewEventOf is NewEvent with a given founder, who may have several events.
 func NewEventOf(founder keys.Key, name, access string) *Event {
 	e := &Event{Name: name, Founder: founder, maps: map[string]wire.OpID{}}
 	c := &wire.Change{Actor: actorOf(e.Founder, "genesis"), Seq: 1, StartOp: 1, TimeMillis: 1_700_000_000_000}
@@ -78,8 +77,7 @@ func NewEventOf(founder keys.Key, name, access string) *Event {
 	return known.(*Event)
 }
 
-// Adopt makes an event known that somebody else founded, so that devices can begin
-// and write in it.
+// Adopt registers an event that somebody else created, so that devices can write in it.
 func Adopt(id qa.EventID, genesis Signed) *Event {
 	e := &Event{ID: id, Genesis: genesis, maps: map[string]wire.OpID{}}
 	for k, op := range genesis.Ops {
@@ -94,7 +92,7 @@ func Adopt(id qa.EventID, genesis Signed) *Event {
 // Map returns a map of the event's root.
 func (e *Event) Map(key string) wire.OpID { return e.maps[key] }
 
-// KeyOf returns the key that is decided by the name.
+// KeyOf returns the key that belongs to a name.
 func KeyOf(name string) keys.Key {
 	sum := sha256.Sum256([]byte("key of " + name))
 	k, err := keys.KeyFromSeed(sum[:])
@@ -104,7 +102,7 @@ func KeyOf(name string) keys.Key {
 	return k
 }
 
-// Actor returns the actor, of KeyOf(name), that is decided by the name.
+// Actor returns the actor of KeyOf(name) that belongs to the name.
 func Actor(name string) wire.ActorID { return actorOf(KeyOf(name), name) }
 
 func actorOf(k keys.Key, name string) wire.ActorID {
@@ -116,7 +114,7 @@ func actorOf(k keys.Key, name string) wire.ActorID {
 	return a
 }
 
-// seal gives the change the hash of its bytes.
+// seal sets the hash of the change from its bytes.
 func seal(c *wire.Change) *wire.Change {
 	slices.SortFunc(c.Deps, func(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) })
 	c.Deps = slices.Compact(c.Deps)
@@ -136,12 +134,12 @@ func sign(k keys.Key, event qa.EventID, c *wire.Change) Signed {
 	return Signed{c, sig}
 }
 
-// Change returns a signed change of KeyOf(name)'s with these operations.
+// Change returns a change with these operations, signed by KeyOf(name).
 func (e *Event) Change(name string, seq, startOp uint64, deps []wire.Hash, ops ...wire.Op) Signed {
 	return e.change(KeyOf(name), Actor(name), seq, startOp, deps, ops)
 }
 
-// ByFounder is Change by the founder, with a new actor that the name decides.
+// ByFounder is Change by the founder, with a new actor that belongs to the name.
 func (e *Event) ByFounder(name string, seq, startOp uint64, deps []wire.Hash, ops ...wire.Op) Signed {
 	return e.change(e.Founder, actorOf(e.Founder, name), seq, startOp, deps, ops)
 }
@@ -152,13 +150,13 @@ func (e *Event) change(k keys.Key, a wire.ActorID, seq, startOp uint64, deps []w
 	}))
 }
 
-// Post returns a signed change of KeyOf(name)'s that makes one question.
+// Post returns a change that asks one question, signed by KeyOf(name).
 func (e *Event) Post(name string, seq, startOp uint64, deps []wire.Hash, text string) Signed {
 	return e.Change(name, seq, startOp, deps, e.postOps(KeyOf(name), Actor(name), startOp, text)...)
 }
 
-// WidePost returns a signed change of KeyOf(name)'s first that makes a question with
-// all the keys that its x may have: 30 operations.
+// WidePost returns the first change of KeyOf(name): a question with as many keys in x as are allowed, 30
+// operations in all.
 func (e *Event) WidePost(name string, startOp uint64, deps []wire.Hash) Signed {
 	ops := e.postOps(KeyOf(name), Actor(name), startOp, "?")
 	x := wire.OpID{Counter: startOp + uint64(len(ops)), Actor: Actor(name)}
@@ -169,8 +167,7 @@ func (e *Event) WidePost(name string, startOp uint64, deps []wire.Hash) Signed {
 	return e.Change(name, 1, startOp, deps, ops...)
 }
 
-// Role returns the operations that grant or revoke a role, for a person whose roles
-// nobody wrote before.
+// Role returns the operations that grant or revoke a role of a person who never had a role.
 func (e *Event) Role(by wire.ActorID, startOp uint64, who qa.Identity, role qa.Role, on bool) []wire.Op {
 	return []wire.Op{
 		{Action: wire.MakeMap, Obj: e.maps["roles"], Key: wire.Key{Prop: string(who)}},
@@ -178,13 +175,13 @@ func (e *Event) Role(by wire.ActorID, startOp uint64, who qa.Identity, role qa.R
 	}
 }
 
-// Block returns the operation that blocks somebody, or lifts it with no reason,
-// replacing these.
+// Block returns the operation that blocks a person, or unblocks them if the reason is empty. It replaces
+// the given operations.
 func (e *Event) Block(who qa.Identity, reason string, replaces ...wire.OpID) wire.Op {
 	return wire.Op{Action: wire.Set, Obj: e.maps["blocks"], Key: wire.Key{Prop: string(who)}, Value: wire.StringValue(reason), Pred: replaces}
 }
 
-// postOps are the operations of a change that makes a question, whole.
+// postOps returns the operations of a change that asks a question.
 func (e *Event) postOps(k keys.Key, actor wire.ActorID, startOp uint64, text string) []wire.Op {
 	id := func(n uint64) wire.OpID { return wire.OpID{Counter: startOp + n, Actor: actor} }
 	post := qa.MakePostID(k.Identity(), []byte(actor), startOp)
