@@ -14,8 +14,8 @@ import (
 	"flyleaf/weekfile"
 )
 
-// made returns n weeks of made-up words, as Jekyll pages of the archive's usual size:
-// 18 questions, 36 replies, some 200 bytes each.
+// made returns n weeks of generated text, as Jekyll pages of the archive's usual size: 18 questions and 36
+// replies of about 200 bytes each.
 func made(t testing.TB, n int) [][]byte {
 	t.Helper()
 	words := bytes.Repeat([]byte("Words about the tides & how to read them, at night and by day. "), 3)
@@ -45,8 +45,8 @@ func made(t testing.TB, n int) [][]byte {
 	return out
 }
 
-// BenchmarkReadJekyll reads weeks: those of the archive where it stands beside the
-// checkout, and made-up ones in growing numbers. The time for each week must not grow.
+// BenchmarkReadJekyll reads weeks: those of the archive, if it is beside the checkout, and generated ones in
+// growing numbers. The time for each week must not grow.
 func BenchmarkReadJekyll(b *testing.B) {
 	bench := func(name string, pages [][]byte, people map[string]string) {
 		b.Run(name, func(b *testing.B) {
@@ -81,7 +81,7 @@ func BenchmarkReadJekyll(b *testing.B) {
 	})
 }
 
-// BenchmarkWrite writes a hundred made-up weeks in each format.
+// BenchmarkWrite writes a hundred generated weeks in each format.
 func BenchmarkWrite(b *testing.B) {
 	var weeks []qa.Week
 	for _, page := range made(b, 100) {

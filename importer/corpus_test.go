@@ -51,7 +51,7 @@ func TestArchiveComesBack(t *testing.T) {
 		}
 		got := parsePage(t, out.Bytes())
 		if !reflect.DeepEqual(decoded(got.archive), decoded(want.archive)) {
-			t.Errorf("%s: the archive that comes back is another", name)
+			t.Errorf("%s: the archive differs after export", name)
 		}
 		for _, e := range flat(got.archive) {
 			if entities.Replace(html.UnescapeString(e.Text)) != e.Text {
@@ -67,7 +67,7 @@ func TestArchiveComesBack(t *testing.T) {
 			}
 		}
 		if strings.Trim(got.body, "\n") != strings.Trim(want.body, "\n") {
-			t.Errorf("%s: the body that comes back is another", name)
+			t.Errorf("%s: the body differs after export", name)
 		}
 		again, err := ReadJekyll("copy of "+name, out.Bytes(), people)
 		if err != nil {
@@ -79,7 +79,7 @@ func TestArchiveComesBack(t *testing.T) {
 		}
 		again.Skipped, im.Skipped = nil, nil
 		if !reflect.DeepEqual(again, im) {
-			t.Errorf("%s: imported from the export it is another week", name)
+			t.Errorf("%s: the import of the export is another week", name)
 		}
 		var j bytes.Buffer
 		if err := publish.WriteJSON(&j, testfixture.AsWeek(im)); err != nil {
@@ -109,7 +109,7 @@ func flat(a []entry) []entry {
 	return out
 }
 
-// Without person pages authors are found by the letters of their IDs.
+// TestAuthorsOfTheArchive: without person pages, authors are found by the letters of their IDs.
 func TestAuthorsOfTheArchive(t *testing.T) {
 	people := corpusPeople(t)
 	none, replies := 0, 0
@@ -146,8 +146,8 @@ func TestAuthorsOfTheArchive(t *testing.T) {
 	}
 }
 
-// rights counts messages that were told apart rightly: the same writer, and
-// opening a thread where the truth does.
+// rights counts the messages that were read correctly: with the same writer as in want, and opening a
+// thread if the message in want does.
 func rights(t *testing.T, name string, got, want []qa.ImportedPost) (threads, whole int) {
 	t.Helper()
 	g := 0
@@ -255,5 +255,5 @@ func TestPagesFromTheArchive(t *testing.T) {
 	}
 }
 
-// entities encodes what a text of a page must have encoded, and nothing else.
+// entities encodes the characters that must be encoded in a page's text, and no others.
 var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

@@ -42,7 +42,7 @@ archive:
 		t.Fatal(err)
 	}
 	want := "The Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When? | Ilse Marrow: Now. | Orla: Where? | Ilse Marrow: Here. | Tino: Why?"
-	if got := told(im); got != want {
+	if got := summary(im); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if im.Posts[1].AtMillis == 0 || !im.Posts[1].AsAuthor {
@@ -50,7 +50,8 @@ archive:
 	}
 }
 
-// A person is found whether the system keeps "jörg" as one letter or as two.
+// TestPeopleInEitherForm: a person is found in both Unicode forms of "jörg", with ö as one character or as
+// two.
 func TestPeopleInEitherForm(t *testing.T) {
 	for _, file := range []string{"j\u00f6rg.md", "jo\u0308rg.md"} {
 		people := PeopleFromFiles(map[string][]byte{file: []byte("---\ntitle: Jörg Quist\n---\n")})
@@ -63,8 +64,8 @@ func TestPeopleInEitherForm(t *testing.T) {
 	}
 }
 
-// liquid runs the only thing of Liquid that a page of ours may hold: an output of a
-// quoted brace. Any other tag or output would be run by Jekyll, and fails the test.
+// liquid evaluates the only Liquid that an exported page may contain: the output of a quoted brace. Jekyll
+// would run any other tag or output, so that fails the test.
 func liquid(t interface{ Fatalf(string, ...any) }, s string) string {
 	var b strings.Builder
 	for {
@@ -119,7 +120,8 @@ func TestLiquidIsNotRun(t *testing.T) {
 	}
 }
 
-// An event that an earlier version let end before it begins comes back from its export.
+// TestContradictingDatesComeBack: an event that ends before it begins, which earlier versions allowed, is
+// the same after export and import.
 func TestContradictingDatesComeBack(t *testing.T) {
 	week := testfixture.Lamplight()
 	week.Event.StartsAtMillis, week.Event.EndsAtMillis = 2e12, 1e12

@@ -13,7 +13,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// wellFormed checks what every reader promises of what it takes.
+// wellFormed checks the guarantees that every reader gives about its result.
 func wellFormed(t *testing.T, im qa.Imported) {
 	t.Helper()
 	if err := im.Event.Validate(); err != nil {

@@ -16,7 +16,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func testdata(t testing.TB, name string) []byte {
 	t.Helper()
@@ -36,7 +36,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	want := testdata(t, name)
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, got)
+		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, got)
 	}
 }
 
@@ -83,9 +83,9 @@ func TestGoldenJekyll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The nesting below the second level is gone, in reading order; all else is there.
+	// Nesting below the second level is lost; the order and everything else stay.
 	if again.Source != im.Source || !reflect.DeepEqual(again.Event, im.Event) || len(again.Posts) != len(im.Posts) {
-		t.Errorf("from the export it is another week: %+v", again)
+		t.Errorf("the import of the export is another week: %+v", again)
 	}
 	for i := range im.Posts {
 		if a, b := im.Posts[i], again.Posts[i]; a.Name != b.Name || a.Text != b.Text || a.Source != b.Source {
@@ -163,7 +163,7 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// The same page from another system is the same week.
+// TestLineEndingsAndMarks: the same page from another operating system is the same week.
 func TestLineEndingsAndMarks(t *testing.T) {
 	for _, name := range []string{"tides.md", "lanterns.page.txt", "lanterns.outline.txt"} {
 		want, err := Read(name, testdata(t, name), nil)

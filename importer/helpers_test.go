@@ -36,7 +36,7 @@ func shared(t testing.TB, path ...string) string {
 	return at
 }
 
-// corpusFiles returns the Jekyll pages of the archive: name to content.
+// corpusFiles returns the Jekyll pages of the archive by name.
 func corpusFiles(t testing.TB) map[string][]byte {
 	t.Helper()
 	return readAll(t, filepath.Join(shared(t, "corpus", "books"), "*.md"))
@@ -64,7 +64,7 @@ func readAll(t testing.TB, glob string) map[string][]byte {
 	return out
 }
 
-// entry is a message of an archive as a reader that is not ours sees it.
+// entry is a message of an archive, as read by another reader than this package's.
 type entry struct {
 	Name    string  `yaml:"name"`
 	Text    string  `yaml:"text"`
@@ -103,9 +103,8 @@ func parsePage(t testing.TB, b []byte) rawPage {
 	return p
 }
 
-// site makes the plain text of a week's page out of its threads, as the site and
-// a text browser do: Markdown taken off, quotes made typographic, lists set in
-// without blank lines around them.
+// site makes the plain text of a week's page from its threads, like the site and a text browser: without
+// Markdown, with typographic quotes, and with indented lists without blank lines around them.
 func site(im qa.Imported) string {
 	var b strings.Builder
 	b.WriteString("An announcement of the site. Register here!\n\nThe Site\n\n")

@@ -9,8 +9,8 @@ import (
 	"flyleaf/qa"
 )
 
-// An export says which of its posts were withdrawn and which are only hidden, so that who
-// imports it again is told of the first and does not take the second for deleted.
+// TestJSONTellsWhatWasWithdrawn: an export distinguishes withdrawn from hidden posts. So a later import
+// reports the withdrawn ones, and does not treat the hidden ones as deleted.
 func TestJSONTellsWhatWasWithdrawn(t *testing.T) {
 	me := qa.Identity(bytes.Repeat([]byte("a1"), 32))
 	post := func(id, parent, text string) qa.Post {

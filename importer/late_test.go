@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// TestLatePostsAreNotPublished in any format until they are approved; this device's
-// own export says of them what they are, and an import leaves them out.
+// TestLatePostsAreNotPublished: late posts are not published in any format until they are approved. The
+// private export marks them, and an import leaves them out.
 func TestLatePostsAreNotPublished(t *testing.T) {
 	founder, stranger := qa.Identity(strings.Repeat("1a", 32)), qa.Identity(strings.Repeat("2b", 32))
 	const spam = "Buy lamps at night"
@@ -33,7 +33,7 @@ func TestLatePostsAreNotPublished(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n := strings.Count(b.String(), spam); (n == 2) != approved || (n == 0) == approved {
-				t.Errorf("%s, approved %v: it stands there %d times", name, approved, n)
+				t.Errorf("%s, approved %v: it is there %d times", name, approved, n)
 			}
 		}
 	}

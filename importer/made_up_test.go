@@ -13,8 +13,8 @@ import (
 
 const monday = 1_615_161_600_000 // 2021-03-08
 
-// halfTimed is a week of which two messages bear the times that an import makes up for the
-// second and third message, and two bear none.
+// halfTimed returns a week in which two messages have exactly the placeholder times of the second and third
+// message, and two have no time.
 func halfTimed(t *testing.T) qa.Imported {
 	t.Helper()
 	im, err := ReadJekyll("week.md", []byte(`---
@@ -35,7 +35,7 @@ archive:
 	return im
 }
 
-// published returns the times that are published, by the first words of each message.
+// published returns the published times, each with the first words of its message.
 func published(week qa.Week) string {
 	var out []string
 	for _, th := range publish.Publish(week).Threads {
@@ -48,9 +48,9 @@ func published(week qa.Week) string {
 	return strings.Join(out, ", ")
 }
 
-// TestMadeUpTimesAreStored: a made-up time is not published and a known one is, whatever
-// second it lies on, in each format and after each way back.
-func TestMadeUpTimesAreStored(t *testing.T) {
+// TestPlaceholderTimesAreNotPublished: a placeholder time is not published and a known time is, even if
+// they are equal, in each format and after importing that format again.
+func TestPlaceholderTimesAreNotPublished(t *testing.T) {
 	week := testfixture.AsWeek(halfTimed(t))
 	const want = "Nobody ?, At 2000, At 3000, Nobody ?"
 	if got := published(week); got != want {
@@ -89,9 +89,9 @@ func TestMadeUpTimesAreStored(t *testing.T) {
 	}
 }
 
-// TestEarlierImportsKeepTheirRule: posts that an earlier version imported do not say what
-// their times are. Those on the seconds that it made up are not published, and an export of
-// such a week, by that version or by this one, is read so.
+// TestEarlierImportsKeepTheirRule: posts that an earlier version imported do not say whether their times are
+// known. Times that could be placeholders are not published. Exports of such a week, by that version or by
+// this one, are read in the same way.
 func TestEarlierImportsKeepTheirRule(t *testing.T) {
 	week := testfixture.AsWeek(halfTimed(t))
 	for i := range week.Threads {

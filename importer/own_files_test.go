@@ -9,7 +9,8 @@ import (
 	"flyleaf/publish"
 )
 
-// A CSV or Markdown export is recognised, and the error says what to import instead.
+// TestOwnFilesThatAreNotRead: a CSV or Markdown export is recognised, and the error says what to import
+// instead.
 func TestOwnFilesThatAreNotRead(t *testing.T) {
 	week, err := ReadJekyll("week.md", []byte("---\ntitle: The Patient Ledger\nauthors: [Ilse Marrow]\nstart: 2026-03-09\nend: 2026-03-13\narchive:\n- name: Tino\n  text: When?\n- name: Ada\n  text: Where?\n---\n"), nil)
 	if err != nil {
@@ -33,13 +34,14 @@ func TestOwnFilesThatAreNotRead(t *testing.T) {
 	}
 }
 
-// No-break spaces where YAML wants plain ones, a single author, a day without zeros.
+// TestFrontMatterAsPeopleTypeIt: no-break spaces instead of plain ones, a single author, a day without
+// leading zeros.
 func TestFrontMatterAsPeopleTypeIt(t *testing.T) {
 	im, err := ReadJekyll("week.md", []byte("---\ntitle:\u00a0The\u00a0Patient Ledger\nstart: 9.3.2026\nend: 2026-03-13\nauthor: Ilse Marrow\narchive:\n-\u00a0name: Tino\n\u00a0\u00a0text: When\u00a0?\n  replies: {}\n---\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := told(im), "The\u00a0Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When ?"; got != want || im.Posts[0].Text != "When\u00a0?" || len(im.Skipped) != 0 {
+	if got, want := summary(im), "The\u00a0Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When ?"; got != want || im.Posts[0].Text != "When\u00a0?" || len(im.Skipped) != 0 {
 		t.Errorf("got %q, want %q; skipped %v", got, want, im.Skipped)
 	}
 	im, err = ReadJekyll("week.md", []byte("---\ntitle: T\narchive:\n- name: Tino\n  text: one\u2028two\u0085three\n---\n"), nil)

@@ -12,8 +12,8 @@ import (
 	"flyleaf/qa"
 )
 
-// What Flyleaf wrote, exported and imported, exported again, is the same page, with
-// the same names of posts and the same times.
+// TestJekyllLosesNeitherIDsNorTimes: a week of Flyleaf that is exported, imported and exported again gives
+// the same page, with the same post IDs and times.
 func TestJekyllLosesNeitherIDsNorTimes(t *testing.T) {
 	const at = "https://books.example/books/20261109-the-patient-ledger.html"
 	week := testfixture.Lamplight()
@@ -48,8 +48,8 @@ func TestJekyllLosesNeitherIDsNorTimes(t *testing.T) {
 	golden(t, "lamplight.exported.md", first.Bytes())
 }
 
-// A page imported, exported, imported: the same week, reactions and a foreign
-// source included.
+// TestImportOfOurOwnOutputIsTheSame: a page that is imported, exported and imported again is the same
+// week, including reactions and the source of another format.
 func TestImportOfOurOwnOutputIsTheSame(t *testing.T) {
 	rs, left := qa.EncodeReactions([]qa.ImportedReaction{{Emoji: "👍🏽", Count: 2, By: []string{"Ada, the first", "Bo"}}, {Emoji: "party_blob", Count: 1}})
 	if left != 0 {

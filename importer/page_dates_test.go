@@ -7,7 +7,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// The days of a week are read in the words and orders that people use for them.
+// TestReadDates: the days of a week are read in the forms that people use.
 func TestReadDates(t *testing.T) {
 	for line, want := range map[string]string{
 		"The book of the week from 08 Mar 2021 to 12 Mar 2021":                      "2021-03-08 2021-03-12",
@@ -41,8 +41,8 @@ func TestReadDates(t *testing.T) {
 	}
 }
 
-// A page in another language, with its lines at the top right under each other, is read
-// whole; so is one whose authors stand over the title, or whose title has Markdown's marks.
+// TestReadPageTops: pages are read completely if they are in another language with consecutive lines at
+// the top, if the authors come before the title, and if the title has Markdown markup.
 func TestReadPageTops(t *testing.T) {
 	messages := "\n\nAbout it.\n\nQuestions and Answers\n\nTino\n\nWhen?\n\nIlse Marrow\n\nNow.\n"
 	for top, title := range map[string]string{

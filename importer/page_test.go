@@ -12,8 +12,8 @@ import (
 	"flyleaf/weekfile"
 )
 
-// told gives what a page was read as: title, authors, days, and each message.
-func told(im qa.Imported) string {
+// summary returns the result of reading a page: title, authors, days, and each message.
+func summary(im qa.Imported) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s | %s | %s", im.Event.Title, im.Event.Authors, weekfile.UTC(im.Event.StartsAtMillis).Format("0102")+"-"+weekfile.UTC(im.Event.EndsAtMillis).Format("0102"))
 	for _, p := range im.Posts {
@@ -60,7 +60,7 @@ func TestPageHeads(t *testing.T) {
 				t.Errorf("%s, %s: %v", name, kind, err)
 				continue
 			}
-			if got := told(im); got != ledger {
+			if got := summary(im); got != ledger {
 				t.Errorf("%s, %s:\n got %s\nwant %s", name, kind, got, ledger)
 			}
 			if guessed := name == "a heading nobody knows"; guessed != (len(im.Remarks) == 1) {
@@ -70,15 +70,15 @@ func TestPageHeads(t *testing.T) {
 	}
 }
 
-// Names may stand over their messages without a blank line, on a page written so
-// throughout; a paragraph whose first line is a name is none where they do not.
+// TestNamesOverTheirMessages: names may come before their messages without a blank line if the whole page
+// does so. On other pages, a name in the first line of a paragraph starts no message.
 func TestNamesOverTheirMessages(t *testing.T) {
 	const head = "The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nQuestions and Answers\n\n"
 	im, err := ReadPage("page", []byte(head+"Tino\nWhen does it pay?\n\nIlse Marrow\nFrom day one.\n\nIt does so always.\n\nTino\nThank you!\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := told(im), "The Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When does it pay? | Ilse Marrow: From day one.\n\nIt does so always. | Tino: Thank you!"; got != want {
+	if got, want := summary(im), "The Patient Ledger | Ilse Marrow | 0309-0313 | Tino: When does it pay? | Ilse Marrow: From day one.\n\nIt does so always. | Tino: Thank you!"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	im, err = ReadPage("page", []byte(head+"Tino\n\nAda Lovelace\nis whom I mean. When did she live?\n\nIlse Marrow\n\nLong ago.\n\nTino\n\nI see.\n"))
@@ -86,11 +86,11 @@ func TestNamesOverTheirMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(im.Posts) != 3 || !strings.HasPrefix(im.Posts[0].Text, "Ada Lovelace\n") {
-		t.Errorf("%s", told(im))
+		t.Errorf("%s", summary(im))
 	}
 }
 
-// A page of which no message is found says so, and what to do.
+// TestPageWithoutMessages: if no message is found on a page, a remark says so and what to do.
 func TestPageWithoutMessages(t *testing.T) {
 	for name, c := range map[string]struct{ in, says string }{
 		"no heading":      {"The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nIt is about ledgers. They are patient.\n", `put that line over the first`},
@@ -113,7 +113,7 @@ func TestPageWithoutMessages(t *testing.T) {
 	}
 }
 
-// A message that is longer than a post may be goes on in replies, in every format.
+// TestLongMessagesGoOn: a message that is too long for a post continues in replies, in every format.
 func TestLongMessagesGoOn(t *testing.T) {
 	words := strings.TrimSpace(strings.Repeat("word ", schema.MaxText/4))
 	pieces := SplitText(words)

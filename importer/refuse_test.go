@@ -99,10 +99,10 @@ func TestRefused(t *testing.T) {
 				t.Errorf("it says %v", err)
 			}
 			if len(im.Posts) != 0 {
-				t.Error("something was taken")
+				t.Error("something was imported")
 			}
 			if d := time.Since(began); d > 20*time.Second {
-				t.Errorf("it took %v", d)
+				t.Errorf("reading took %v", d)
 			}
 		})
 	}
@@ -165,7 +165,7 @@ func TestRefusedElsewhere(t *testing.T) {
 	}
 }
 
-// What is at a limit is taken.
+// TestAtTheLimits: values exactly at a limit are accepted.
 func TestAtTheLimits(t *testing.T) {
 	name, text := strings.Repeat("n", schema.MaxName), strings.Repeat("t", schema.MaxText)
 	title := strings.Repeat("ü", schema.MaxShort/2)
@@ -293,7 +293,7 @@ func TestNotPublished(t *testing.T) {
 	}
 }
 
-// Any text comes back from every format.
+// Any text is the same after export and import, in every format.
 func TestAnyTextComesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		odd := rapid.SampledFrom([]string{
@@ -353,7 +353,7 @@ func TestAnyTextComesBack(t *testing.T) {
 	})
 }
 
-// The work for the largest inputs stays in bounds.
+// The work for the largest inputs is bounded.
 func TestLargestInputs(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("T\n\nby " + strings.Repeat("Al, ", 70) + "Bo\n\nQuestions and Answers\n\n")

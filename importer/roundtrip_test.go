@@ -13,9 +13,8 @@ import (
 	"flyleaf/qa"
 )
 
-// TestOurOwnOutputIsTheSameWeek: what was imported and published, as Jekyll pages with
-// their addresses and as JSON, is the same week when it is imported again, and published
-// again it is the same bytes.
+// TestOurOwnOutputIsTheSameWeek: a week that was imported and published, as a Jekyll page with its address
+// or as JSON, is the same week when it is imported again, and publishing it again gives the same bytes.
 func TestOurOwnOutputIsTheSameWeek(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "corpus")
 	pages, _ := filepath.Glob(filepath.Join(dir, "books", "*.md"))
@@ -91,7 +90,7 @@ func sameWeek(t *testing.T, name string, im qa.Imported, people map[string]strin
 	}
 }
 
-// bare leaves out what a position in a file is.
+// withoutPositions removes the positions in a file.
 func survivesIndent(posts []qa.ImportedPost) []qa.ImportedPost {
 	out := make([]qa.ImportedPost, len(posts))
 	for i, p := range posts {

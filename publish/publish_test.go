@@ -30,7 +30,7 @@ func TestNamesOfThoseRepliedTo(t *testing.T) {
 	}
 }
 
-// Nobody takes the name of another's post by writing its source into their own.
+// TestIDsCannotBeTaken: nobody can take over the published ID of another person's post by using its source.
 func TestIDsCannotBeTaken(t *testing.T) {
 	week := testfixture.Lamplight()
 	week.Threads[0].Question.Source = "jekyll:x#1"
@@ -52,7 +52,7 @@ func TestGoldenCSVAndMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "lamplight.md", b.Bytes())
-	// Two threads, whatever the posts hold.
+	// Two threads, whatever the posts contain.
 	if n := strings.Count(string(markdown.HTML(b.String())), "<blockquote>"); n != 4 {
 		t.Errorf("%d quotations\n%s", n, b.Bytes())
 	}
@@ -128,11 +128,11 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	want := testdata(t, name)
 	if !bytes.Equal(got, want) {
-		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, got)
+		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, got)
 	}
 }
 
-// The days of a week are those of its own calendar, as on every other page.
+// TestMarkdownDays: the days of a week are those in the week's own time zone, as in every other format.
 func TestMarkdownDays(t *testing.T) {
 	week := testfixture.Lamplight()
 	week.Event.Zone = "Europe/Berlin"

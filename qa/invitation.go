@@ -26,14 +26,13 @@ var (
 // Ed25519 key.
 const SecretSize = 32
 
-// Invitation is all that is needed to join an event: its ID and a relay that has
-// it. Relay is "" when none is named.
+// Invitation has everything that a person needs to join an event: its ID, and a relay that has it. Relay is
+// "" if the invitation names none.
 type Invitation struct {
 	Event EventID `json:"event"`
 	Relay string  `json:"relay,omitempty"` // ws:// or wss:// URL
-	// Secret is the seed of the key that holds an invitation to a role, SecretSize
-	// bytes; nil for an invitation that anybody may have. Whoever has it can take
-	// the role, once.
+	// Secret is the seed of the key of an invitation to a role, SecretSize bytes; nil for an invitation
+	// without a role. Anybody who has the secret can claim the role, once.
 	Secret []byte `json:"secret,omitempty"`
 	// Move: the person has agreed that an event that is followed already moves to Relay. It is not
 	// part of the link.

@@ -16,36 +16,36 @@ import (
 	"flyleaf/schema"
 )
 
-// maxPasted bounds the text in which an invitation is looked for, in bytes: a long
-// mail has less.
+// maxPasted bounds the text that is searched for an invitation, in bytes. A long mail is shorter.
 const maxPasted = 64 << 10
 
 var (
-	// schemes begin an invitation. A URL scheme has no case, and some programs write
-	// slashes after it because they only know addresses of web pages.
+	// schemes matches the beginning of an invitation. A URL scheme has no case. Some programs write slashes
+	// after it, as in the address of a web page.
 	schemes = regexp.MustCompile(`(?i)(?:flyleaf|automerge)\s*:/*`)
-	// escapedScheme is a scheme inside the address of a web page, or one behind which an
-	// invitation's own characters are escaped.
+	// escapedScheme matches a scheme inside the address of a web page, or before escaped characters of an
+	// invitation.
 	escapedScheme = regexp.MustCompile(`(?i)(?:flyleaf|automerge)(?:%(?:25)*3a|:\S*%(?:25)*(?:40|23|3a))`)
-	// entities are characters as HTML source has them.
+	// entities matches character references of HTML source.
 	entities = regexp.MustCompile(`&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});`)
 	escaped  = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
 	// relayStart matches the longest prefix that can belong to a relay address.
 	relayStart = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*:/*(?:\[[0-9a-fA-F:.%]*\])?[^\s#&<>"'()\[\]{}|\\^` + "`" + `«»“”„‘’‹›–—，。、；！？）】」]*`)
-	// spacedAt is an @ surrounded by spaces. It counts only if a ws address follows.
+	// spacedAt matches an @ surrounded by spaces. It counts only if a ws address follows.
 	spacedAt = regexp.MustCompile(`^ *@ *((?i:wss?):)`)
-	// lineBreak is what stands between the halves of a line that a mail program broke:
-	// the soft break of quoted-printable, and the marks of a quoted mail.
+	// lineBreak matches a line break that a mail program inserted, with the = of quoted-printable and the
+	// marks of a quoted mail.
 	lineBreak = regexp.MustCompile(`^=?[ \t]*\r?\n[> \t|]*`)
-	// addressRest is the end of a broken address, which is not a word of a sentence.
+	// addressRest matches the second part of an address with a line break in it, which is not a word of a
+	// sentence.
 	addressRest = regexp.MustCompile(`^[a-z0-9:/.-]*[0-9:/.][a-z0-9:/.-]*(?:#|\s*$)`)
-	// lineBreaks are all of them, wherever they stand.
+	// lineBreaks matches lineBreak at any position.
 	lineBreaks = regexp.MustCompile(`=?[ \t]*\r?\n[> \t|]*`)
-	// maybeAddressRest is the beginning of a line that may be the end of a broken address, or
-	// something else: what has the form of an address, a number, a time, or a single
-	// short word such as the end of a domain.
+	// maybeAddressRest matches the beginning of a line that may be the second part of an address, or something
+	// else: text in the form of an address, a number, a time, or a single short word such as the end of a
+	// domain.
 	maybeAddressRest = regexp.MustCompile(`^(?:[a-z0-9-]*[:/.]+[a-z0-9][a-z0-9:/.-]*|[0-9][0-9:/.-]*|[a-z]{1,3}(?:[ \t]*\r?(?:\n|$)))`)
-	// oneNumber is a line that is a number, a time or a day.
+	// oneNumber matches a line that is a number, a time or a day.
 	oneNumber = regexp.MustCompile(`^[0-9:.-]+\s*$`)
 	portStart = regexp.MustCompile(`:[0-9]{1,4}$`)
 )
@@ -53,21 +53,21 @@ var (
 // trailingPunctuation is punctuation that belongs to the sentence and not to the address before it.
 const trailingPunctuation = ".,;:!?*_~&…"
 
-// webLinks finds what Invitation.WebLink writes, up to the event ID: s of https, host and
-// path of the relay, event.
+// webLinks matches a link of Invitation.WebLink up to the event ID. Its groups are the s of https, host and
+// path of the relay, and the event ID.
 var webLinks = regexp.MustCompile(`(?i)\bhttp(s?)://([^\s/?#@<>"]+(?:/[^\s?#@<>"/]+)*)/join/([0-9A-Za-z]+)`)
 
 // siteLinks finds what Invitation.LinksAt writes for a site that is not the relay's, up to the
 // event ID.
 var siteLinks = regexp.MustCompile(`(?i)\bhttps?://[^\s#@<>"]+#([0-9A-Za-z]{20,40}@wss?:)`)
 
-// ParseInvitation finds the invitation in a text that a person pasted: as String
-// writes it, in a sentence, in brackets or quotes, broken over lines, with invisible
-// characters, in the address of a web page; also "automerge:<event ID>" and a bare
-// event ID. The checksums of ID and secret are checked.
+// ParseInvitation finds the invitation in a text that a person pasted. The invitation can have the form of
+// String or WebLink, "automerge:<event ID>", or an event ID alone. It can be in a sentence, in brackets or
+// quotes, or in the address of a web page, and contain line breaks and invisible characters. The checksums
+// of ID and secret are checked.
 //
-// ErrBadInvitation is returned when there is none, with what is wrong in words, and
-// ErrManyInvitations when there are several that differ. No error repeats a secret.
+// ErrBadInvitation is returned when there is none, with an explanation, and ErrManyInvitations when there
+// are several that differ. No error contains a secret.
 func ParseInvitation(text string) (Invitation, error) {
 	if len(text) > maxPasted {
 		return Invitation{}, fmt.Errorf("%w: the text has %d bytes, at most %d are looked through; paste the invitation alone", ErrBadInvitation, len(text), maxPasted)
@@ -75,7 +75,7 @@ func ParseInvitation(text string) (Invitation, error) {
 	text = entities.ReplaceAllStringFunc(LineEnds(text), html.UnescapeString)
 	text = strings.Map(func(r rune) rune {
 		switch {
-		case r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\v' || r == '\f': // lines end with these, too
+		case r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\v' || r == '\f': // other line ends
 			return '\n'
 		case r == '：':
 			return ':'
@@ -83,7 +83,7 @@ func ParseInvitation(text string) (Invitation, error) {
 			return '@'
 		case r != '\n' && r != '\r' && unicode.IsSpace(r):
 			return ' '
-		case r != '\n' && r != ' ' && (invisible(r) || unicode.In(r, unicode.Cf, unicode.Cc)): // nobody sees these, and copying picks them up
+		case r != '\n' && r != ' ' && (invisible(r) || unicode.In(r, unicode.Cf, unicode.Cc)): // invisible characters that copying may add
 			return -1
 		}
 		return r
@@ -155,7 +155,7 @@ func joinEnclosed(before rune, rest string) string {
 	if n < 0 || n > maxEnclosed || strings.ContainsFunc(joined[:n], unicode.IsSpace) {
 		return rest
 	}
-	if first := strings.IndexAny(rest, end); first == n { // no line is broken in it
+	if first := strings.IndexAny(rest, end); first == n { // it contains no line break
 		return rest
 	}
 	return joined[:n] + " "
@@ -164,8 +164,8 @@ func joinEnclosed(before rune, rest string) string {
 // maxEnclosed is an upper bound for the length of an invitation, in bytes.
 const maxEnclosed = schema.MaxShort + 128
 
-// unescape undoes percent-encoding, twice where an address stood in another one. Invalid escapes
-// stay.
+// unescape undoes percent-encoding, repeatedly if an address was inside another one. It keeps invalid
+// escapes.
 func unescape(s string) string {
 	for range 3 {
 		s = escaped.ReplaceAllStringFunc(s, func(x string) string {
@@ -179,8 +179,8 @@ func unescape(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// findWithoutScheme finds event IDs without a scheme: only whole words, because there is no other
-// sign.
+// findWithoutScheme finds event IDs without a scheme. They must be whole words, because nothing else marks
+// them.
 func findWithoutScheme(text string) (found []Invitation, wrong error) {
 	words := strings.Fields(text)
 	for _, word := range words {
@@ -197,8 +197,7 @@ func findWithoutScheme(text string) (found []Invitation, wrong error) {
 	return found, wrong
 }
 
-// isBase58 reports whether IDs and secrets are written with c: digits and letters
-// without 0, O, I and l.
+// isBase58 reports whether c is a base58 character: a digit or a letter, except 0, O, I and l.
 func isBase58(c byte) bool {
 	return c >= '1' && c <= '9' || c >= 'A' && c <= 'Z' && c != 'I' && c != 'O' || c >= 'a' && c <= 'z' && c != 'l'
 }
@@ -272,13 +271,12 @@ func skipBreak(s, want string) string {
 	return s
 }
 
-// readRelay reads the address behind the @, of which the punctuation of a sentence is
-// no part.
+// readRelay reads the address after the @, without the punctuation of a sentence after it.
 func readRelay(s string) (relay, rest string, err error) {
 	relay = relayStart.FindString(s)
 	rest = s[len(relay):]
-	// An address does not say where it ends. It goes on in the next line when a secret
-	// does, or when that line could be nothing else.
+	// The end of an address is not marked. The address continues on the next line if a secret follows there,
+	// or if that line cannot be anything else.
 	for at := lineBreak.FindString(rest); at != ""; at = lineBreak.FindString(rest) {
 		next := rest[len(at):]
 		incomplete := strings.HasSuffix(relay, "/") || strings.HasSuffix(relay, ":")
@@ -329,7 +327,7 @@ func badID(s, word, rest string) error {
 
 func isBase58Next(s string) bool { return s != "" && isBase58(s[0]) }
 
-// maxSecret is how many characters 36 bytes can take.
+// maxSecret is the maximum number of base58 characters of 36 bytes.
 const maxSecret = 50
 
 func readSecret(s string) (secret []byte, rest string, err error) {

@@ -4,12 +4,11 @@ import "slices"
 
 // Plain values for pages that show moderation, roles and rejected changes.
 
-// LogKind names what a line of the moderation log tells of: a mark, a role, a
-// block, or one of the two switches of an event.
+// LogKind is the kind of a line in the moderation log: a mark, a role, a block, or one of the event's two
+// settings.
 type LogKind string
 
-// The kinds of lines. Marks and the event's switches have the names of their keys in the
-// schema.
+// The kinds of lines. Marks and settings have the names of their keys in the schema.
 const (
 	LogHidden    LogKind = "hidden"      // Post; Text is the reason. Off lifts it
 	LogPinned    LogKind = "pinned"      // Post
@@ -22,7 +21,7 @@ const (
 	LogApprove   LogKind = "approve"     // posts wait for approval. Off ends that
 )
 
-// LogEntry is one act of moderation: who did what, when, and whether it counts.
+// LogEntry is one act of moderation: who did what, when, and whether it is in effect.
 type LogEntry struct {
 	Kind     LogKind  `json:"kind"`
 	By       Identity `json:"by"`
@@ -34,14 +33,14 @@ type LogEntry struct {
 	Identity Identity `json:"identity,omitempty"`
 	Role     Role     `json:"role,omitempty"`
 	Text     string   `json:"text,omitempty"`
-	// InEffect: the writer's role counts. A line that is not in effect was
-	// written with a role that had been taken back, or is void, and changes nothing.
+	// InEffect: the writer's role authorizes the act. An act that is not in effect changes nothing: it is
+	// void, or the writer's role had been revoked.
 	InEffect bool `json:"inEffect"`
 	// Void: the writer's device signed two versions of this, or of something earlier.
 	Void bool `json:"void,omitempty"`
 }
 
-// Blocks returns who is blocked, by a moderation log: for each the entry that blocked them.
+// Blocks returns the blocked people of a moderation log, each with the entry that blocked them.
 func Blocks(log []LogEntry) map[Identity]LogEntry {
 	out := make(map[Identity]LogEntry)
 	for _, e := range log {
@@ -59,36 +58,34 @@ func Blocks(log []LogEntry) map[Identity]LogEntry {
 // The states of an invitation that grants a role.
 const (
 	InviteOpen    = "open"    // nobody has used it
-	InviteClaimed = "claimed" // somebody has; an organiser's device has not answered yet
+	InviteClaimed = "claimed" // somebody has used it; an organiser's device has not answered yet
 	InviteGranted = "granted"
 	InviteRevoked = "revoked"
 	// InviteUsedByOther is shown to somebody whose invitation was used by another person.
 	InviteUsedByOther = "taken"
 )
 
-// InviteInfo is one invitation that grants a role, as the organiser's device
-// that made it knows it. Others know neither label nor link.
+// InviteInfo is an invitation that grants a role. Only the organiser's device that made it knows label and
+// link.
 type InviteInfo struct {
 	Key      Identity   `json:"key"` // the invitation's own public key
 	Role     Role       `json:"role"`
-	Label    string     `json:"label,omitempty"` // for whom; kept on this device only
+	Label    string     `json:"label,omitempty"` // for whom it is; stored on this device only
 	State    string     `json:"state"`
-	Claimer  Identity   `json:"claimer,omitempty"` // who used it
-	Link     Invitation `json:"link"`              // with the secret, where this device has it
+	Claimer  Identity   `json:"claimer,omitempty"` // the person who used it
+	Link     Invitation `json:"link"`              // with the secret, if this device has it
 	AtMillis int64      `json:"at,omitempty"`
 }
 
-// NotAccepted is something this device wrote that was not taken: the words are
-// kept, in Act.
+// NotAccepted is a change of this device that was not accepted. Act has its text.
 type NotAccepted struct {
 	Hash     string `json:"hash"` // of the change, hex
 	Code     string `json:"code"`
 	Reason   string `json:"reason"` // a sentence for a person
 	Deferred bool   `json:"deferred,omitempty"`
-	// ByRelay: only the relay will not take it. This device finds nothing wrong
-	// with it, so it stays pending.
+	// ByRelay: only the relay does not accept it. It is valid on this device, so it stays pending.
 	ByRelay  bool   `json:"byRelay,omitempty"`
-	Post     PostID `json:"post,omitempty"` // what it is about, or the post it made
+	Post     PostID `json:"post,omitempty"` // the post that it changed or made
 	Act      Act    `json:"act"`
 	AtMillis int64  `json:"at,omitempty"`
 }
@@ -98,7 +95,7 @@ type Presence struct {
 	Kind string   `json:"kind"` // PresenceAnswering or PresenceSeen
 	By   Identity `json:"by"`
 	Post PostID   `json:"post,omitempty"`
-	// AtMillis is when this device heard of it, by its own clock.
+	// AtMillis is when this device received it, by its own clock.
 	AtMillis int64 `json:"at"`
 }
 
@@ -108,14 +105,14 @@ const (
 	PresenceSeen      = "seen"      // the post has arrived on that person's device
 )
 
-// Verification is what checking an event from its changes alone has found.
+// Verification is the result of checking an event from its changes alone.
 type Verification struct {
 	Event EventID `json:"event"`
 	Title string  `json:"title,omitempty"`
-	// Genesis: the first change is here, and the event's ID follows from it.
+	// Genesis: the first change is present and matches the event's ID.
 	Genesis bool `json:"genesis"`
-	// Unsigned: the changes came without signatures, so that nothing proves who
-	// made them; only permissions were checked.
+	// Unsigned: the changes came without signatures, so only permissions were checked. Nothing proves who
+	// made the changes.
 	Unsigned bool             `json:"unsigned,omitempty"`
 	Changes  []VerifiedChange `json:"changes"`
 	Bad      int              `json:"bad"`              // number of invalid changes
@@ -123,12 +120,12 @@ type Verification struct {
 	Heads    []string         `json:"heads,omitempty"`  // hex, ascending
 }
 
-// Valid reports whether all is as it should be: the event is the one that its ID
-// names, and every change is its writer's and was permitted.
+// Valid reports whether everything was verified: the first change matches the event's ID, and every change
+// was signed by its writer and permitted.
 func (v *Verification) Valid() bool { return v.Genesis && v.Bad == 0 && !v.Unsigned }
 
-// ForPost returns what was found of one post: of the changes that made, edited, marked
-// it or reacted to it.
+// ForPost returns what was found about one post: the changes that made it, edited it, marked it
+// or reacted to it.
 func (v *Verification) ForPost(post PostID) Verification {
 	out := *v
 	out.Changes, out.People, out.Bad = []VerifiedChange{}, nil, 0
@@ -152,18 +149,18 @@ func (v *Verification) ForPost(post PostID) Verification {
 	return out
 }
 
-// VerifiedPerson is somebody who wrote in an event, as far as that was verified.
+// VerifiedPerson is a writer of an event, with the result of the verification.
 type VerifiedPerson struct {
 	ID      Identity `json:"id"`
 	Name    string   `json:"name,omitempty"`
 	Roles   []Role   `json:"roles,omitempty"` // held now
 	Blocked bool     `json:"blocked,omitempty"`
-	Changes int      `json:"changes"`        // that hold
-	Bad     int      `json:"bad,omitempty"`  // that do not; if unsigned, whoever made them
-	Void    int      `json:"void,omitempty"` // of Changes, those that are void
+	Changes int      `json:"changes"`        // number of valid changes
+	Bad     int      `json:"bad,omitempty"`  // number of invalid changes; anybody may have made the unsigned ones
+	Void    int      `json:"void,omitempty"` // number of void changes among Changes
 }
 
-// VerifiedChange is one change, checked.
+// VerifiedChange is one change with the result of its check.
 type VerifiedChange struct {
 	Hash     string   `json:"hash"` // hex
 	By       Identity `json:"by"`
@@ -171,15 +168,15 @@ type VerifiedChange struct {
 	Seq      uint64   `json:"seq"`
 	AtMillis int64    `json:"at"`
 	What     string   `json:"what"` // what it did, in one line
-	// Did is the same, one thing at a time; empty for what cannot be read.
+	// Did has the effects of the change one by one; empty if the change cannot be read.
 	Did    []ChangeDescription `json:"did,omitempty"`
-	Posts  []PostID            `json:"posts,omitempty"` // that it is about
+	Posts  []PostID            `json:"posts,omitempty"` // the posts that it is about
 	Signed bool                `json:"signed"`          // its signature is the writer's
 	Code   string              `json:"code,omitempty"`
 	Reason string              `json:"reason,omitempty"` // why it is not permitted; "" when it is
 	Void   bool                `json:"void,omitempty"`   // valid but without effect: two versions of it or of an earlier change were signed
-	// Role is the role it needs and used, "" when it needs none; granted by whom,
-	// "" for the founder, who holds it from the beginning.
+	// Role is the role that authorizes it, "" when it needs none. GrantedBy granted the role; "" for the
+	// founder's own.
 	Role            Role     `json:"role,omitempty"`
 	GrantedBy       Identity `json:"grantedBy,omitempty"`
 	GrantedAtMillis int64    `json:"grantedAt,omitempty"`

@@ -1,8 +1,8 @@
 // Package qa is the domain of Flyleaf: events, posts, people, roles and the
 // acts that change them, as plain values and pure functions.
 //
-// It knows nothing of Automerge, storage or networks. Of Flyleaf's packages it imports
-// schema alone, which has the limits of what its values hold. Times are Unix milliseconds and say so in their names.
+// It knows nothing of Automerge, storage or networks. The only package of Flyleaf that it imports is
+// schema, which has the limits of its values. Times are Unix milliseconds, and their names end in Millis.
 // Limits are bytes of UTF-8 unless they say otherwise.
 package qa
 
@@ -15,15 +15,15 @@ type Identity string
 // automerge-repo does (see ParseEventID).
 type EventID string
 
-// PostID names a post. It is computed from the operation that makes the post's
-// map, so that nobody can take or swap one; see MakePostID.
+// PostID is the ID of a post. It is computed from the operation that makes the post's map, so nobody can
+// take over or replace a post; see MakePostID.
 type PostID string
 
-// RevisionID names one revision of a post's text; see MakeRevisionID.
+// RevisionID is the ID of one revision of a post's text; see MakeRevisionID.
 type RevisionID string
 
-// OpID is the Automerge operation that made something: the order that breaks
-// ties between values and between posts of the same time.
+// OpID is the ID of an Automerge operation. Its order breaks ties between values, and between posts of the
+// same time.
 type OpID struct {
 	Counter uint64 `json:"counter"`
 	Actor   string `json:"actor"` // lower-case hex
@@ -41,7 +41,7 @@ func (o OpID) Less(p OpID) bool { return o.Compare(p) < 0 }
 type Event struct {
 	ID      EventID  `json:"id"`
 	Kind    string   `json:"kind"`   // "event" or "club"
-	Rules   uint64   `json:"gate"`   // version of the rules, 1 to schema.RulesVersion; above: a later program's
+	Rules   uint64   `json:"gate"`   // version of the rules, 1 to schema.RulesVersion; larger if a later program made the event
 	Access  string   `json:"access"` // "open" or "invited"
 	Founder Identity `json:"founder"`
 
@@ -66,16 +66,16 @@ type Event struct {
 	Cover   string            `json:"cover,omitempty"` // key in blobs
 	Links   []Link            `json:"links,omitempty"`
 	Relays  []string          `json:"relays,omitempty"`
-	X       map[string]string `json:"x,omitempty"` // kept, ignored by views
+	X       map[string]string `json:"x,omitempty"` // stored, and ignored by views
 	Roles   []Grant           `json:"roles,omitempty"`
 
 	Winners []Winner `json:"winners,omitempty"` // ascending by post, then by who chose
-	Draw    *Draw    `json:"draw,omitempty"`    // nil: nobody has begun one
+	Draw    *Draw    `json:"draw,omitempty"`    // nil: nobody has committed to a secret or set a rule
 
-	// Weeks are what a club lists: those that start latest first, at most MaxWeeks.
+	// Weeks is a club's list of weeks: those that start latest come first; at most MaxWeeks.
 	Weeks []ListedWeek `json:"weeks,omitempty"`
 	// CoverIn is the hash of the change that holds the cover's bytes, 64 hex
-	// characters; "" while that change is not here.
+	// characters; "" until that change arrives.
 	CoverIn string `json:"coverIn,omitempty"`
 	// Edits counts the later changes to the event's own fields.
 	Edits int `json:"edits,omitempty"`
@@ -87,7 +87,7 @@ type Link struct {
 	URL  string `json:"url"`
 }
 
-// Role is what somebody may do in an event.
+// Role says what a person may do in an event.
 type Role string
 
 // The roles. The founder of an event is always an organiser.
@@ -104,7 +104,7 @@ type Grant struct {
 	Role Role     `json:"role"`
 }
 
-// Person is what somebody says about themselves in an event.
+// Person is a person's description of themselves in an event.
 type Person struct {
 	ID        Identity `json:"id"`
 	Name      string   `json:"name,omitempty"`
@@ -135,7 +135,7 @@ type Reaction struct {
 // WantEmoji is the reaction that says "I want this answered too".
 const WantEmoji = "want"
 
-// Marks are what moderators, authors and organisers say about a post.
+// Marks are a post's marks by moderators, authors and organisers.
 type Marks struct {
 	Hidden      string     `json:"hidden,omitempty"` // the reason for hiding; empty if the post is visible
 	Pinned      bool       `json:"pinned,omitempty"`
@@ -145,7 +145,7 @@ type Marks struct {
 	Assigned    []Identity `json:"assigned,omitempty"`
 	Candidate   []Identity `json:"candidate,omitempty"`
 
-	// Who set the mark that is in effect, and when by their clock.
+	// The person who set the mark that is in effect, and the time by their clock.
 	HiddenBy       Identity `json:"hiddenBy,omitempty"`
 	HiddenAtMillis int64    `json:"hiddenAt,omitempty"`
 	DuplicateBy    Identity `json:"duplicateBy,omitempty"`
@@ -165,15 +165,15 @@ type Post struct {
 	ReceivedAtMillis int64  `json:"received,omitempty"`
 	Op               OpID   `json:"op"` // the operation that made the post
 	OnBehalfOf       string `json:"onBehalfOf,omitempty"`
-	Source           string `json:"source,omitempty"` // where an import took it from
+	Source           string `json:"source,omitempty"` // the imported message that it was made from
 	Origin           PostID `json:"origin,omitempty"`
-	AsAuthor         bool   `json:"asAuthor,omitempty"` // a carried-over answer of an author
+	AsAuthor         bool   `json:"asAuthor,omitempty"` // an imported answer of an author
 	// AuthorThen: at the time of writing, the writer held the author role (with AsAuthor: the
 	// organiser role). Later revocations do not matter.
 	AuthorThen bool       `json:"authorThen,omitempty"`
 	Revisions  []Revision `json:"revisions"` // ascending by operation; at least one, unless Void
 	Withdrawn  bool       `json:"withdrawn,omitempty"`
-	// WithdrawnAtMillis is when it was taken back, by the writer's clock.
+	// WithdrawnAtMillis is when it was withdrawn, by the writer's clock.
 	WithdrawnAtMillis int64             `json:"withdrawnAt,omitempty"`
 	Tags              []string          `json:"tags,omitempty"`
 	Marks             Marks             `json:"marks"`
@@ -195,11 +195,11 @@ type Post struct {
 	Reactions []Reaction `json:"reactions,omitempty"`
 }
 
-// MaxAncestors is how many posts Post.Ancestors has.
+// MaxAncestors is the maximum length of Post.Ancestors.
 const MaxAncestors = 8
 
-// PostVersion is a post in one of its versions, of which there are several only if its
-// writer's device signed several.
+// PostVersion is one version of a post. A post has several versions only if its writer's device signed
+// several.
 type PostVersion struct {
 	Post    PostID `json:"post"`
 	Version string `json:"version"` // the hash of the change that made it, hex
@@ -213,8 +213,8 @@ func (p *Post) Text() string {
 	return p.Revisions[len(p.Revisions)-1].Text
 }
 
-// Versions returns the revisions that no later one has seen, ascending. More
-// than one means that the post was edited concurrently.
+// Versions returns the revisions that are not superseded, ascending. More than one means that the post was
+// edited concurrently.
 func (p *Post) Versions() []Revision {
 	var out []Revision
 	for _, r := range p.Revisions {

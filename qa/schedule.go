@@ -16,14 +16,12 @@ func dayStart(year int, month time.Month, day int, zone *time.Location) time.Tim
 	return t
 }
 
-// WinnersHour is the hour of the last day, in the event's zone, at which the
-// authors choose.
+// WinnersHour is the hour of the last day, in the event's zone, when the authors choose the winners.
 const WinnersHour = 12
 
-// SetWeek gives an event the times of a week that begins on a day, as the calendar
-// of the zone has it: questions are open on all five days, the authors answer on
-// the first four, and on the fifth they choose who wins a copy. Each time is that
-// of the wall clock, however clocks are changed in that week.
+// SetWeek sets the event's times for a week that begins on a day in the zone's calendar: people can ask on
+// all five days, the authors answer on the first four, and on the fifth they choose who wins a copy. The
+// times are those of the wall clock, also in a week in which clocks change.
 func (e *Event) SetWeek(year int, month time.Month, day int, zone *time.Location) {
 	start := dayStart(year, month, day, zone)
 	e.StartsAtMillis = start.UnixMilli()
@@ -33,7 +31,7 @@ func (e *Event) SetWeek(year int, month time.Month, day int, zone *time.Location
 	e.EndsAtMillis = dayStart(year, month, day+WeekDays, zone).UnixMilli() - 1
 }
 
-// Phase says where in its week an event is.
+// Phase is the part of its week in which an event is.
 type Phase string
 
 // The phases, in their order. An event without dates is in PhaseOpen until it is
@@ -48,8 +46,8 @@ const (
 	PhaseClosed    Phase = "closed"    // no new posts; late posts from other devices need approval
 )
 
-// Phase returns where the event is, which phase comes next and when. next is "" if no later phase
-// starts by itself.
+// Phase returns the current phase, and which phase comes next and when. next is "" if no later phase has
+// a time.
 func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	if e.Closed {
 		return PhaseClosed, "", 0
@@ -70,8 +68,8 @@ func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	if e.StartsAtMillis > nowMillis {
 		now = PhaseBefore
 	}
-	// Times set by hand may lie in any order. The last phase of the list that has
-	// come decides, and what comes next is the earliest of those behind it.
+	// Times that were set separately can be in any order. The current phase is the last one of the list
+	// whose time has come; the next one is the earliest of those after it in the list.
 	ahead := 0
 	for i, b := range begins {
 		if b.at != 0 && b.at <= nowMillis {
@@ -86,8 +84,8 @@ func (e *Event) Phase(nowMillis int64) (now, next Phase, atMillis int64) {
 	return now, next, atMillis
 }
 
-// Days says on which days an event is, by the calendar of a zone: "9 to 13 November
-// 2026"; "" when that is not set.
+// Days returns the days of an event by the calendar of a zone: "9 to 13 November 2026"; "" if the first
+// day is not set.
 func (e Event) Days(zone *time.Location) string {
 	e = e.Consistent()
 	if e.StartsAtMillis == 0 {

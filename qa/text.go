@@ -7,16 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// What a text is.
+// This file decides what a valid text is.
 //
-// There are two kinds. A text has lines: posts, descriptions, reasons, what people say about
-// themselves. A line has none: names, titles, authors, tags, addresses, the texts of links. Both
-// are valid UTF-8 without control characters, without bidirectional control characters and
-// noncharacters. Both are empty, or hold something that can be seen.
+// There are two kinds. A text can have line breaks: posts, descriptions, reasons, people's descriptions of
+// themselves. A line cannot: names, titles, authors, tags, addresses, the texts of links. Both are valid
+// UTF-8 without control characters, bidirectional control characters and noncharacters. Both are either
+// empty or have a visible character.
 //
-// The answer follows from the bytes and from the tables in this file alone, because
-// the policy decides by it which changes are valid. The tables may never change for
-// events that exist: neither a library nor a later version of Unicode is asked.
+// The result depends only on the bytes and on the tables in this file, because the policy uses it to decide
+// which changes are valid. The tables may never change for existing events. So no library is used, which
+// might follow a later version of Unicode.
 
 // The reasons why a text is refused; FieldError says in which field.
 var (
@@ -29,7 +29,7 @@ var (
 // IsText reports whether s is valid multi-line text.
 func IsText(s string) bool { return CheckText(s) == nil }
 
-// IsLine reports whether s may stand where a text of one line can.
+// IsLine reports whether s is a valid single line.
 func IsLine(s string) bool { return CheckLine(s) == nil }
 
 // CheckText says why s is not a valid multi-line text: an error that wraps ErrNotUTF8, ErrCharacter or
@@ -62,19 +62,18 @@ func check(s string, line bool) error {
 	return nil
 }
 
-// LineEnds makes every line of what somebody typed end in \n, as a text wants it:
-// forms in pages and files of some systems have \r\n.
+// LineEnds replaces the line ends of web forms and of other systems' files (\r\n and \r) by \n.
 func LineEnds(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
 
-// CleanText makes a text of what a stranger wrote, for reading and for imports. Every
-// line break becomes \n, what cannot stand in a text is left out, bytes that are not
-// UTF-8 become U+FFFD, and what shows nothing becomes "". A text stays as it is.
+// CleanText turns any string into a valid text, for display and for imports. It replaces line breaks by
+// \n and invalid UTF-8 by U+FFFD, and removes characters that are not allowed. A string without visible
+// characters becomes "". Valid text is returned unchanged.
 func CleanText(s string) string { return clean(s, false) }
 
-// CleanLine makes a line of what a stranger wrote, as CleanText does. Line breaks and
-// tabs become spaces. A line stays as it is.
+// CleanLine turns any string into a valid line, like CleanText. Line breaks and tabs become spaces. A
+// valid line is returned unchanged.
 func CleanLine(s string) string { return clean(s, true) }
 
 func clean(s string, line bool) string {
@@ -109,8 +108,8 @@ func clean(s string, line bool) string {
 	return b.String()
 }
 
-// isVisibleASCII reports whether s is a text of ASCII that shows something: most are, and need
-// no further look.
+// isVisibleASCII reports whether s is valid ASCII text, and empty or with a visible character. Most texts
+// are, and need no further check.
 func isVisibleASCII(s string, line bool) bool {
 	visible := s == ""
 	for i := range len(s) {
@@ -123,7 +122,7 @@ func isVisibleASCII(s string, line bool) bool {
 	return visible
 }
 
-// allowed reports whether a character may stand in a text, or in a line.
+// allowed reports whether a text, or a line, may contain a character.
 func allowed(r rune, line bool) bool {
 	switch {
 	case r < 0x20:
@@ -220,7 +219,7 @@ func HideInvisible(s string) string {
 	}, s)
 }
 
-// characterName says which character it is, for a person who cannot see it.
+// characterName names a character for a person who cannot see it.
 func characterName(r rune) string {
 	name := ""
 	switch {

@@ -10,20 +10,19 @@ import (
 	"flyleaf/schema"
 )
 
-// The roles that an invitation key may hold.
+// The roles of invitation keys.
 const (
 	RoleInviteAuthor    Role = "invite-author"
 	RoleInviteModerator Role = "invite-moderator"
 	RoleInviteMember    Role = "invite-member"
 )
 
-// EventField returns the schema's line of a field of Event, nil for a field that no
-// document holds in one value.
+// EventField returns the schema's row of a field of Event, nil for a field that is not a single value in
+// the document.
 func EventField(field string) *schema.Row { return schema.FieldOf(schema.KindEvent, field) }
 
-// CheckEventField checks one field of what an event says of itself and its value, which
-// is a string, int64, uint64 or bool as the schema wants. A *FieldError is returned
-// when it is refused.
+// CheckEventField checks the value of an event's field: a string, int64, uint64 or bool, as the schema
+// requires. A *FieldError is returned when it is refused.
 func CheckEventField(field string, value any) error {
 	r := EventField(field)
 	if r == nil {
@@ -32,11 +31,10 @@ func CheckEventField(field string, value any) error {
 	return checkValue(r, value)
 }
 
-// checkValue checks a value against its line of the schema. A *FieldError is returned when
-// it is refused.
+// checkValue checks a value against its row of the schema. A *FieldError is returned when it is refused.
 func checkValue(r *schema.Row, value any) error { return checkValueAs(r.Name, r, value) }
 
-// checkValueAs is checkValue where the error names the field in another way.
+// checkValueAs is checkValue with another field in the error.
 func checkValueAs(field string, r *schema.Row, value any) error {
 	switch v := value.(type) {
 	case string:
@@ -101,8 +99,7 @@ func checkString(field string, r *schema.Row, s string) error {
 	return nil
 }
 
-// Validate checks an event that is to be founded. A *FieldError is returned when
-// something in it is refused.
+// Validate checks a new event. A *FieldError is returned when something in it is refused.
 func (e *Event) Validate() error {
 	for _, key := range []string{schema.KeyKind, schema.KeyAccess} {
 		if v := Field(e, key); v != "" {
@@ -133,8 +130,8 @@ func (e *Event) Validate() error {
 	return e.CheckNew(nil)
 }
 
-// checkX checks the keys and values of an x. Its fields are no part of them, but
-// count: so many are set.
+// checkX checks the keys and values of an x. fields is the number of set fields that the document stores
+// in the same x; they count towards the limit.
 func checkX(in schema.Map, x map[string]string, fields int) error {
 	keyed := in.Keyed()
 	if err := checkCount(keyed.Name, len(x)+fields, keyed.MaxKeys); err != nil {
@@ -194,7 +191,7 @@ func checkGrant(id Identity, role Role) error {
 	return bad("roles", "there is no role %.40q", string(role))
 }
 
-// checkKey checks words that become a map key: Automerge has no empty keys.
+// checkKey checks a text that becomes a map key. Automerge has no empty keys.
 func checkKey(keyed *schema.Row, key string) error {
 	if key == "" {
 		return &FieldError{Field: keyed.Name, Err: ErrMissing}
@@ -208,7 +205,7 @@ func checkKey(keyed *schema.Row, key string) error {
 	return nil
 }
 
-// Validate checks what can be checked of a person without an event.
+// Validate checks what can be checked about a person without the event.
 func (p *Person) Validate() error {
 	for _, r := range schema.MapPerson.Values() {
 		v := Field(p, r.Field)
@@ -222,10 +219,10 @@ func (p *Person) Validate() error {
 	return nil
 }
 
-// JoinTags writes tags as the document holds them.
+// JoinTags returns the form of tags in the document.
 func JoinTags(tags []string) string { return strings.Join(tags, ", ") }
 
-// SplitTags reads tags as the document holds them.
+// SplitTags reads tags from their form in the document.
 func SplitTags(s string) []string {
 	var out []string
 	for t := range strings.SplitSeq(s, ",") {
@@ -236,10 +233,9 @@ func SplitTags(s string) []string {
 	return out
 }
 
-// Validate checks everything about an act that needs no document: its fields,
-// their limits, its time. A *FieldError is returned when something is refused.
-// What needs the document (does the post exist, is it one's own) is checked
-// where the act becomes a change.
+// Validate checks everything about an act that needs no document: its fields, their limits, its time. A
+// *FieldError is returned when something is refused. The rest (does the post exist, is it the writer's
+// own) is checked when the act becomes a change.
 func (a *Act) Validate() error {
 	if a.AtMillis <= 0 || a.AtMillis > schema.MaxInteger {
 		return bad("at", "%d is not a time in milliseconds since 1970", a.AtMillis)
@@ -335,7 +331,7 @@ func (a *Act) validatePost() error {
 	)
 }
 
-// validateRoleAct checks the acts about who may do what.
+// validateRoleAct checks acts about roles, invitations and blocks.
 func (a *Act) validateRoleAct() error {
 	if a.Kind == ActBlock {
 		if err := checkIdentity("blocks", a.Identity); err != nil {
@@ -373,7 +369,7 @@ func (a *Act) validateRoleAct() error {
 	return nil
 }
 
-// validateWeekAct checks the acts of a week's end, and of a club.
+// validateWeekAct checks the acts at the end of a week, and of a club.
 func (a *Act) validateWeekAct() error {
 	switch a.Kind {
 	case ActWinner:
@@ -421,7 +417,7 @@ func checkIdentity(field string, id Identity) error {
 	return nil
 }
 
-// checkNewIdentity is checkIdentity for somebody who is to be given something.
+// checkNewIdentity is checkIdentity for a person who gets a role. It also refuses weak keys.
 func checkNewIdentity(field string, id Identity) error {
 	if err := checkIdentity(field, id); err != nil {
 		return err
@@ -432,7 +428,7 @@ func checkNewIdentity(field string, id Identity) error {
 	return nil
 }
 
-// checkNonEmpty is checkValue for bytes of which there must be some.
+// checkNonEmpty is checkValue for bytes that must not be empty.
 func checkNonEmpty(r *schema.Row, b []byte) error {
 	if len(b) == 0 {
 		return &FieldError{Field: r.Name, Err: ErrMissing}
@@ -456,8 +452,8 @@ func (a *Act) validateMark() error {
 	return nil
 }
 
-// UnmarshalJSON reads an act and gives its Fields the types that their keys want,
-// which JSON alone does not say.
+// UnmarshalJSON reads an act. It gives its Fields the types of the schema, which JSON does not
+// distinguish.
 func (a *Act) UnmarshalJSON(b []byte) error {
 	type plain Act
 	d := json.NewDecoder(bytes.NewReader(b))

@@ -5,16 +5,15 @@ import (
 	"slices"
 )
 
-// Week is an event as a page shows it: a pure function of what is known, so
-// replicas that know the same have the same Week.
+// Week is an event in the form that a page shows. It depends only on the event, posts and people, so
+// devices with the same changes have the same Week.
 type Week struct {
 	Event   Event               `json:"event"`
 	People  map[Identity]Person `json:"people"`
 	Threads []Thread            `json:"threads"`
 }
 
-// EachPost calls fn with every post, in the order people read. What fn changes in a post
-// is changed in the week.
+// EachPost calls fn with every post of the week, in the order of the page. fn may modify the post.
 func (w *Week) EachPost(fn func(*PostView)) {
 	for i := range w.Threads {
 		t := &w.Threads[i]
@@ -42,34 +41,34 @@ type Thread struct {
 	Replies  []PostView `json:"replies"`
 	// Answered: marked as answered, or has a visible reply by an author.
 	Answered bool `json:"answered"`
-	// Wants is how many people want this answered too: who voted for it, and who
-	// asked or voted for one of its duplicates, each once.
+	// Wants is how many people want this answered too: the people who voted for it, and those who asked or
+	// voted for one of its duplicates, each counted once.
 	Wants int `json:"wants"`
-	// DuplicateOf is the question this one repeats; "" when none, or when the
-	// marks would lead in a circle.
+	// DuplicateOf is the question that this one repeats; "" when there is none, or when the marks would form
+	// a cycle.
 	DuplicateOf PostID `json:"duplicateOf,omitempty"`
 }
 
-// PostView is a post with what the rest of the week says about it. Its AtMillis is the time to show
-// (Post.ShownMillis): all renderers use it.
+// PostView is a post with facts that depend on the rest of the week. Its AtMillis is the time to show
+// (Post.ShownMillis).
 type PostView struct {
 	Post
-	// ClockMillis is what the writer's clock said, where another time is shown
-	// (ReceivedAtMillis is set); see ClockWrong for whether that has to be said.
+	// ClockMillis is the time of the writer's clock, if another time is shown (ReceivedAtMillis is set). See
+	// ClockWrong.
 	ClockMillis int64  `json:"clock,omitempty"`
 	Name        string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
-	ByAuthor    bool   `json:"byAuthor"`          // an author's, or an organiser carried an author's words over
+	ByAuthor    bool   `json:"byAuthor"`          // by an author, or by an author and imported by an organiser
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
-	// NeedsApproval: the event's organisers approve posts, and this one is not yet; see Week.VisibleTo.
+	// NeedsApproval: posts of the event need approval, and this one has none yet; see Week.VisibleTo.
 	NeedsApproval bool `json:"awaiting,omitempty"`
-	// AfterClosing: late, by somebody without a role, and approved by nobody. It is not
-	// published, and stands after all others until a moderator approves it.
+	// AfterClosing: late, by somebody without a role, and not approved. The post is not published, and is
+	// sorted after all others, until a moderator approves it.
 	AfterClosing bool `json:"afterClosing,omitempty"`
 	// EditedAfterClosing: the published text is the revision before closing; see PublishedText.
 	EditedAfterClosing bool `json:"editedAfterClosing,omitempty"`
 }
 
-// WriterMillis returns what the writer's clock said.
+// WriterMillis returns the time of the writer's clock.
 func (v *PostView) WriterMillis() int64 {
 	if v.ReceivedAtMillis != 0 {
 		return v.ClockMillis
@@ -82,8 +81,7 @@ func (v *PostView) ClockWrong() bool {
 	return v.ReceivedAtMillis != 0 && clocksDiffer(v.ClockMillis, v.ReceivedAtMillis)
 }
 
-// Published reports whether a post belongs where everybody reads: it is shown, and
-// waits for nobody's approval.
+// Published reports whether a post is published: it is shown, and does not wait for approval.
 func (e Event) Published(p *Post) bool { return p.Shown() && !e.needsApproval(p) && !e.afterClosing(p) }
 
 // Shown reports whether the post's text is in effect: neither withdrawn, nor
@@ -127,10 +125,10 @@ func (w *Week) AskedBefore(t *Thread, atMillis int64) bool {
 	return !t.Question.AfterClosing && w.Event.clamp(t.Question.AtMillis) <= w.Event.clamp(atMillis)
 }
 
-// place is where a post stands: compared field by field. A reply's place is never
-// before its parent's, however the clocks went.
+// place determines the order of posts; places are compared field by field. A reply's place is never before
+// its parent's, whatever their clocks said.
 type place struct {
-	late  bool // after closing, or below something that is
+	late  bool // the post, or one above it, is AfterClosing
 	at    int64
 	op    OpID // the highest operation on the way down from the question
 	depth int
@@ -160,11 +158,10 @@ type arranged struct {
 	state uint8 // 0 new, 1 being placed, 2 placed
 }
 
-// NewWeek arranges posts into threads. Questions, and replies within a thread, stand in the order
-// of their time, clamped to the event's days ± 90, then of their operations, those after closing
-// last; a reply never stands before its parent. A reply whose parent is not known opens a thread of
-// its own. The order of posts and people does not matter; of two posts with one ID the later in the
-// slice is taken.
+// NewWeek arranges posts into threads. It sorts questions, and the replies of a thread, by their time,
+// limited to the event's days ± 90, and then by their operations. Posts that are AfterClosing come last. A
+// reply never comes before its parent. A reply whose parent is not known starts its own thread. The order
+// of posts and people does not matter. If two posts have the same ID, the later one in the slice is used.
 func NewWeek(e Event, posts []Post, people []Person) Week {
 	w := Week{Event: e, People: make(map[Identity]Person, len(people)), Threads: []Thread{}}
 	for _, p := range people {
@@ -178,8 +175,7 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	for _, a := range by {
 		order = append(order, a)
 	}
-	// From a fixed beginning, so that a circle of parents is cut at the same place
-	// everywhere.
+	// A fixed order, so that a cycle of parents is cut at the same place on every device.
 	slices.SortFunc(order, func(a, b *arranged) int {
 		return cmp.Or(a.post.Op.Compare(b.post.Op), cmp.Compare(a.post.ID, b.post.ID))
 	})
@@ -298,7 +294,7 @@ func (t *Thread) countAnswersAndVotes() {
 	t.Wants = len(t.voters(nil))
 }
 
-// voters adds who votes for the question to a set.
+// voters adds the people who vote for the question to a set.
 func (t *Thread) voters(to map[Entrant]bool) map[Entrant]bool {
 	for _, r := range t.Question.Reactions {
 		if r.Emoji == WantEmoji {

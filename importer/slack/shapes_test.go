@@ -55,8 +55,8 @@ func move(f fstest.MapFS, from, to string) {
 	}
 }
 
-// However an export is laid out and encoded, the same posts come out of it, under the
-// same names, so that importing them again adds nothing.
+// TestShapes: an export gives the same posts with the same sources in every layout and encoding, so
+// importing another form adds nothing.
 func TestShapes(t *testing.T) {
 	set := func(name, data string) func(fstest.MapFS) {
 		return func(f fstest.MapFS) { f[name] = &fstest.MapFile{Data: []byte(data)} }
@@ -224,8 +224,8 @@ func TestTimesAsOtherProgramsWriteThem(t *testing.T) {
 	}
 }
 
-// What was passed over is named with the reason.
-func TestFilesPassedOver(t *testing.T) {
+// TestSkippedFilesAreReported: each skipped file is reported with the reason.
+func TestSkippedFilesAreReported(t *testing.T) {
 	f := plain()
 	for _, name := range []string{"books/canvas_in_the_conversation.json", "books/notes.json", "books/2026-03-11.json"} {
 		f[name] = &fstest.MapFile{Data: []byte("[]")}
@@ -243,8 +243,8 @@ func TestFilesPassedOver(t *testing.T) {
 	}
 }
 
-// A ZIP of a program on Windows: backslashes in names, a name in an old encoding, an
-// entry for each directory.
+// TestZipFromWindows: a ZIP from a program on Windows has backslashes in names, a name in an old encoding,
+// and an entry for each directory.
 func TestZipFromWindows(t *testing.T) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -299,7 +299,7 @@ func TestWhatIsNoExport(t *testing.T) {
 	}
 }
 
-// What stands in an element of a file is found by its place.
+// TestWhereNestedMessagesStand: a message inside an element of a file is reported with its place.
 func TestWhereNestedMessagesStand(t *testing.T) {
 	f := plain()
 	f["books/2026-03-10.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","user":"U2","ts":"1773133200.000001","text":"Q?","slackdump_thread_replies":[{"type":"message","user":"U1","ts":"1773133300.000001","text":"A."}]}]`)}
@@ -314,7 +314,7 @@ func TestWhereNestedMessagesStand(t *testing.T) {
 	}
 }
 
-// What programs wrote is left out, with its words in the account, or taken when asked for.
+// TestBots: messages of programs are left out and reported with their text, or imported on request.
 func TestBots(t *testing.T) {
 	f := plain()
 	f["books/2026-03-11.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","subtype":"bot_message","bot_id":"B1","username":"Form","ts":"1773219600.000001","text":"","attachments":[{"fallback":"x","text":"Is it out?"}]},
@@ -331,8 +331,8 @@ func TestBots(t *testing.T) {
 	}
 }
 
-// A week says what of it was deleted, what is left out, and what the export covers, so that
-// a later import takes nothing else for deleted.
+// TestWhatLaterImportsAreTold: a week lists its deleted and omitted messages and the time that the export
+// covers, so that a later import treats nothing else as deleted.
 func TestWhatLaterImportsAreTold(t *testing.T) {
 	f := plain()
 	f["books/2026-03-02.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","subtype":"tombstone","user":"USLACKBOT","ts":"1772442000.000001","text":"This message was deleted."}]`)}

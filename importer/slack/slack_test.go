@@ -22,7 +22,7 @@ import (
 	"flyleaf/schema"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 func golden(t *testing.T, name string, v any) {
 	t.Helper()
@@ -44,7 +44,7 @@ func golden(t *testing.T, name string, v any) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("%s is another now; look at it with -update and git diff.\n%s", name, b.Bytes())
+		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, b.Bytes())
 	}
 }
 
@@ -118,7 +118,7 @@ func TestGoldenExport(t *testing.T) {
 	})
 }
 
-// comesBack writes a week as Jekyll and as JSON, and reads it again.
+// comesBack writes a week as Jekyll and as JSON, reads both, and compares the results with the week.
 func comesBack(t *testing.T, im qa.Imported) {
 	t.Helper()
 	week := asWeek(im)
@@ -251,7 +251,7 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
-// Where the title ends and who wrote the book, as announcements say it.
+// TestTitleAndAuthors: title and authors are found in the forms that announcements use.
 func TestTitleAndAuthors(t *testing.T) {
 	for words, want := range map[string]string{
 		"Hi everyone! Book of the Week is *Design by Contract* by Ilse Marrow":                        "Design by Contract / Ilse Marrow",
@@ -316,7 +316,7 @@ func TestMarkdownOfSlack(t *testing.T) {
 	}
 }
 
-// Words are longer in Slack than a post may be.
+// TestLongMessages: a message in Slack can be longer than a post may be.
 func TestLongMessages(t *testing.T) {
 	s := newSample()
 	text := strings.Repeat("A sentence of a very long question. ", 2000)
@@ -376,7 +376,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A ZIP of some kilobytes that inflates to gigabytes is given up early.
+// TestZipBomb: reading stops early for a small ZIP that inflates to gigabytes.
 func TestZipBomb(t *testing.T) {
 	s := newSample()
 	line := `{"type":"message","user":"U2","ts":"1615194000.000001","text":"` + strings.Repeat("x", 1<<20) + `"},`
@@ -434,7 +434,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// What was read of the sample, published and imported again, is the same weeks.
+// TestPublishedWeeksComeBack: the sample's weeks are the same after publishing and importing them again.
 func TestPublishedWeeksComeBack(t *testing.T) {
 	x := mustRead(t, week(), botw)
 	if len(x.Weeks) == 0 {
