@@ -104,7 +104,7 @@ func value[T any](b *inBrowser, js string) T {
 	return v
 }
 
-// eval runs JavaScript whose value does not matter.
+// eval runs JavaScript and ignores its value.
 func (b *inBrowser) eval(js string) {
 	b.t.Helper()
 	value[bool](b, "("+js+", true)")
@@ -164,7 +164,7 @@ func (b *inBrowser) size(width, height int64, dark bool) {
 	})
 }
 
-// shots says where pictures go: FLYLEAF_SHOTS, or nowhere lasting.
+// shot takes a screenshot of the page into the directory FLYLEAF_SHOTS, or a temporary one.
 func (b *inBrowser) shot(name string) {
 	b.t.Helper()
 	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
@@ -199,7 +199,7 @@ func (b *inBrowser) question(n int) qa.PostID {
 	return b.node.sample[n]
 }
 
-// arrive is a post of somebody else that comes in now.
+// arrive adds a post of another person, as if it had just been received.
 func (b *inBrowser) arrive(p qa.Post, text string) qa.PostID {
 	p.AtMillis = testNow.UnixMilli()
 	return b.node.put(b.event, p, text)
@@ -268,7 +268,7 @@ func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
 	b.nothingLeft()
 }
 
-// nothingLeft asserts that the browser talked to nobody else.
+// nothingLeft fails the test if the browser sent a request to another server.
 func (b *inBrowser) nothingLeft() {
 	b.t.Helper()
 	b.mu.Lock()
@@ -356,8 +356,7 @@ func TestBrowserLooks(t *testing.T) {
 	b.nothingLeft()
 }
 
-// looks shows a page in every size and paper, checks what a machine can check,
-// and takes pictures.
+// looks shows a page in every size and theme, checks it with basics, and takes screenshots.
 func (b *inBrowser) looks(name string, open func()) {
 	b.t.Helper()
 	for _, v := range []struct {
@@ -385,7 +384,7 @@ func (b *inBrowser) looks(name string, open func()) {
 	}
 }
 
-// basics checks by machine what every page must have for everybody to use it.
+// basics checks what every page must have so that everybody can use it.
 const basics = `(() => {
   const problems = [], all = s => [...document.querySelectorAll(s)];
   const say = (ok, words) => { if (!ok) problems.push(words) };

@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// The library shows how many questions there are and how many wait, of the weeks that are
-// here; of the others it says that they are not.
+// TestLibraryCountsQuestions: the library shows the number of questions, and of unanswered
+// ones, of each downloaded week, and says which weeks are not downloaded.
 func TestLibraryCountsQuestions(t *testing.T) {
 	s := newSite(t, "")
 	clubbed(s)
@@ -24,8 +24,8 @@ func TestLibraryCountsQuestions(t *testing.T) {
 	mustContain(t, page, fmt.Sprintf("<b>%d questions</b>, %d unanswered.", n.Questions, n.Open), "This week, day 3 of 5", `<span class="count">not downloaded yet</span>`)
 }
 
-// However many weeks a club's organisers list, the library stays a page; all of them are
-// on pages of their own.
+// TestLibraryOfAHugeClub: the library shows a limited number of a club's weeks. Separate
+// pages list all of them.
 func TestLibraryOfAHugeClub(t *testing.T) {
 	s := newSite(t, "")
 	id := eventID(7)
@@ -67,7 +67,7 @@ func TestLibraryOfAHugeClub(t *testing.T) {
 	}
 }
 
-// The page says what comes next by the reader's own clock.
+// TestWeekSaysWhatComesNext: the page names the next phase of the week in the reader's time zone.
 func TestWeekSaysWhatComesNext(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -105,7 +105,7 @@ func TestWeekSaysWhatComesNext(t *testing.T) {
 	}
 }
 
-// The days of a week as a calendar file, with a number that rises with every edit.
+// TestWeekIntoACalendar: the sequence number of the calendar file grows with every edit.
 func TestWeekIntoACalendar(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()), `href="`+s.week()+`/calendar.ics"`)
@@ -130,8 +130,8 @@ func TestWeekIntoACalendar(t *testing.T) {
 	}
 }
 
-// With very many weeks the page about delivery lists those in which something waits,
-// and counts the others.
+// TestSyncPageOfManyWeeks: with very many weeks, the page of the sync status lists the weeks
+// that have unsent changes and counts the others.
 func TestSyncPageOfManyWeeks(t *testing.T) {
 	s := newSite(t, "")
 	var all []qa.Event

@@ -14,7 +14,7 @@ import (
 
 const testToken = "a-secret-of-the-device"
 
-// starts let the tests' browsers in.
+// starts admits the browsers of the tests.
 var starts StartTokens
 
 // letIn opens the start link and keeps the cookie and the forms' token.
@@ -82,7 +82,7 @@ func TestWithoutTheCookieNothingIsShown(t *testing.T) {
 	}
 }
 
-// mutations are all paths that change something, with fields that would do it.
+// mutations are all addresses that change something, with the fields of a valid form.
 func (s *site) mutations() map[string]url.Values {
 	first, mine := string(s.node.sample[0]), string(s.node.sample[10])
 	v := func(pairs ...string) url.Values {
@@ -121,8 +121,8 @@ func (s *site) mutations() map[string]url.Values {
 	}
 }
 
-// Every path that changes something stands in the list above: it is held against
-// the program's own text.
+// TestEveryMutationIsListed: the list above has every address that the source of the
+// package registers for POST.
 func TestEveryMutationIsListed(t *testing.T) {
 	s := newSite(t, "")
 	src, err := os.ReadFile("webui.go")
@@ -259,7 +259,7 @@ func TestHostsWithoutAList(t *testing.T) {
 	}
 }
 
-// Nothing is upgraded, whoever asks, and no other method gets further.
+// TestUpgradesAndOtherMethods: no connection is upgraded, and only GET, HEAD and POST are served.
 func TestUpgradesAndOtherMethods(t *testing.T) {
 	s := newSite(t, testToken)
 	s.letIn()
@@ -344,8 +344,8 @@ func TestStartURL(t *testing.T) {
 	}
 }
 
-// TestAStartTokenWorksOnce, in a link or in the form of the start page, and is not used
-// up by a browser that looks ahead.
+// TestAStartTokenWorksOnce: a start token works once, in a link or in the form of the start
+// page. A prefetch does not use it up.
 func TestAStartTokenWorksOnce(t *testing.T) {
 	s := newSite(t, testToken)
 	ask := func(method, token string, header ...string) (int, bool) {

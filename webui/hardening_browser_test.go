@@ -29,7 +29,7 @@ import (
 	"flyleaf/schema"
 )
 
-// statusWriter remembers the status of an answer.
+// statusWriter remembers the status of a response.
 type statusWriter struct {
 	http.ResponseWriter
 	code int
@@ -51,7 +51,7 @@ func (b *inBrowser) record(r *http.Request, w *statusWriter) {
 	}
 }
 
-// recording forgets what was answered so far and remembers from now on.
+// recording discards the record of responses, and turns recording on or off.
 func (b *inBrowser) recording(on bool) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -72,9 +72,9 @@ func (b *inBrowser) leave() {
 	}
 }
 
-// A page of another origin, in the same browser that holds the cookie, gets
-// nothing: from another site, and from another port of this one, where even a
-// strict cookie comes along.
+// TestBrowserRefusesOtherPages: a page of another origin gets nothing, although the browser
+// has the cookie. The page is on another site, or on another port of this site, for which the
+// browser sends even a strict cookie.
 func TestBrowserRefusesOtherPages(t *testing.T) {
 	b := openBrowserOn(t)
 	b.enter(b.week())
@@ -117,8 +117,8 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 	}
 }
 
-// A name of the attacker's that suddenly leads to this machine is not ours: its
-// pages would be of one origin with what they ask for.
+// TestBrowserRefusesReboundNames: a request is refused if its Host is a name of the attacker's
+// that now leads to this machine. The attacker's page would have the same origin as Flyleaf.
 func TestBrowserRefusesReboundNames(t *testing.T) {
 	b := openBrowserOn(t, chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"))
 	b.enter("/")
@@ -150,7 +150,7 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 	}
 }
 
-// hostile fills every place where somebody else's words can stand with a text.
+// hostile puts a text into every place that can show another person's words.
 func hostile(w *shownWeek, i int, text string) {
 	short := func(n int) string { return text[:min(len(text), n)] }
 	by := qa.Identity(fmt.Sprintf("%064x", 0xbad00+i))
@@ -220,9 +220,9 @@ func whoIsCalled(c net.Conn) string {
 	return name
 }
 
-// No text of a corpus runs, or makes the browser ask anybody for anything, on any
-// page where it can stand. Every host of the corpus leads to a listener that
-// notes who is called.
+// TestBrowserRunsNothingAndFetchesNothing: no text of a corpus of attacks runs a script or
+// makes the browser send a request, on any page that shows the text. Every host name in the
+// corpus leads to a listener that records which names were called.
 func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -270,8 +270,8 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	// The page's policy is the second wall. That nothing runs into it shows that
-	// the first one, the escaping, holds alone.
+	// The page's policy is the second defence. It has nothing to report, so the first
+	// defence, the escaping, is enough alone.
 	b.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
 			Source: browsertest.NoteViolations,
@@ -317,7 +317,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	}
 	b.nothingLeft()
 
-	// The trap works: who follows a link is noticed.
+	// The listener works: following a link is recorded.
 	_ = chromedp.Do(b.ctx, chromedp.Navigate("https://evil.example/")) // nobody is there
 	for deadline := time.Now().Add(20 * time.Second); !slices.Contains(called.list(), "evil.example"); {
 		if time.Now().After(deadline) {

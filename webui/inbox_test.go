@@ -87,7 +87,7 @@ func TestAnswerPartByPart(t *testing.T) {
 	}
 }
 
-// Words that could not be saved come back with the page.
+// TestAnswerThatIsNotSaved: words that could not be saved come back with the page.
 func TestAnswerThatIsNotSaved(t *testing.T) {
 	s := newSite(t, "")
 	id := asAuthor(s)
@@ -107,7 +107,7 @@ func TestAnswerThatIsNotSaved(t *testing.T) {
 	}
 }
 
-func TestTakeGiveAndLater(t *testing.T) {
+func TestAssignAndSaveForLater(t *testing.T) {
 	s := newSite(t, "")
 	id := asAuthor(s)
 	path, inbox := s.week()+"/p/"+string(id), s.week()+"/inbox"

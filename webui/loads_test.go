@@ -54,8 +54,8 @@ func (c *counting) Summary(ctx context.Context) (node.Summary, error) {
 	return c.Node.Summary(ctx)
 }
 
-// TestAPageLoadsItsWeekOnce, asks for the status of its event once and for the line about
-// all events once, whatever the page is and whatever a form on it does.
+// TestAPageLoadsItsWeekOnce: every page, and every form, reads its week at most once, the
+// status of its event at most once, and the summary of all events at most once.
 func TestAPageLoadsItsWeekOnce(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleOrganiser)
@@ -127,8 +127,8 @@ func compareCalls(t *testing.T, what string, got, want map[string]int) {
 	}
 }
 
-// TestAFormLeadsToTheNewPost although it does not load the week again: on the page and at the
-// place where it stands.
+// TestAFormLeadsToTheNewPost: a form leads to the right page and place of the new post, without
+// loading the week again.
 func TestAFormLeadsToTheNewPost(t *testing.T) {
 	s := newSite(t, "")
 	for range ThreadsOnPage - 8 + 1 { // the sample has 8 threads: the last fills no page
@@ -148,7 +148,7 @@ func TestAFormLeadsToTheNewPost(t *testing.T) {
 	if !strings.Contains(to, "?page=2#p-") {
 		t.Errorf("a reply leads to %s", to)
 	}
-	// A question of a reader whose week has pinned one stands behind it all the same.
+	// A new question comes after a pinned question.
 	if to := s.sent(s.week()+"/p/"+s.id(pQuestion)+"/reply", "body", "A reply on the first page"); strings.Contains(to, "page=") {
 		t.Errorf("a reply on the first page leads to %s", to)
 	}

@@ -103,8 +103,8 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	b.nothingLeft()
 }
 
-// Everything that can be operated is reached with Tab alone, and shows that it
-// has the focus.
+// TestBrowserKeyboardReachesEverything: the Tab key alone reaches every control, and each
+// control shows that it has the focus.
 func TestBrowserKeyboardReachesEverything(t *testing.T) {
 	b := openBrowserOn(t)
 	trusting(b)
@@ -129,8 +129,8 @@ func TestBrowserKeyboardReachesEverything(t *testing.T) {
 	}
 }
 
-// Two moderators and a reader have the page open; what one decides shows at the
-// others' without a reload.
+// TestBrowserModerationIsLive: two moderators and a reader have the page open. A decision of
+// one moderator shows on the other pages without a reload.
 func TestBrowserModerationIsLive(t *testing.T) {
 	b := openBrowserOn(t)
 	trusting(b)

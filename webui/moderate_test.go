@@ -65,7 +65,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 	}
 }
 
-func TestModerationThatIsNotTaken(t *testing.T) {
+func TestModerationThatIsRefused(t *testing.T) {
 	s := asRole(t, qa.RoleModerator)
 	for name, fields := range map[string][]string{
 		"no reason":         {"hidden", "1", "reason", "  "},
@@ -122,7 +122,7 @@ func TestReadersCannotModerate(t *testing.T) {
 	s.sent(s.post(pDuplicate)+"/mark", "answered", "1")
 }
 
-func TestBlockAndLift(t *testing.T) {
+func TestBlockAndUnblock(t *testing.T) {
 	s := asRole(t, qa.RoleModerator)
 	s.sent(s.post(pDuplicate)+"/block", "on", "1", "why", "advertises")
 	if act := s.lastAct(qa.ActBlock); act.Identity != obi || act.Text != "advertises" {
@@ -182,8 +182,8 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	mustContain(t, page, "Nothing to approve")
 }
 
-// TestLatePostsAndEditsWaitForAModerator also in a week that approves nothing else: the
-// page says what is published until then, and approving empties the list.
+// TestLatePostsAndEditsWaitForAModerator: late posts and edits need approval even in a week
+// without approval. The page says what is published until then, and approving empties the list.
 func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleModerator)
@@ -266,7 +266,7 @@ func TestLogTellsEverybody(t *testing.T) {
 	mustContain(t, s.get(s.week()+"/log?page=99999"), "an advertisement")
 }
 
-func TestGonePostsSayWhenAndByWhom(t *testing.T) {
+func TestHiddenPostsSayWhenAndByWhom(t *testing.T) {
 	s := newSite(t, "")
 	at := testNow.Add(-90 * 60 * 1e9).UnixMilli()
 	s.node.edit(s.event, func(w *shownWeek) {

@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// A name that looks like an author's is marked, and the author's own badge stands where
-// no name reaches: in an element of its own.
+// TestNamesThatLookLikeAnAuthors: a name that looks like an author's is marked. The author's
+// badge is a separate element, which no name can imitate.
 func TestNamesThatLookLikeAnAuthors(t *testing.T) {
 	s := newSite(t, "")
 	for name, want := range map[string]string{
@@ -65,7 +65,8 @@ func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 	}
 }
 
-// Whoever decides about a post sees who wrote it, whatever name it is shown under.
+// TestModerationShowsWhoIsBlocked: moderators see the writer of a post, even if the post is
+// shown under another name.
 func TestModerationShowsWhoIsBlocked(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleModerator)
@@ -80,8 +81,9 @@ func TestModerationShowsWhoIsBlocked(t *testing.T) {
 	mustContain(t, page, "Block Obi Tamsin</h2>", string(obi), "no role. <b>Not the author Ilse Marrow</b>", "First post", "We did this for a housing co-op.")
 }
 
-// What no post may hold comes back without it, and nothing is saved.
-func TestWordsThatCannotStandInAPost(t *testing.T) {
+// TestForbiddenCharactersAreNotSaved: a text with forbidden characters is not saved, and comes
+// back without these characters.
+func TestForbiddenCharactersAreNotSaved(t *testing.T) {
 	s := newSite(t, "")
 	acts := len(s.node.told())
 	for typed, want := range map[string]string{"a\x00b": "ab", "Why \u202ereversed?": "Why reversed?", "bell\a": "bell", "\u200b": ""} {
@@ -112,8 +114,8 @@ func TestWordsThatCannotStandInAPost(t *testing.T) {
 	}
 }
 
-// A device keeps what an earlier version took as a name, and goes on.
-func TestNameOfAnEarlierVersion(t *testing.T) {
+// TestNameOfAnEarlierVersionIsKept: a name that only an earlier version accepted is kept.
+func TestNameOfAnEarlierVersionIsKept(t *testing.T) {
 	s := newSite(t, "")
 	s.node.keep("name", "Ti\x00no\n")
 	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
@@ -126,7 +128,7 @@ func TestNameOfAnEarlierVersion(t *testing.T) {
 	}
 }
 
-// Whoever chooses winners tells two people of one name apart.
+// TestWinnersTellsTwoOfOneNameApart: the table of winners tells two people with one name apart.
 func TestWinnersTellsTwoOfOneNameApart(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleAuthor)

@@ -161,7 +161,7 @@ func TestInvitationsToARole(t *testing.T) {
 	}
 }
 
-// A secret is shown to the organiser only: not even its picture to others.
+// TestInvitationCodes: only the organiser gets the QR code of an invitation with a secret.
 func TestInvitationCodes(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
 	s.sent(s.week()+"/invite", "role", "author")
@@ -194,8 +194,8 @@ func TestInvitationCodes(t *testing.T) {
 	mustNotContain(t, s.get(s.week()+"/people"), link)
 }
 
-// The code is read back module by module: what is dark in the picture is dark in
-// the code, inside the quiet edge.
+// TestQRPictureIsTheCode: each module of the picture is dark exactly if it is dark in the
+// code, and the quiet zone is empty.
 func TestQRPictureIsTheCode(t *testing.T) {
 	text := "flyleaf:" + string(eventID(1)) + "@wss://relay.example.org/a/long/path#" + strings.Repeat("5", 48)
 	svg, err := qrSVG(text)
@@ -273,7 +273,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	mustContain(t, s.get(to), "This week is being downloaded", "to be a moderator")
 }
 
-func TestFoundByInvitation(t *testing.T) {
+func TestCreateInvitationOnlyWeek(t *testing.T) {
 	s := newSite(t, "")
 	to := s.sent("/new", "title", "Quiet Week", "access", "invited")
 	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Invitation only")
@@ -281,7 +281,8 @@ func TestFoundByInvitation(t *testing.T) {
 	mustContain(t, s.get(strings.TrimSuffix(to, "/setup?new=1")+"/people"), "Open: everyone")
 }
 
-// The link that opens in a browser is offered first, and is the QR code's.
+// TestInvitationThatOpensInABrowser: the link that opens in a browser comes first, and the QR
+// code has that link.
 func TestInvitationThatOpensInABrowser(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
 	s.sent(s.week()+"/invite", "role", "author", "label", "Ilse")

@@ -192,7 +192,7 @@ func TestLibraryOfAClub(t *testing.T) {
 	}
 }
 
-// TestOrganisersListTheirWeeks in clubs of theirs, and take them off again.
+// TestOrganisersListTheirWeeks: organisers list their weeks in their clubs, and remove them again.
 func TestOrganisersListTheirWeeks(t *testing.T) {
 	s := newSite(t, "")
 	inv, err := s.node.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "Another circle"}, "")
@@ -226,8 +226,8 @@ func TestSearchOverAllWeeks(t *testing.T) {
 	mustContain(t, s.get("/search"), "<h1>Search</h1>")
 }
 
-// TestAWeekThatContradictsItself is shown from its first day on, with a word about it,
-// and its form refuses to say so anew.
+// TestAWeekThatContradictsItself: the page of a week whose details contradict each other shows
+// the week and a notice. The form refuses to save such details.
 func TestAWeekThatContradictsItself(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleOrganiser)
@@ -252,7 +252,8 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	mustNotContain(t, w.Body.String(), "endsAt has")
 }
 
-// TestAWrongClockIsSaid on the page, with the time at which the post was received.
+// TestAWrongClockIsSaid: the page says that the writer's clock was wrong, and shows when the
+// post was received.
 func TestAWrongClockIsSaid(t *testing.T) {
 	s := newSite(t, "")
 	id := s.send(s.week()+"/ask", "body", "From 2126?")

@@ -63,7 +63,7 @@ func partial(t *testing.T, name string, data any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Every state of every part of a post, as it is written into the page.
+// TestStatesAreAsTheyWere compares every state of every part of a post with the golden file.
 func TestStatesAreAsTheyWere(t *testing.T) {
 	s := newSite(t, "")
 	page := s.get(s.week())
@@ -126,7 +126,8 @@ func compareWithDrawn(t *testing.T, drawn string) {
 	}
 }
 
-// A state may change while the page is read: its words must keep to one line.
+// TestStatesKeepTheirPlace: the words of every state fit on one line, so that a change of state
+// does not move the page.
 func TestStatesKeepTheirPlace(t *testing.T) {
 	for state, words := range deliveryWords {
 		if n := utf8.RuneCountInString(words); n > 26 {
@@ -154,7 +155,7 @@ func TestStatesKeepTheirPlace(t *testing.T) {
 // classOf finds the classes in what a page is made of.
 var classOf = regexp.MustCompile(` class="([^"]*)"`)
 
-// A class without a style is a part that nobody drew.
+// TestEveryClassIsStyled: every class on a page has a style.
 func TestEveryClassIsStyled(t *testing.T) {
 	css, js := sheets(), scripts()
 	s := newSite(t, "")
@@ -173,7 +174,7 @@ func TestEveryClassIsStyled(t *testing.T) {
 			}
 		}
 	}
-	// Nothing is fetched by the style either.
+	// The style sheets fetch nothing.
 	for _, bad := range []string{"url(", "@import", "http:", "https:"} {
 		if strings.Contains(css, bad) {
 			t.Errorf("the style sheets have %s", bad)
@@ -181,7 +182,7 @@ func TestEveryClassIsStyled(t *testing.T) {
 	}
 }
 
-// A style that no template and no script names is left over.
+// TestEveryStyleIsUsed: a template or a script names every class that has a style.
 func TestEveryStyleIsUsed(t *testing.T) {
 	var used strings.Builder
 	used.WriteString(scripts())

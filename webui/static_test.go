@@ -36,7 +36,8 @@ func TestStaticFilesAreCachedByVersion(t *testing.T) {
 
 var imported = regexp.MustCompile(`from '\./([a-z]+\.js)'`)
 
-// main.js leads to every module, and every module that is imported is there.
+// TestEveryModuleIsReached: main.js imports every module, directly or not, and every imported
+// module exists.
 func TestEveryModuleIsReached(t *testing.T) {
 	reached := map[string]bool{}
 	var visit func(name string)

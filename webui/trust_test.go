@@ -84,7 +84,7 @@ func TestEveryActHasWords(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidOfOneself(t *testing.T) {
+func TestProfile(t *testing.T) {
 	s := newSite(t, "")
 	s.sent("/you", "name", "Wren", "about", "Keeps bees.\r\nAnd a ledger.", "link", "https://example.org/wren", "publishAs", "initials")
 	mustContain(t, s.get("/you"), "Keeps bees.\nAnd a ledger.</textarea>", `value="https://example.org/wren"`, `<option value="initials" selected>`, reader.Short()+"</dd>")
@@ -259,7 +259,7 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 	}
 }
 
-func TestCarriedReactionsAreNoVotes(t *testing.T) {
+func TestImportedReactionsAreNoVotes(t *testing.T) {
 	s := newSite(t, "")
 	s.node.edit(s.event, func(w *shownWeek) {
 		w.posts[pMine].X = map[string]string{"reactions": `[{"emoji":"🐝","count":7,"by":["Ada","Bo"]},{"emoji":"🍯","count":1}]`}

@@ -41,7 +41,7 @@ func newSite(t *testing.T, token string) *site {
 	return s
 }
 
-// serve puts the pages of a node in place of those before.
+// serve replaces the handler with the pages of a node.
 func (s *site) serve(n node.Node) {
 	s.h = New(Config{Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC})
 }
@@ -59,9 +59,8 @@ func (s *site) do(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// get fetches a page and insists that it is there.
-// get returns a page without the marks that isolate what people wrote, so that tests
-// can look for sentences. raw returns it with them.
+// get returns a page, and fails the test unless the status is 200. It removes the marks that
+// isolate people's words, so that tests can look for sentences. raw keeps the marks.
 func (s *site) get(path string) string {
 	s.t.Helper()
 	return strings.NewReplacer("<bdi>", "", "</bdi>", "", ` dir="auto"`, "").Replace(s.raw(path))
@@ -91,7 +90,7 @@ func (s *site) send(path string, fields ...string) *httptest.ResponseRecorder {
 	return s.do(r)
 }
 
-// sent posts a form, insists on the redirect and returns where it leads.
+// sent posts a form and returns the address of the redirect. Any other response fails the test.
 func (s *site) sent(path string, fields ...string) string {
 	s.t.Helper()
 	w := s.send(path, fields...)
@@ -325,7 +324,8 @@ func TestOthersPostsCannotBeChanged(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong, the words come back with the page.
+// TestWordsAreKeptWhenTheyCannotBeSaved: after every kind of error, the words come back with
+// the page.
 func TestWordsAreKeptWhenTheyCannotBeSaved(t *testing.T) {
 	s := newSite(t, "")
 	s.node.setFail(errors.New("the disk is full"))
@@ -431,7 +431,7 @@ func TestTheme(t *testing.T) {
 	}
 }
 
-func TestFoundAndJoin(t *testing.T) {
+func TestCreateAndJoin(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get("/"), "The Patient Ledger", `value="2026-11-16"`)
 	to := s.sent("/new", "title", "Small Weather", "authors", "Aino Berglund", "starts", "2026-11-30", "zone", "Europe/Helsinki", "relay", "ws://r.example:1", "description", "On **rain**.", "copies", "3")
@@ -475,7 +475,7 @@ func TestFoundAndJoin(t *testing.T) {
 	mustContain(t, w.Body.String(), "would switch it to wss://theirs.example; nothing was changed", `aria-describedby="inv-e" autofocus`, `name="move" value="1"`, "@wss://theirs.example</textarea>")
 }
 
-func TestNotThere(t *testing.T) {
+func TestMissingPages(t *testing.T) {
 	s := newSite(t, "")
 	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(eventID(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css", staticAddress("nothing.css")} {
 		if w := s.do(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusNotFound {
@@ -484,7 +484,7 @@ func TestNotThere(t *testing.T) {
 	}
 }
 
-func TestTruth(t *testing.T) {
+func TestSyncSummary(t *testing.T) {
 	st := func(pending int, state string) qa.Status {
 		return qa.Status{Pending: pending, Relay: qa.RelayStatus{State: state}}
 	}
@@ -531,7 +531,7 @@ func TestTruth(t *testing.T) {
 	mustNotContain(t, s.get("/sync"), "only on this device")
 }
 
-func TestClosedWeekTakesNothing(t *testing.T) {
+func TestClosedWeekAcceptsNothing(t *testing.T) {
 	s := newSite(t, "")
 	s.node.edit(s.event, func(w *shownWeek) { w.event.Closed = true })
 	page := s.get(s.week())

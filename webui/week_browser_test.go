@@ -15,7 +15,8 @@ import (
 	"flyleaf/qa"
 )
 
-// deciding makes the sample week one that its author works in, on a Wednesday.
+// deciding makes the reader an author of the sample week, and adds a question of several parts
+// and one that other authors have taken. It returns the first.
 func deciding(b *inBrowser) (parts qa.PostID) {
 	n, id := b.node, b.event
 	n.give(id, qa.RoleAuthor)
@@ -73,7 +74,8 @@ func shortcut(r rune) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// The inbox by keyboard alone: on to the next, take it, write, send.
+// TestBrowserInboxByKeyboard: an author can open the next question, take it, write an answer
+// and send it, with the keyboard alone.
 func TestBrowserInboxByKeyboard(t *testing.T) {
 	b := openBrowserOn(t)
 	parts := deciding(b)

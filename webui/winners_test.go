@@ -170,7 +170,7 @@ func TestClaimIsForWinners(t *testing.T) {
 	}
 }
 
-// TestTheFounderReadsWhereCopiesGo and nobody else.
+// TestTheFounderReadsWhereCopiesGo: only the founder can read where to send the copies.
 func TestTheFounderReadsWhereCopiesGo(t *testing.T) {
 	s := newSite(t, "")
 	inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: "A week of the reader's", Prizes: 1}, "")
@@ -190,7 +190,7 @@ func TestTheFounderReadsWhereCopiesGo(t *testing.T) {
 	}
 }
 
-// between cuts out what stands between two texts.
+// between returns the part of a page between two texts.
 func between(t *testing.T, s, from, to string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(s, from)
@@ -201,8 +201,8 @@ func between(t *testing.T, s, from, to string) string {
 	return out
 }
 
-// TestListsShowWordsAndNotMarkdown: where a post stands in one line of a list, what its
-// writer made bold or a link is plain words.
+// TestListsShowWordsAndNotMarkdown: a list shows a post in one line, as plain words without
+// Markdown.
 func TestListsShowWordsAndNotMarkdown(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)

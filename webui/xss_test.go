@@ -7,8 +7,8 @@ import (
 	"flyleaf/qa"
 )
 
-// Texts that try to run something (package markdown holds Markdown to
-// them) in every other place where a person's words can stand.
+// TestPagesEscapeNamesTitlesAndTags puts texts that try to run a script into every place for a
+// person's words except Markdown, which package markdown tests.
 func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 	s := newSite(t, "")
 	s.node.give(s.event, qa.RoleAuthor)

@@ -1,4 +1,4 @@
-// A button beside what is there to be copied.
+// Buttons that copy the text of a field.
 import { all } from './dom.js';
 import { toast } from './toast.js';
 

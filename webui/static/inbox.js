@@ -1,5 +1,5 @@
-// An author's inbox: nothing moves in it. What is new waits behind a link; who takes what
-// changes in place.
+// An author's inbox. Nothing moves while the page is open: new questions wait behind a link,
+// and only the line that says who took a question changes in place.
 import { adopt, all, byID, here, one, replaceFilters } from './dom.js';
 import { newsWords } from './news.js';
 import { readPage } from './server.js';

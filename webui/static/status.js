@@ -7,7 +7,8 @@ import { readPage } from './server.js';
 
 let checking = false, again = false;
 
-// refreshStatus reads the line at the top again, and what hangs on it.
+// refreshStatus reads the line at the top again, and then the parts of the page that depend
+// on the status.
 export async function refreshStatus() {
   if (checking) {
     again = true;

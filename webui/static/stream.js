@@ -19,14 +19,14 @@ function newStatus() {
   if (byID('waiting')) postsChanged();
 }
 
-// heard takes what the worker tells, of all events.
+// heard handles an update from the worker, which may be about any event.
 function heard({ event, posts, status }) {
   const ours = !eventPath || eventPath.endsWith('/' + event);
   if (posts.length && ours) somePosts(posts);
   if (status) newStatus();
 }
 
-// catchUp reads what may have changed while this page heard of nothing.
+// catchUp reads changes that happened while this page received no updates.
 function catchUp() {
   reconnected();
   refreshStatus();

@@ -50,8 +50,8 @@ async function join() {
   }
 }
 
-// offerUpdate offers a new version of the program. It is never taken by itself: somebody
-// may be in the middle of a sentence.
+// offerUpdate offers a new version of the program. The page never switches to the new version
+// by itself, because somebody may be writing.
 async function offerUpdate() {
   const registration = await navigator.serviceWorker.ready;
   const offer = () => {
