@@ -218,6 +218,7 @@ type Summary struct {
 	Synced       int  // events whose relay has the same changes as this device
 	Offline      int  // events whose relay cannot be reached
 	WithoutRelay int  // events that have no relay
+	Downloading  int  // events of which nothing has arrived yet, although their relay can be reached
 	ClockOff     bool // this device's clock differs from a relay's
 }
 
@@ -228,7 +229,14 @@ func Summarize(all []qa.Status) Summary {
 		s := &all[i]
 		out.Pending += s.Pending
 		switch s.Relay.State {
-		case qa.RelaySynced, qa.RelayIdle:
+		case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting:
+			switch {
+			case s.Changes == 0:
+				out.Downloading++
+			case s.Relay.State == qa.RelaySynced:
+				out.Synced++
+			}
+		case qa.RelayIdle:
 			out.Synced++
 		case qa.RelayOffline:
 			out.Offline++

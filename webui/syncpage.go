@@ -87,6 +87,8 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Delivery = delivery{State: stateDevice, Words: plural(st.Pending, "change") + " only on this device"}
 		case st.Relay.State == qa.RelayNone || st.Relay.State == "":
 			state.Delivery = delivery{State: stateDraft, Words: "No relay"}
+		case st.Changes == 0:
+			state.Delivery = delivery{State: stateDraft, Words: "Nothing has arrived yet"}
 		}
 		state.Bold, state.Rest = relayNow(st.Relay)
 		if st.Relay.SinceMillis != 0 {

@@ -459,6 +459,9 @@ func TestCreateAndJoin(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	mustContain(t, s.get(to), "This week is being downloaded", "No connection to the relay was opened")
+	if page := s.get("/sync"); !strings.Contains(page, "Nothing has arrived yet") {
+		t.Errorf("the sync page says nothing of a week that is being downloaded: %s", page)
+	}
 	mustContain(t, s.get("/"), "A week")
 	mustContain(t, s.get("/sync"), "A week")
 	w := s.send("/join", "invitation", "hello")
@@ -486,8 +489,9 @@ func TestMissingPages(t *testing.T) {
 
 func TestSyncSummary(t *testing.T) {
 	st := func(pending int, state string) qa.Status {
-		return qa.Status{Pending: pending, Relay: qa.RelayStatus{State: state}}
+		return qa.Status{Pending: pending, Changes: 3, Relay: qa.RelayStatus{State: state}}
 	}
+	joined := func(state string) qa.Status { return qa.Status{Relay: qa.RelayStatus{State: state}} }
 	for _, c := range []struct {
 		all  []qa.Status
 		want syncSummary
@@ -501,6 +505,10 @@ func TestSyncSummary(t *testing.T) {
 		{[]qa.Status{st(0, qa.RelaySyncing)}, syncSummary{"relay", "All sent. Connecting…"}},
 		{[]qa.Status{st(0, qa.RelayNone)}, syncSummary{"draft", "No relay"}},
 		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, syncSummary{"relay", "Your posts are on the relay"}},
+		{[]qa.Status{joined(qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
+		{[]qa.Status{joined(qa.RelayConnecting), st(0, qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
+		{[]qa.Status{joined(qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
+		{[]qa.Status{joined(qa.RelayOffline)}, syncSummary{"relay", "All sent. Relay unreachable"}},
 	} {
 		if got := syncSummaryOf(node.Summarize(c.all)); got != c.want {
 			t.Errorf("%+v: %+v, want %+v", c.all, got, c.want)

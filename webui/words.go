@@ -199,6 +199,8 @@ func withoutClock(s node.Summary) syncSummary {
 		return syncSummary{stateDraft, "No relay"}
 	case s.Offline > 0:
 		return syncSummary{stateRelay, "All sent. Relay unreachable"}
+	case s.Downloading > 0:
+		return syncSummary{stateRelay, "Downloading…"}
 	case s.Synced+s.WithoutRelay == s.Events:
 		return syncSummary{stateRelay, "Your posts are on the relay"}
 	}
