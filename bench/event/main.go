@@ -16,6 +16,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -48,6 +49,7 @@ type options struct {
 	runs        int
 	out         string
 	drawOnly    bool
+	makeOnly    string
 }
 
 func main() {
@@ -58,6 +60,7 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; medians are reported")
 	flag.StringVar(&o.out, "out", "bench/EVENT", "the files to write, without .md and .svg")
 	flag.BoolVar(&o.drawOnly, "draw", false, "measure nothing; write table and plot of the stored results")
+	flag.StringVar(&o.makeOnly, "make", "", "measure nothing, write a relay's `database` with an event of the first number of -posts, and print the event's ID")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "event:", err)
@@ -66,6 +69,18 @@ func main() {
 }
 
 func run(o options) error {
+	if o.makeOnly != "" {
+		first, _, _ := strings.Cut(o.posts, ",")
+		posts, err := strconv.Atoi(first)
+		if err != nil {
+			return err
+		}
+		id, _, err := makeEvent(context.Background(), o.makeOnly, posts, o.reactions)
+		if err == nil {
+			fmt.Println(id)
+		}
+		return err
+	}
 	rowsFile := filepath.Join(o.work, "rows.json")
 	if !o.drawOnly {
 		if err := build(o.work); err != nil {

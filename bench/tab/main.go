@@ -1,0 +1,331 @@
+// Tab measures Flyleaf in a browser tab, in a real Chromium with an empty profile, served by a real
+// relay on this machine:
+//
+//   - what is transferred until a page can be used, compressed, and before the first readable page;
+//   - how long it takes from opening a link until the question box can be used, with nothing cached
+//     and from the cache, and from the running program after the browser has ended the worker;
+//   - an event of many posts: fetching it (all signatures and permissions checked, everything stored),
+//     opening it again, and the memory of the browser's page and worker processes.
+//
+// The app is compressed as a release is (-fast: as make run compresses it).
+//
+//	go run ./bench/tab -posts 100,10000 -runs 3
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/chromedp"
+)
+
+const patience = 10 * time.Minute
+
+func main() {
+	posts := flag.String("posts", "100,10000", "how many posts, `comma-separated`")
+	runs := flag.Int("runs", 3, "runs of each")
+	fast := flag.Bool("fast", false, "compress the app less")
+	out := flag.String("out", "bench/TAB.md", "where the table goes")
+	flag.Parse()
+	if err := run(*posts, *runs, *fast, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "tab:", err)
+		os.Exit(1)
+	}
+}
+
+// result is what was measured in one run.
+type result struct {
+	firstBytes, allBytes int64   // transferred before the page of the link can be read, and until it can be used
+	fresh, cached, ended float64 // seconds until the question box can be used
+	served               float64 // seconds until the page's first byte, after the worker was ended
+	page                 float64 // seconds to the loaded page, from the running worker
+	pull                 float64 // seconds from opening the link until every post is stored
+	memory               int     // MiB of all renderer processes, afterwards
+}
+
+func run(posts string, runs int, fast bool, out string) error {
+	work, err := os.MkdirTemp("", "flyleaf-bench-tab")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	web, relay := filepath.Join(work, "web"), filepath.Join(work, "syncserver")
+	args := []string{"run", "./internal/buildweb", "-out", web}
+	if fast {
+		args = append(args, "-fast")
+	}
+	if err := command("go", args...); err != nil {
+		return err
+	}
+	if err := command("go", "build", "-o", relay, "./cmd/syncserver"); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("# Flyleaf in a browser tab\n\nWritten by `go run ./bench/tab`; its first lines say what is measured. All runs, in seconds unless said otherwise.\n\n" +
+		"| posts | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | memory, MiB |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n")
+	for _, text := range strings.Split(posts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
+		data := filepath.Join(work, "relay-"+text)
+		if err := os.MkdirAll(data, 0o700); err != nil {
+			return err
+		}
+		id, err := exec.Command("go", "run", "./bench/event", "-posts", text, "-reactions", "0", "-make", filepath.Join(data, "relay.db")).Output()
+		if err != nil {
+			return fmt.Errorf("making an event of %d posts: %w", n, err)
+		}
+		var all []result
+		for range runs {
+			r, err := measure(relay, web, data, strings.TrimSpace(string(id)), n)
+			if err != nil {
+				return fmt.Errorf("%d posts: %w", n, err)
+			}
+			fmt.Fprintf(os.Stderr, "tab: %d posts: %+v\n", n, r)
+			all = append(all, r)
+		}
+		column := func(of func(result) string) string {
+			var values []string
+			for _, r := range all {
+				values = append(values, of(r))
+			}
+			return strings.Join(slices.Compact(values), ", ")
+		}
+		seconds := func(of func(result) float64) string {
+			return column(func(r result) string { return fmt.Sprintf("%.2f", of(r)) })
+		}
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n,
+			column(func(r result) string { return fmt.Sprint(r.firstBytes / 1000) }),
+			column(func(r result) string { return fmt.Sprint(r.allBytes / 1000) }),
+			seconds(func(r result) float64 { return r.fresh }), seconds(func(r result) float64 { return r.cached }),
+			seconds(func(r result) float64 { return r.served }), seconds(func(r result) float64 { return r.ended }),
+			seconds(func(r result) float64 { return r.page }), seconds(func(r result) float64 { return r.pull }),
+			column(func(r result) string { return fmt.Sprint(r.memory) }))
+	}
+	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output() // without a checkout it is left out
+	fmt.Fprintf(&b, "\nMeasured on %s/%s, %d cores, %s, on %s at commit %s. Relay, browser and page share the cores.\n",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2 January 2006"), strings.TrimSpace(string(commit)))
+	return os.WriteFile(out, []byte(b.String()), 0o644)
+}
+
+func command(name string, args ...string) error {
+	c := exec.Command(name, args...)
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	return c.Run()
+}
+
+// site is a relay behind a proxy that counts what it serves.
+type site struct {
+	url   string
+	bytes atomic.Int64
+	// first is what the page of the link needs to be read: what was served of it before the worker
+	// asked for its files again.
+	first    atomic.Int64
+	readable atomic.Bool
+}
+
+type countingBody struct {
+	io.ReadCloser
+	n *atomic.Int64
+}
+
+func (b countingBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n.Add(int64(n))
+	return n, err
+}
+
+func serve(relay, web, data string) (*site, func(), error) {
+	c := exec.Command(relay, "--listen", "127.0.0.1:0", "--data", data, "--web="+web)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		return nil, nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err := url.Parse(strings.Replace(strings.TrimSpace(line[strings.LastIndex(line, " ")+1:]), "ws:", "http:", 1))
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &site{}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.Transport = &http.Transport{DisableCompression: true}
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.StatusCode == http.StatusSwitchingProtocols {
+			return nil
+		}
+		r.Body = countingBody{r.Body, &s.bytes}
+		if r.Request.URL.Path == "/sw.js" {
+			s.readable.Store(true)
+		}
+		// The page can be read with its style sheets and the script that loads the rest.
+		if p := r.Request.URL.Path; strings.HasPrefix(p, "/join/") || strings.HasSuffix(p, ".css") || p == "/boot.js" {
+			if !s.readable.Load() {
+				r.Body = countingBody{r.Body, &s.first}
+			}
+		}
+		return nil
+	}
+	srv := httptest.NewServer(proxy)
+	s.url = srv.URL
+	return s, func() {
+		srv.CloseClientConnections()
+		srv.Close()
+		_ = c.Process.Signal(syscall.SIGTERM)
+		_ = c.Wait()
+	}, nil
+}
+
+func measure(relay, web, data, event string, posts int) (r result, err error) {
+	s, stop, err := serve(relay, web, data)
+	if err != nil {
+		return r, err
+	}
+	defer stop()
+	profile, err := os.MkdirTemp("", "flyleaf-bench-profile")
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(profile)
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("no-proxy-server", true), chromedp.UserDataDir(profile))
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	defer cancel()
+	ctx, cancel = chromedp.NewContext(ctx)
+	defer cancel()
+	ctx, cancel = context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
+		return r, err
+	}
+
+	week := s.url + "/e/" + event
+	began := time.Now()
+	if r.fresh, err = until(ctx, s.url+"/join/"+event, usable); err != nil {
+		return r, fmt.Errorf("opening the link: %w", err)
+	}
+	r.firstBytes, r.allBytes = s.first.Load(), s.bytes.Load()
+	if err := waitFor(ctx, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => /\b%d posts/.test(t))`, posts)); err != nil {
+		return r, fmt.Errorf("fetching all posts: %w", err)
+	}
+	r.pull = time.Since(began).Seconds()
+	r.memory = renderers(profile)
+
+	if err := endWorkers(ctx); err != nil {
+		return r, err
+	}
+	if r.cached, err = until(ctx, week, usable); err != nil {
+		return r, err
+	}
+	if err := endWorkers(ctx); err != nil {
+		return r, err
+	}
+	if r.ended, err = until(ctx, week, usable); err != nil {
+		return r, err
+	}
+	const timing = `performance.getEntriesByType("navigation")[0]`
+	if r.served, err = evaluate[float64](ctx, timing+".responseStart / 1000"); err != nil {
+		return r, err
+	}
+	if _, err := until(ctx, week, timing+".loadEventEnd > 0"); err != nil {
+		return r, err
+	}
+	r.page, err = evaluate[float64](ctx, timing+".loadEventEnd / 1000")
+	return r, err
+}
+
+// usable is true in a page whose question box can be typed into.
+const usable = `!!document.querySelector("#q") && document.readyState !== "loading"`
+
+func evaluate[T any](ctx context.Context, script string) (T, error) {
+	return chromedp.Run(ctx, chromedp.Evaluate[T](script))
+}
+
+// until opens an address and returns how many seconds passed until a condition holds there.
+func until(ctx context.Context, address, condition string) (float64, error) {
+	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	if _, err := evaluate[bool](ctx, fmt.Sprintf("location.href = %q, true", address)); err != nil {
+		return 0, err
+	}
+	err := waitFor(ctx, `location.protocol !== "about:" && `+condition)
+	return time.Since(began).Seconds(), err
+}
+
+// waitFor waits until a condition holds in the page, which may be replaced meanwhile.
+func waitFor(ctx context.Context, condition string) error {
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition, chromedp.EvalAwaitPromise))
+		if err == nil && ok {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		time.Sleep(10 * time.Millisecond) // between two looks
+	}
+}
+
+func endWorkers(ctx context.Context) error {
+	_, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		if _, err := cdp.Call(ctx, target, serviceworker.Enable, cdp.Empty{}); err != nil {
+			return chromedp.Void{}, err
+		}
+		_, err := cdp.Call(ctx, target, serviceworker.StopAllWorkers, cdp.Empty{})
+		return chromedp.Void{}, err
+	})
+	return err
+}
+
+var pss = regexp.MustCompile(`(?m)^Pss:\s+(\d+) kB`)
+
+// renderers returns the memory of the browser's processes that run pages and workers, in MiB; what
+// processes share counts in parts. 0: the system does not tell.
+func renderers(profile string) int {
+	kib := 0
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed
+	for _, dir := range dirs {
+		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		if err != nil || !strings.Contains(string(line), "--type=renderer") || !strings.Contains(string(line), profile) {
+			continue
+		}
+		rollup, err := os.ReadFile(filepath.Join(dir, "smaps_rollup"))
+		if m := pss.FindSubmatch(rollup); err == nil && m != nil {
+			n, _ := strconv.Atoi(string(m[1]))
+			kib += n
+		}
+	}
+	return kib >> 10
+}
