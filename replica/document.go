@@ -110,7 +110,7 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 	if err != nil {
 		return loaded, err
 	}
-	for _, h := range loaded.Late {
+	for _, h := range loaded.ExcludedLater {
 		en, err := doc.node.store.Entry(ctx, doc.id, h)
 		if err != nil {
 			return loaded, err

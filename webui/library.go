@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/style"
 )
 
 // libraryPage is the body of the first page.
@@ -134,7 +135,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 	e = e.Consistent()
 	c := s.calendar(e)
 	b := weekCard{
-		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: coverColour(e.ID),
+		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: style.CoverColour(string(e.ID)),
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
 	b.Line = c.weekline(e)

@@ -14,6 +14,7 @@ import (
 	"flyleaf/cover"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/style"
 )
 
 // coverPath returns the address of an event's cover picture; "" when it has none.
@@ -110,7 +111,7 @@ func (s *server) setupOf(v *weekView) setupPage {
 
 func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v *weekView, p setupPage) {
 	p.Event, p.Path, p.CSRF, p.New = v.Event, eventPath(v.Event.ID), v.csrf, r.URL.Query().Has("new")
-	p.Cover, p.CoverColour, p.By = coverPath(v.Event), coverColour(v.Event.ID), and(authorsOf(v.Event))
+	p.Cover, p.CoverColour, p.By = coverPath(v.Event), style.CoverColour(string(v.Event.ID)), and(authorsOf(v.Event))
 	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
 		s.readFailed(w, r, err)

@@ -12,6 +12,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
+	"flyleaf/style"
 )
 
 // weekPage is the body of the page of a week.
@@ -176,7 +177,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
 		Event: e, Path: eventPath(e.ID), Contradictions: contradictionWords(&e), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
-		Zone: s.zoneToName(e, v.cal), CoverColour: coverColour(e.ID), Cover: coverPath(e), Setup: v.can.Organise,
+		Zone: s.zoneToName(e, v.cal), CoverColour: style.CoverColour(string(e.ID)), Cover: coverPath(e), Setup: v.can.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
 	p.Next = s.nextPhaseWords(e, v.cal)
@@ -357,14 +358,4 @@ func (s *server) goTo(w http.ResponseWriter, r *http.Request) {
 func (s *server) postNotFound(w http.ResponseWriter, r *http.Request) {
 	s.problem(w, r, http.StatusNotFound, "This post is not on this device",
 		"It may not have arrived yet, or the address may be incomplete. Open the week to see what is here.")
-}
-
-// coverColour returns the colour, from 1 to 4, of a book without a cover picture. It
-// depends only on the event's ID.
-func coverColour(e qa.EventID) int {
-	sum := 0
-	for _, c := range []byte(e) {
-		sum += int(c)
-	}
-	return sum%4 + 1
 }

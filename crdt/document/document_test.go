@@ -297,19 +297,19 @@ func TestValidExcludedRowsAreRestored(t *testing.T) {
 	}
 }
 
-// TestPendingRowsAreExcludedLate: a row that is pending because of a damaged row is excluded
-// when the rules refuse its dependency, and Loaded.Late reports it.
-func TestPendingRowsAreExcludedLate(t *testing.T) {
+// TestPendingRowsAreExcludedLater: a row that is pending because of a damaged row is excluded
+// when the rules refuse its dependency, and Loaded.ExcludedLater reports it.
+func TestPendingRowsAreExcludedLater(t *testing.T) {
 	w := spam()
 	rows := w.earlier()
 	slices.Reverse(rows)
 	d, loaded := load(t, w.Event, nil, rows)
-	if len(loaded.Late) != 2 || len(d.Excluded()) != 2 {
-		t.Fatalf("late: %v of %v", loaded.Late, d.Excluded())
+	if len(loaded.ExcludedLater) != 2 || len(d.Excluded()) != 2 {
+		t.Fatalf("excluded later: %v of %v", loaded.ExcludedLater, d.Excluded())
 	}
-	for _, h := range loaded.Late {
+	for _, h := range loaded.ExcludedLater {
 		if !w.invalid[h] && !w.after[h] {
-			t.Errorf("%s is late", h)
+			t.Errorf("%s was excluded later", h)
 		}
 	}
 }

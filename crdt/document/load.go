@@ -16,10 +16,10 @@ import (
 // stored, so the Loader checks them only against rules that earlier versions of this program
 // did not have.
 type Loader struct {
-	document *Document
-	statuses map[wire.Hash]storage.Status
-	reasons  map[wire.Hash]*policy.Refusal
-	late     []wire.Hash
+	document      *Document
+	statuses      map[wire.Hash]storage.Status
+	reasons       map[wire.Hash]*policy.Refusal
+	excludedLater []wire.Hash
 }
 
 // Loaded lists the differences between a loaded document and its ledger.
@@ -30,9 +30,9 @@ type Loaded struct {
 	Statuses map[wire.Hash]storage.Status
 	// Reasons has, by row, why the rules of this version refuse it.
 	Reasons map[wire.Hash]*policy.Refusal
-	// Late are rows for which Row returned a change, and that were excluded later, when their
-	// dependencies arrived.
-	Late []wire.Hash
+	// ExcludedLater has the rows for which Row returned a change, but that were excluded later in
+	// the load, when their dependencies arrived.
+	ExcludedLater []wire.Hash
 }
 
 // Excludes reports whether rows are excluded that are not excluded on disk.
@@ -183,7 +183,7 @@ func (l *Loader) excludeRejected() error {
 			}
 			c := d.pending[r.Hash]
 			delete(d.pending, r.Hash)
-			l.late = append(l.late, r.Hash)
+			l.excludedLater = append(l.excludedLater, r.Hash)
 			if _, returns := d.returning[r.Hash]; returns {
 				delete(d.returning, r.Hash)
 				d.excluded[r.Hash] = storage.Excluded
@@ -202,5 +202,5 @@ func (l *Loader) Finish() (Loaded, error) {
 	if d.projection != nil {
 		d.projection.Touched()
 	}
-	return Loaded{Statuses: l.statuses, Reasons: l.reasons, Late: l.late}, err
+	return Loaded{Statuses: l.statuses, Reasons: l.reasons, ExcludedLater: l.excludedLater}, err
 }

@@ -15,6 +15,7 @@ import (
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/style"
 	"flyleaf/weekfile"
 )
 
@@ -154,7 +155,7 @@ func (b *builder) phase(e *qa.Event) string {
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
-		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColor: coverColor(w.Key),
+		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColor: style.CoverColour(w.Key),
 		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {
@@ -296,7 +297,7 @@ func (b *builder) indexPage() error {
 		e := w.event
 		x := book{
 			Title: e.Title, By: and(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
-			CoverColor: coverColor(w.Key), Count: countWords(w.counts),
+			CoverColor: style.CoverColour(w.Key), Count: countWords(w.counts),
 		}
 		switch b.phase(e) {
 		case "now":

@@ -269,7 +269,7 @@ func (b *builder) pictures() {
 			continue
 		}
 		d := &drawing{path: "pictures/" + w.slug + ".png"}
-		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColor: coverColor(w.Key)}
+		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColor: style.CoverColour(w.Key)}
 		if w.cover != "" {
 			d.picture.cover = w.Cover
 		}

@@ -47,12 +47,3 @@ func and(names []string) string {
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
-
-// coverColor chooses one of four colours, from 1, for a book without a cover.
-func coverColor(key string) int {
-	sum := 0
-	for _, c := range []byte(key) {
-		sum += int(c)
-	}
-	return sum%4 + 1
-}
