@@ -188,7 +188,7 @@ func (g *guard) parseForm(w http.ResponseWriter, r *http.Request) error {
 		return r.ParseForm()
 	}
 	most, inMemory := int64(maxUpload), int64(maxForm)
-	if r.URL.Path == filesPath {
+	if r.URL.Path == filesPath { // longer than any other file
 		most = node.MaxFile + maxForm
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, most)

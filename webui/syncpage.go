@@ -24,6 +24,7 @@ type syncPageBody struct {
 	Refusals        []refusal
 	CanBeSent       bool // a week with unsent changes has a relay
 	CSRF            string
+	Browser         bool // see Config.Browser
 }
 
 // unsentPost is a post of the reader's that has changes only on this device.
@@ -58,7 +59,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		s.readFailed(w, r, err)
 		return
 	}
-	p := syncPageBody{CSRF: s.guard.form}
+	p := syncPageBody{CSRF: s.guard.form, Browser: s.browser}
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending := 0

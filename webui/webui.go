@@ -12,6 +12,7 @@
 package webui
 
 import (
+	"context"
 	"embed"
 	"net/http"
 	"time"
@@ -49,6 +50,12 @@ type Config struct {
 	Site string
 	// Relay is offered as the relay of a new week; "" offers none.
 	Relay string
+	// UseIdentity, with Browser, makes the key in a text (a recovery phrase, a link, a key file
+	// with its passphrase) the browser's. It returns node.ErrOtherIdentity if the browser has
+	// written under another one, unless replace is set. The program is started again after it.
+	UseIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error
+	// Storage, with Browser, says what the browser says about its storage.
+	Storage func(ctx context.Context) (Storage, error)
 }
 
 // ThreadsOnPage is how many threads one page of a week shows.
@@ -71,13 +78,16 @@ type server struct {
 	site    string
 	relay   string
 
+	useIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error // nil: not offered
+	storage     func(ctx context.Context) (Storage, error)                                    // nil: not offered
+
 	announced announcer
 }
 
 // New returns the handler of the whole UI. Every response has a Content-Security-Policy
 // that allows no inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, now: c.Now, zone: c.Zone, render: newTemplates()}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, useIdentity: c.UseIdentity, storage: c.Storage, now: c.Now, zone: c.Zone, render: newTemplates()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -151,6 +161,14 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /you", s.setPerson)
 	mux.HandleFunc("POST /you/phrase", s.phrase)
 	mux.HandleFunc("POST /you/theme", s.setTheme)
+	if s.useIdentity != nil {
+		mux.HandleFunc("GET /you/identity", s.identity)
+		mux.HandleFunc("POST /you/identity", s.takeIdentity)
+	}
+	if s.storage != nil {
+		mux.HandleFunc("GET /storage", s.storagePage)
+		mux.HandleFunc("POST /storage/phrase", s.leavePhrase)
+	}
 	mux.HandleFunc("GET /", s.pageNotFound)
 	return below(c.Base, s.guard.wrap(mux, s))
 }

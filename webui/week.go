@@ -50,6 +50,7 @@ type weekPage struct {
 	InviteQR          string
 	Invited           bool
 	CSRF              string
+	OfferPhrase       bool // see server.offersPhrase
 }
 
 // actForm is the one form that the small buttons below all posts belong to.
@@ -196,6 +197,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)
+	p.OfferPhrase = s.offersPhrase(r.Context(), v)
 	p.NotAccepted = len(v.rejected)
 	p.Invited, p.CSRF = e.Access == "invited", v.csrf
 

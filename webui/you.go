@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"html/template"
 	"net/http"
 	"strings"
 
@@ -19,6 +20,12 @@ type youPage struct {
 	Saved       bool
 	Phrase      []string // the recovery words, when the reader asked to see them
 	PhraseError string
+	// Site is where a browser opens Flyleaf, Link the phrase as a link to it, QR the link
+	// drawn; "" where no site is known.
+	Site, Link string
+	QR         template.HTML
+	Browser    bool // see Config.Browser
+	Replaced   bool // the identity is another one since a moment
 }
 
 // person returns the reader's profile. It is empty when the profile cannot be read,
@@ -38,7 +45,7 @@ func (s *server) you(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) showYou(w http.ResponseWriter, r *http.Request, status int, p youPage) {
-	p.CSRF = s.guard.form
+	p.CSRF, p.Browser, p.Replaced = s.guard.form, s.browser, r.URL.Query().Has("identity")
 	p.Identity, _ = s.node.Identity(r.Context())
 	p.Short = p.Identity.Short()
 	l := s.layout(r, "You", "you", p)
@@ -77,6 +84,16 @@ func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p.Phrase = words
+	p.Site = s.siteFor(r.Context())
+	if p.Site != "" {
+		link := node.IdentityLink(p.Site, words)
+		if svg, err := qrSVG(link); err == nil { // otherwise the words will do
+			p.Link, p.QR = link, template.HTML(svg)
+		}
+	}
+	if s.browser {
+		_ = s.node.SetSetting(r.Context(), settingPhraseOffered, "shown") // else it is offered once more
+	}
 	s.showYou(w, r, http.StatusOK, p)
 }
 

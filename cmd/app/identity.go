@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +18,8 @@ import (
 
 	"flyleaf/keys"
 	"flyleaf/keys/identity"
+	"flyleaf/node"
 	"flyleaf/qa"
-	"flyleaf/storage"
 	"flyleaf/storage/sqlite"
 )
 
@@ -63,19 +64,26 @@ func (a *app) readKey(ctx context.Context) (keys.Key, error) {
 }
 
 func (a *app) identityExportCmd() *cobra.Command {
-	var out string
-	var sealed bool
+	var out, site string
+	var sealed, qr bool
 	c := &cobra.Command{
 		Use:   "export [flags]",
 		Short: "Print your recovery phrase, or write a key file",
 		Long: `Print the 24 words of your recovery phrase, which restore your identity on this device or
-another: write them on paper. With -o, write a key file instead. Anybody who has the words or
-the file can write as you, and this cannot be revoked.`,
-		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase",
+another: write them on paper. With -o, write a key file instead. With --web, print a link that
+opens Flyleaf in a browser with your identity, for example as a QR code for your phone. Anybody
+who has the words, the file or the link can write as you, and this cannot be revoked.`,
+		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase\n  flyleaf identity export --web https://books.example.org --qr",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if sealed && out == "" {
 				return codedf(exitUsage, "--passphrase needs -o FILE, because it protects a key file")
+			}
+			if site != "" && out != "" || qr && site == "" {
+				return codedf(exitUsage, "--web cannot be used together with -o, and --qr needs --web")
+			}
+			if u, err := url.Parse(site); site != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+				return codedf(exitUsage, "--web takes the address at which browsers open Flyleaf, such as https://books.example.org, not %q", site)
 			}
 			k, err := a.readKey(c.Context())
 			if err != nil {
@@ -87,6 +95,9 @@ the file can write as you, and this cannot be revoked.`,
 			phrase, err := identity.Phrase(k)
 			if err != nil {
 				return err
+			}
+			if site != "" {
+				return a.printIdentityLink(k, identity.Link(site, phrase), qr)
 			}
 			words := strings.Fields(phrase)
 			if a.json {
@@ -104,7 +115,25 @@ the file can write as you, and this cannot be revoked.`,
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write a key file to this `file`, which must not exist yet; - for standard output")
 	c.Flags().BoolVar(&sealed, "passphrase", false, "protect the key file with a passphrase")
+	c.Flags().StringVar(&site, "web", "", "print a link to the `address` of Flyleaf in a browser, which takes the identity there")
+	c.Flags().BoolVar(&qr, "qr", false, "also print the link as a QR code")
 	return a.jsonFlag(c)
+}
+
+// printIdentityLink prints the link with which a browser takes an identity.
+func (a *app) printIdentityLink(k keys.Key, link string, qr bool) error {
+	if a.json {
+		return a.printJSON(map[string]string{"identity": string(k.Identity()), "web": link})
+	}
+	a.printf("%s\n", link)
+	if qr {
+		code, err := newQR(link)
+		if err != nil {
+			return err
+		}
+		a.printf("\n%s", code.text(a.std.colours()))
+	}
+	return nil
 }
 
 func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed bool) error {
@@ -210,13 +239,10 @@ func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.K
 	if err != nil {
 		return k, "", coded(exitRefused, err)
 	}
-	text := bytes.TrimSpace(b)
-	isFile := identity.IsSealed(b) || bytes.HasPrefix(text, []byte("#")) || len(bytes.Fields(text)) == 1
-	if isFile {
+	if identity.IsFile(b) {
 		return h.openKey(b, from)
 	}
-	k, err = identity.FromPhrase(string(text))
-	if err != nil {
+	if k, err = identity.Read(b, ""); err != nil {
 		err = codedf(exitRefused, "%w; nothing was changed", err)
 	}
 	return k, "", err
@@ -284,8 +310,6 @@ func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, repl
 	return true, aside, h.saveKey(k, passphrase)
 }
 
-var errWrote = errors.New("this device has made changes")
-
 // hasWritten reports whether this device has made changes under an identity other than id.
 func (h home) hasWritten(ctx context.Context, id qa.Identity) (bool, error) {
 	path := h.path("flyleaf.db")
@@ -297,25 +321,11 @@ func (h home) hasWritten(ctx context.Context, id qa.Identity) (bool, error) {
 		return false, explainOpen(h, err)
 	}
 	defer store.Close()
-	events, err := store.Documents(ctx)
-	if err != nil {
-		return false, err
+	err = node.CheckIdentity(ctx, store, id)
+	if errors.Is(err, node.ErrOtherIdentity) {
+		return true, nil
 	}
-	for _, event := range events {
-		err := store.Entries(ctx, event, 0, func(en storage.Entry) error {
-			if en.Own && qa.IdentityOfActor([]byte(en.Actor)) != id {
-				return errWrote
-			}
-			return nil
-		})
-		if errors.Is(err, errWrote) {
-			return true, nil
-		}
-		if err != nil && !errors.Is(err, storage.ErrDamaged) {
-			return false, err
-		}
-	}
-	return false, nil
+	return false, err
 }
 
 func (a *app) identityPassphraseCmd() *cobra.Command {

@@ -11,9 +11,12 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"syscall/js"
+	"time"
 
 	"flyleaf/keys"
+	"flyleaf/keys/identity"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/replica/relayclient"
@@ -34,15 +37,19 @@ const (
 
 // app is the program in a Service Worker.
 type app struct {
-	device *node.Device
-	pages  http.Handler
-	base   string // path of the worker's scope without the slash at its end; "" for the root
-	host   string
+	store    *idb.Store
+	device   *node.Device
+	key      keys.Key
+	replaced atomic.Bool   // the key was replaced by another
+	stopped  chan struct{} // closed by stop
+	pages    http.Handler
+	base     string // path of the worker's scope without the slash at its end; "" for the root
+	host     string
 }
 
 func open(ctx context.Context) (*app, error) {
 	location := js.Global().Get("location")
-	a := &app{base: js.Global().Get("flyleafBase").String(), host: location.Get("host").String()}
+	a := &app{base: js.Global().Get("flyleafBase").String(), host: location.Get("host").String(), stopped: make(chan struct{})}
 	store, err := idb.Open(ctx, database+a.base)
 	if err != nil {
 		return nil, err
@@ -55,6 +62,7 @@ func open(ctx context.Context) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.store, a.key = store, key
 	forms, err := secret(ctx, store, settingForms, 32)
 	if err != nil {
 		return nil, err
@@ -67,6 +75,7 @@ func open(ctx context.Context) (*app, error) {
 	a.pages = webui.New(webui.Config{
 		Node: a.device, Token: hex.EncodeToString(forms), Hosts: []string{a.host}, Base: a.base, Browser: true,
 		Site: location.Get("origin").String() + a.base, Relay: js.Global().Get("flyleafRelay").String(),
+		UseIdentity: a.useIdentity, Storage: storageOf,
 	})
 	a.device.Start(ctx)
 	return a, nil
@@ -106,6 +115,58 @@ func (a *app) join(args []js.Value) (any, error) {
 // wake has the connections to relays tried again at once: the network is back, or
 // somebody looks at a page after a while.
 func (a *app) wake([]js.Value) (any, error) { return nil, a.device.ReconnectNow(context.Background()) }
+
+// useIdentity is webui.Config.UseIdentity. The key that the browser had is kept under a setting
+// of its own.
+func (a *app) useIdentity(ctx context.Context, text []byte, passphrase string, replace bool) error {
+	key, err := identity.Read(text, passphrase)
+	if err != nil || key.Identity() == a.key.Identity() {
+		return err
+	}
+	if err := node.CheckIdentity(ctx, a.store, key.Identity()); err != nil && (!replace || !errors.Is(err, node.ErrOtherIdentity)) {
+		return err
+	}
+	if err := a.store.SetSetting(ctx, settingSeed+"/"+string(a.key.Identity()), hex.EncodeToString(a.key.Seed())); err != nil {
+		return err
+	}
+	if err := a.store.SetSetting(ctx, settingSeed, hex.EncodeToString(key.Seed())); err != nil {
+		return err
+	}
+	a.replaced.Store(true)
+	return nil
+}
+
+// storageOf is webui.Config.Storage.
+func storageOf(ctx context.Context) (webui.Storage, error) {
+	manager := js.Global().Get("navigator").Get("storage")
+	if !manager.Truthy() {
+		return webui.Storage{}, errors.New("the browser does not say anything about its storage")
+	}
+	persisted, err := awaitPromise(ctx, manager.Call("persisted"))
+	if err != nil {
+		return webui.Storage{}, err
+	}
+	estimate, err := awaitPromise(ctx, manager.Call("estimate"))
+	if err != nil {
+		return webui.Storage{}, err
+	}
+	return webui.Storage{Persistent: persisted.Bool(), Used: number(estimate.Get("usage")), Allowed: number(estimate.Get("quota"))}, nil
+}
+
+func number(v js.Value) int64 {
+	if v.Type() != js.TypeNumber {
+		return 0
+	}
+	return int64(v.Float())
+}
+
+// stop ends the program: main returns after it.
+func (a *app) stop([]js.Value) (any, error) {
+	err := errors.Join(a.device.Close(), a.store.Close())
+	// From a timer, because a Go program must not end within a call from JavaScript, which this is.
+	time.AfterFunc(time.Millisecond, func() { close(a.stopped) })
+	return nil, err
+}
 
 // watch tells all tabs about changes, until the worker ends.
 func (a *app) watch(ctx context.Context) {

@@ -37,7 +37,9 @@ func (a *app) handle(args []js.Value) (any, error) {
 	}
 	w := &response.Buffer{}
 	a.pages.ServeHTTP(w, r)
-	return jsResponse(w), nil
+	value := jsResponse(w)
+	value["restart"] = a.replaced.Swap(false) // sw.js stops the program and starts it again
+	return value, nil
 }
 
 // jsResponse returns a response as an object of status, headers (an array of pairs) and

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"syscall/js"
@@ -28,8 +29,10 @@ func main() {
 		"handle": promise(app.handle),
 		"join":   promise(app.join),
 		"wake":   promise(app.wake),
+		"stop":   promise(app.stop),
 	})
-	app.watch(ctx) // until the browser ends the worker
+	app.watch(ctx) // until the browser ends the worker, or stop does
+	<-app.stopped
 }
 
 // promise returns a JavaScript function that calls f and returns a promise of its result.
@@ -51,4 +54,28 @@ func promise(f func(args []js.Value) (any, error)) js.Func {
 		})
 		return js.Global().Get("Promise").New(executor)
 	})
+}
+
+// awaitPromise waits for a promise and returns what it is resolved with.
+func awaitPromise(ctx context.Context, p js.Value) (js.Value, error) {
+	type result struct {
+		value js.Value
+		err   error
+	}
+	done := make(chan result, 1)
+	resolved := js.FuncOf(func(_ js.Value, args []js.Value) any { done <- result{value: args[0]}; return nil })
+	rejected := js.FuncOf(func(_ js.Value, args []js.Value) any {
+		done <- result{err: errors.New(js.Global().Get("String").Invoke(args[0]).String())}
+		return nil
+	})
+	p.Call("then", resolved, rejected)
+	release := func() { resolved.Release(); rejected.Release() }
+	select {
+	case r := <-done:
+		release()
+		return r.value, r.err
+	case <-ctx.Done():
+		go func() { <-done; release() }()
+		return js.Undefined(), ctx.Err()
+	}
 }

@@ -195,3 +195,31 @@ func TestFileWithAHighWorkFactorIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What another device shows can be read in each of its forms.
+func TestReadsEveryForm(t *testing.T) {
+	k := key(t, 3)
+	phrase, err := Phrase(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := Seal(k, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := Link("https://books.example/app/", phrase)
+	if !strings.HasPrefix(link, "https://books.example/app/#identity=") || strings.ContainsAny(link, " \n") {
+		t.Errorf("the link is %s", link)
+	}
+	_, behind, _ := strings.Cut(link, "#")
+	for _, text := range []string{phrase, " " + strings.ToUpper(phrase) + "\n", link, "#" + behind, string(file)} {
+		if got, err := Read([]byte(text), ""); err != nil || got.Identity() != k.Identity() {
+			t.Errorf("%.40q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "abandon", "https://books.example/#identity=abandon-ability", "https://books.example/", phrase + " abandon"} {
+		if _, err := Read([]byte(text), ""); err == nil {
+			t.Errorf("%q was read", text)
+		}
+	}
+}

@@ -1,5 +1,6 @@
 // Forms that stay in the page: their words are in the box until the program has saved them.
 import { all, byID, comparable, here, one, replaceFilters, root } from './dom.js';
+import { offerPhrase } from './browser.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
 import { focusPost } from './place.js';
 import { readPosts, replacePost, showMissing } from './posts.js';
@@ -35,7 +36,10 @@ async function submit(form, button) {
       return;
     }
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
-    if (data.elem && byID('threads') && await showPosted(form, data.elem)) return;
+    if (data.elem && byID('threads') && await showPosted(form, data.elem)) {
+      offerPhrase().catch(() => {});
+      return;
+    }
     const to = new URL(data.location, location.href);
     location.assign(to);
     if (to.pathname + to.search === here()) location.reload();

@@ -3,6 +3,7 @@
 // drafts. Three rules hold for all of them: what somebody types, selects or reads does not
 // move; nothing new is inserted before it is asked for; nothing is said to be saved before
 // the program has said so.
+import { startBrowser } from './browser.js';
 import { addCopyButtons } from './copy.js';
 import { startDrafts } from './drafts.js';
 import { startForms } from './forms.js';
@@ -14,5 +15,6 @@ addCopyButtons(document);
 startInboxKeys();
 startStream();
 startWorker();
+startBrowser();
 startForms();
 startDrafts();

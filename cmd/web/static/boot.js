@@ -22,9 +22,10 @@ function ask(worker, message) {
 }
 
 // invitationOf returns the invitation in an address: that of a link or a page of an event, or
-// the text behind the #; '' when there is none.
+// the text behind the #; '' when there is none. An identity behind the # is for the app's pages.
 function invitationOf(address) {
   const base = new URL('.', import.meta.url).pathname.replace(/\/$/, '');
+  if (address.hash.startsWith('#identity=')) return '';
   return joinInvitation(address, base) || pageInvitation(address, base) || decodeURIComponent(address.hash.slice(1));
 }
 

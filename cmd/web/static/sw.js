@@ -58,7 +58,7 @@ async function tell(message) {
 globalThis.flyleafTell = message => { tell(message); };
 
 // program starts the program, once unless a start fails, and returns it.
-let starting;
+let starting, running;
 function program() {
   starting ??= start().catch(error => { starting = undefined; throw error; });
   return starting;
@@ -72,7 +72,11 @@ async function start() {
   const {instance} = await WebAssembly.instantiateStreaming(cached ?? fetch('app.wasm'), go.importObject);
   return new Promise((resolve, reject) => {
     globalThis.flyleafReady = (program, error) => { error ? reject(new Error(error)) : resolve(program); };
-    go.run(instance).then(() => { starting = undefined; reject(new Error('the program ended')); }, reject);
+    running = instance;
+    go.run(instance).then(() => {
+      if (running === instance) starting = undefined;
+      reject(new Error('the program ended'));
+    }, reject);
   });
 }
 
@@ -98,6 +102,7 @@ async function answer(request) {
     if (invitation) return Response.redirect(await app.join(invitation) + '#', 303);
     const body = request.method === 'GET' || request.method === 'HEAD' ? null : new Uint8Array(await request.arrayBuffer());
     const got = await app.handle({method: request.method, url: request.url, headers: [...request.headers], body});
+    if (got.restart) starting = app.stop().then(start).catch(error => { starting = undefined; throw error; });
     const empty = got.status === 204 || got.status === 304 || got.status >= 300 && got.status < 400;
     return new Response(empty ? null : got.body, {status: got.status, headers: got.headers});
   } catch (error) {
