@@ -117,6 +117,9 @@ func (s *site) mutations() map[string]url.Values {
 		"/join":                                                    v("invitation", "flyleaf:"+string(eventID(9))),
 		"/you":                                                     v("name", "Tino"),
 		"/you/theme":                                               v("theme", "dark"),
+		"/files":                                                   v(),
+		"/you/identity":                                            v("text", "x"),
+		"/storage/phrase":                                          v(),
 		"/sync/try":                                                v(),
 	}
 }
@@ -172,7 +175,7 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 			}
 		}
 	}
-	if len(s.node.told()) != 0 || s.node.settings() != settings || len(s.followed()) != 1 || s.node.woken != 0 {
+	if len(s.node.told()) != 0 || s.node.settings() != settings || len(s.followed()) != 1 || s.node.woken != 0 || s.identities != 0 {
 		t.Errorf("something was changed: %+v %v", s.node.told(), s.node.settings())
 	}
 	invites, err := s.node.Invitations(t.Context(), s.event)
@@ -186,7 +189,7 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 			pairs = append(pairs, k, fields.Get(k))
 		}
 		w := s.send(path, pairs...)
-		if strings.HasSuffix(path, "/claim") { // authors and organisers win nothing
+		if strings.HasSuffix(path, "/claim") || path == "/files" { // authors and organisers win nothing; there is no file
 			if w.Code != http.StatusUnprocessableEntity {
 				t.Errorf("POST %s with the token: %d", path, w.Code)
 			}

@@ -22,13 +22,14 @@ import (
 
 // site drives the handler as a browser without scripts would.
 type site struct {
-	t       *testing.T
-	h       http.Handler
-	node    *testNode
-	event   qa.EventID
-	cookies []*http.Cookie
-	csrf    string
-	token   string
+	t          *testing.T
+	h          http.Handler
+	node       *testNode
+	event      qa.EventID
+	cookies    []*http.Cookie
+	csrf       string
+	token      string
+	identities int // that were put in the place of the browser's own
 }
 
 const testHost = "127.0.0.1:7117"
@@ -43,7 +44,10 @@ func newSite(t *testing.T, token string) *site {
 
 // serve replaces the handler with the pages of a node.
 func (s *site) serve(n node.Node) {
-	s.h = New(Config{Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC})
+	s.h = New(Config{Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC,
+		UseIdentity: func(context.Context, []byte, string, bool) error { s.identities++; return nil },
+		Storage:     func(context.Context) (Storage, error) { return Storage{}, nil },
+	})
 }
 
 func (s *site) do(r *http.Request) *httptest.ResponseRecorder {
