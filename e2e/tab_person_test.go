@@ -17,7 +17,7 @@ func TestPersonInTheTab(t *testing.T) {
 	site := "http://" + line.Addr().String()
 	desktop := newDevice(t)
 	desktop.run("identity", "name", "Tino")
-	week := desktop.found("ws://" + line.Addr().String())
+	week := desktop.createWeek("ws://" + line.Addr().String())
 	desktop.run("ask", "Shall we begin?")
 	desktop.run("sync")
 	me := desktop.run("identity", "show")

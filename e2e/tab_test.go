@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 )
@@ -50,11 +51,35 @@ func endWorkers(t *testing.T, ctx context.Context) {
 	}
 }
 
-// TestALinkIsEnough: a person with only a link reads about the week and asks a question. The
-// page still works without the relay and after the browser has ended the Service Worker, and
-// then gets the answer written on a desktop in the meantime.
+// setOffline takes the network from the page and its worker, or gives it back.
+func setOffline(t *testing.T, ctx context.Context, offline bool) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+			EmulateOfflineServiceWorker: &offline,
+			MatchedNetworkConditions:    []*network.Conditions{{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1}},
+		})
+		if err == nil {
+			_, err = cdp.Call(ctx, target, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: offline, DownloadThroughput: -1, UploadThroughput: -1})
+		}
+		return chromedp.Void{}, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestALinkIsEnough: a person with only a link reads about the week and asks a question, on a
+// telephone. The page still works without the relay, after the browser has ended the Service
+// Worker and after the browser was closed, and then gets the answer written on a desktop in
+// the meantime.
 func TestALinkIsEnough(t *testing.T) {
-	ctx := browser(t)
+	profile := t.TempDir()
+	phone := func() context.Context {
+		ctx := browser(t, chromedp.UserDataDir(profile))
+		do(t, ctx, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
+		return ctx
+	}
+	ctx := phone()
 	relay := newRelay(t).upWithWeb()
 	author := newDevice(t)
 	week := author.createWeek(relay.url())
@@ -89,6 +114,24 @@ func TestALinkIsEnough(t *testing.T) {
 	shows(t, ctx, "And who says so?")
 	endWorkers(t, ctx)
 
+	// The browser itself is closed and opened again, still without a network.
+	if err := chromedp.Cancel(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ctx = phone()
+	do(t, ctx, chromedp.Navigate(page+"/e/"+week.Event), chromedp.WaitVisible(`#q`))
+	setOffline(t, ctx, true)
+	shows(t, ctx, "May nothing ever be changed?")
+	shows(t, ctx, "And who says so?")
+	do(t, ctx, chromedp.SendKeys(`#q`, "Even at night?"), chromedp.Click(`#ask button.primary`))
+	shows(t, ctx, "Even at night?")
+	if wide := ask[int](t, ctx, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+		t.Errorf("on a phone the page is %d pixels too wide", wide)
+	}
+	do(t, ctx, chromedp.Navigate(page+"/storage"))
+	shows(t, ctx, "that no relay has")
+	setOffline(t, ctx, false)
+
 	author.run("author", "answer", "--event", week.Event, question.ID, "Everything may, as long as it shows.")
 	relay.upWithWeb()
 	author.run("sync")
@@ -101,9 +144,9 @@ func TestALinkIsEnough(t *testing.T) {
 		}
 		return errors.New("it does not")
 	})
-	eventually(t, "the second question is on the author's device", func() error {
+	eventually(t, "the other questions are on the author's device", func() error {
 		author.run("sync")
-		if n := len(author.list(week.Event)); n != 2 {
+		if n := len(author.list(week.Event)); n != 3 {
 			return fmt.Errorf("%d questions", n)
 		}
 		return nil

@@ -8,6 +8,8 @@ export const inWorker = document.body.dataset.worker !== undefined;
 
 const pingEvery = 10_000; // ms; a worker without anything to do is ended after some 30 s
 
+const lookEvery = 3_600_000; // ms between two looks for a new version
+
 // ask asks the worker for something and returns its answer.
 export function ask(question, value) {
   return new Promise((resolve, reject) => {
@@ -67,6 +69,13 @@ async function offerUpdate() {
     box.hidden = false;
   };
   offer();
+  // The browser looks for a new version when a page is opened. Some pages stay open for days.
+  let looked = Date.now();
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden || Date.now() - looked < lookEvery) return;
+    looked = Date.now();
+    registration.update().catch(() => {}); // without a network there is none
+  });
   registration.addEventListener('updatefound', () => {
     registration.installing?.addEventListener('statechange', offer);
   });
