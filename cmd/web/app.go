@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync/atomic"
+	"sync"
 	"syscall/js"
 	"time"
 
@@ -40,8 +40,8 @@ type app struct {
 	store    *idb.Store
 	device   *node.Device
 	key      keys.Key
-	replaced atomic.Bool   // the key was replaced by another
-	stopped  chan struct{} // closed by stop
+	requests sync.WaitGroup // that are being answered
+	stopped  chan struct{}  // closed by stop
 	pages    http.Handler
 	base     string // path of the worker's scope without the slash at its end; "" for the root
 	host     string
@@ -102,6 +102,8 @@ func secret(ctx context.Context, store storage.Store, key string, size int) ([]b
 
 // join follows the event of an invitation and returns the path of the event's page.
 func (a *app) join(args []js.Value) (any, error) {
+	a.requests.Add(1)
+	defer a.requests.Done()
 	invitation, err := qa.ParseInvitation(args[0].String())
 	if err != nil {
 		return nil, err
@@ -114,7 +116,11 @@ func (a *app) join(args []js.Value) (any, error) {
 
 // wake has the connections to relays tried again at once: the network is back, or
 // somebody looks at a page after a while.
-func (a *app) wake([]js.Value) (any, error) { return nil, a.device.ReconnectNow(context.Background()) }
+func (a *app) wake([]js.Value) (any, error) {
+	a.requests.Add(1)
+	defer a.requests.Done()
+	return nil, a.device.ReconnectNow(context.Background())
+}
 
 // useIdentity is webui.Config.UseIdentity. The key that the browser had is kept under a setting
 // of its own.
@@ -132,7 +138,7 @@ func (a *app) useIdentity(ctx context.Context, text []byte, passphrase string, r
 	if err := a.store.SetSetting(ctx, settingSeed, hex.EncodeToString(key.Seed())); err != nil {
 		return err
 	}
-	a.replaced.Store(true)
+	*ctx.Value(restart{}).(*bool) = true // handle put it there
 	return nil
 }
 
@@ -160,8 +166,9 @@ func number(v js.Value) int64 {
 	return int64(v.Float())
 }
 
-// stop ends the program: main returns after it.
+// stop ends the program once it has answered all requests: main returns after it.
 func (a *app) stop([]js.Value) (any, error) {
+	a.requests.Wait()
 	err := errors.Join(a.device.Close(), a.store.Close())
 	// From a timer, because a Go program must not end within a call from JavaScript, which this is.
 	time.AfterFunc(time.Millisecond, func() { close(a.stopped) })

@@ -12,9 +12,17 @@ import (
 	"flyleaf/internal/response"
 )
 
+// restart is the key of a *bool in a request's context: true if the program has to be started
+// again after this request.
+type restart struct{}
+
 // handle serves a request of a tab: an object of method, url, headers (an array of pairs)
 // and body (a Uint8Array or null). See jsResponse for the object that it returns.
 func (a *app) handle(args []js.Value) (any, error) {
+	a.requests.Add(1)
+	defer a.requests.Done()
+	again := false
+	ctx := context.WithValue(context.Background(), restart{}, &again)
 	in := args[0]
 	target, err := url.Parse(in.Get("url").String())
 	if err != nil {
@@ -25,7 +33,7 @@ func (a *app) handle(args []js.Value) (any, error) {
 		body = make([]byte, b.Length())
 		js.CopyBytesToGo(body, b)
 	}
-	r, err := http.NewRequestWithContext(context.Background(), in.Get("method").String(), target.RequestURI(), bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, in.Get("method").String(), target.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +46,7 @@ func (a *app) handle(args []js.Value) (any, error) {
 	w := &response.Buffer{}
 	a.pages.ServeHTTP(w, r)
 	value := jsResponse(w)
-	value["restart"] = a.replaced.Swap(false) // sw.js stops the program and starts it again
+	value["restart"] = again // sw.js stops the program and starts it again
 	return value, nil
 }
 
