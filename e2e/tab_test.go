@@ -128,7 +128,12 @@ func TestALinkIsEnough(t *testing.T) {
 	if wide := ask[int](t, ctx, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
 		t.Errorf("on a phone the page is %d pixels too wide", wide)
 	}
-	do(t, ctx, chromedp.Navigate(page+"/storage"))
+	for _, path := range []string{"/", "/you", "/you/identity", "/files", "/e/" + week.Event + "/people", "/storage"} {
+		do(t, ctx, chromedp.Navigate(page+path), chromedp.WaitVisible(`#main h1`))
+		if wide := ask[int](t, ctx, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+			t.Errorf("on a phone the page %s is %d pixels too wide", path, wide)
+		}
+	}
 	shows(t, ctx, "that no relay has")
 	setOffline(t, ctx, false)
 

@@ -134,8 +134,12 @@ func (s *server) pageNotFound(w http.ResponseWriter, r *http.Request) {
 
 // readFailed responds that the node could not read its data.
 func (s *server) readFailed(w http.ResponseWriter, r *http.Request, err error) {
+	restart := "restart Flyleaf."
+	if s.browser {
+		restart = "close all pages of Flyleaf in this browser and open it again."
+	}
 	s.problem(w, r, http.StatusInternalServerError, "This could not be read",
-		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, restart Flyleaf.")
+		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, "+restart)
 }
 
 // notSaved says why a form was not saved, and that its words are still in the box.

@@ -1,4 +1,5 @@
 // Requests to the program that served the page.
+import { inWorker } from './worker.js';
 
 // readPage fetches a page and returns it as a document.
 export async function readPage(url) {
@@ -7,7 +8,9 @@ export async function readPage(url) {
   return new DOMParser().parseFromString(await response.text(), 'text/html');
 }
 
-const unreachable = 'Not saved. Flyleaf does not answer on this device any more. ' +
+const unreachable = inWorker ?
+  'Not saved. Flyleaf does not answer in this browser. Your words are still in the box; press the button once more.' :
+  'Not saved. Flyleaf does not answer on this device any more. ' +
   'Your words are still in the box; start Flyleaf again and press the button once more.';
 const unexplained = 'Not saved. Your words are still in the box. Reload the page in another window and try again.';
 
