@@ -32,7 +32,7 @@ func hasWon(prizes []qa.Prize, by qa.Identity) bool {
 	return slices.ContainsFunc(prizes, func(p qa.Prize) bool { return p.By == by })
 }
 
-// prizes returns the week of an event and its winners.
+// prizes returns an event's week, and the copies with their winners.
 func (d *Device) prizes(ctx context.Context, event qa.EventID) (qa.Week, []qa.Prize, error) {
 	w, err := d.replica.Week(ctx, event)
 	if err != nil {
@@ -82,7 +82,7 @@ func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
 	return err
 }
 
-var errNoPrize = errors.New("as far as this device knows, you have not won a copy here; nothing was changed. If you have, sync and try again")
+var errNoPrize = errors.New("you have not won a copy in this event, as far as this device knows; nothing was changed. If you won one, sync and try again")
 
 func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact string) ([]qa.Identity, error) {
 	w, prizes, err := d.prizes(ctx, event)
@@ -93,20 +93,20 @@ func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact strin
 	if err != nil {
 		return nil, err
 	}
-	var as []qa.Identity
+	var winners []qa.Identity // the user's identities that won: their own, and those of anonymous questions
 	for _, id := range own {
 		if hasWon(prizes, id) {
-			as = append(as, id)
+			winners = append(winners, id)
 		}
 	}
-	if len(as) == 0 {
+	if len(winners) == 0 {
 		return nil, WithKind(NotFound, errNoPrize)
 	}
 	sealed, err := identity.SealContact(w.Event.Founder, strings.TrimSpace(contact))
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range as {
+	for _, id := range winners {
 		act := qa.Act{Kind: qa.ActContact, Bytes: sealed}
 		if id != d.replica.Identity() {
 			act.Identity = id
@@ -115,7 +115,7 @@ func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact strin
 			return nil, err
 		}
 	}
-	return as, nil
+	return winners, nil
 }
 
 func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {

@@ -2,9 +2,9 @@ package qa
 
 import "testing"
 
-// TestWrittenAnewBesideItself: a question that was written anew, because an earlier
-// version of the program had excluded it, and that counts again, is shown once.
-func TestWrittenAnewBesideItself(t *testing.T) {
+// TestRestoredQuestionCountsOnce: an earlier version excluded a question, its writer posted it again, and the excluded
+// question was restored. Then the later post is a duplicate of the first.
+func TestRestoredQuestionCountsOnce(t *testing.T) {
 	post := func(id, origin PostID, by Identity, n uint64) Post {
 		return Post{ID: id, Origin: origin, By: by, Op: OpID{Counter: n, Actor: string(by)}, Revisions: []Revision{{Text: "Why?"}}}
 	}

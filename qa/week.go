@@ -44,8 +44,8 @@ type Thread struct {
 	// Wants is how many people want this answered too: the people who voted for it, and those who asked or
 	// voted for one of its duplicates, each counted once.
 	Wants int `json:"wants"`
-	// DuplicateOf is the question that this one repeats; "" when there is none, or when the marks would form
-	// a cycle.
+	// DuplicateOf is the question that this one repeats; "" if there is none, or if the mark was ignored because the
+	// marks form a cycle.
 	DuplicateOf PostID `json:"duplicateOf,omitempty"`
 }
 
@@ -128,11 +128,11 @@ func (w *Week) AskedBefore(t *Thread, atMillis int64) bool {
 // place determines the order of posts; places are compared field by field. A reply's place is never before
 // its parent's, whatever their clocks said.
 type place struct {
-	late  bool // the post, or one above it, is AfterClosing
+	late  bool // the post or one of its ancestors is AfterClosing
 	at    int64
-	op    OpID // the highest operation on the way down from the question
-	depth int
-	own   OpID
+	op    OpID // the highest operation that created the post or one of its ancestors
+	depth int  // 0 for a question
+	own   OpID // the operation that created the post
 }
 
 func (a place) compare(b place) int {
@@ -158,10 +158,10 @@ type arranged struct {
 	state uint8 // 0 new, 1 being placed, 2 placed
 }
 
-// NewWeek arranges posts into threads. It sorts questions, and the replies of a thread, by their time,
-// limited to the event's days ± 90, and then by their operations. Posts that are AfterClosing come last. A
-// reply never comes before its parent. A reply whose parent is not known starts its own thread. The order
-// of posts and people does not matter. If two posts have the same ID, the later one in the slice is used.
+// NewWeek arranges posts into threads. It sorts questions, and the replies of a thread, by their time (limited
+// to 90 days before and after the event), then by their operations. Posts that are AfterClosing come last. A
+// reply never comes before its parent. A reply whose parent is not known starts its own thread. The order of
+// the slices does not matter, unless two posts have the same ID: then the last one is used.
 func NewWeek(e Event, posts []Post, people []Person) Week {
 	w := Week{Event: e, People: make(map[Identity]Person, len(people)), Threads: []Thread{}}
 	for _, p := range people {
@@ -175,12 +175,12 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	for _, a := range by {
 		order = append(order, a)
 	}
-	// A fixed order, so that a cycle of parents is cut at the same place on every device.
+	// A fixed order, so that every device breaks a cycle of parents at the same post.
 	slices.SortFunc(order, func(a, b *arranged) int {
 		return cmp.Or(a.post.Op.Compare(b.post.Op), cmp.Compare(a.post.ID, b.post.ID))
 	})
 	for _, a := range order {
-		e.placeUp(by, a)
+		e.placeWithAncestors(by, a)
 	}
 	slices.SortFunc(order, func(a, b *arranged) int {
 		return cmp.Or(a.place.compare(b.place), cmp.Compare(a.post.ID, b.post.ID))
@@ -202,37 +202,36 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	for i := range w.Threads {
 		w.Threads[i].countAnswersAndVotes()
 	}
-	w.duplicates(by)
+	w.markDuplicates(by)
 	w.mergeWants()
 	return w
 }
 
-// placeUp places a and all posts above it. It is iterative, because a chain of replies can be
+// placeWithAncestors sets the place of a and of its ancestors. It is iterative, because a chain of replies can be
 // arbitrarily long.
-func (e Event) placeUp(by map[PostID]*arranged, a *arranged) {
-	var way []*arranged
+func (e Event) placeWithAncestors(by map[PostID]*arranged, a *arranged) {
+	var path []*arranged // from the post to the question
 	for a.state == 0 {
 		a.state = 1
-		way = append(way, a)
-		up := displayedParent(by, a.post)
-		// state 1 above means a circle, which no valid document has; it is cut here.
-		if up == nil || up.state == 1 {
+		path = append(path, a)
+		parent := displayedParent(by, a.post)
+		// A parent that is being placed means a cycle, which no valid document has. The cycle is broken here.
+		if parent == nil || parent.state == 1 {
 			break
 		}
-		a = up
+		a = parent
 	}
-	for i := len(way) - 1; i >= 0; i-- {
-		a := way[i]
+	for _, a := range slices.Backward(path) {
 		op := a.post.Op
 		a.place = place{late: e.afterClosing(a.post), at: e.clamp(a.post.AtMillis), op: op, own: op}
 		a.root = a.post.ID
-		if up := displayedParent(by, a.post); up != nil && up.state == 2 {
-			a.root = up.root
-			a.place.late = a.place.late || up.place.late
-			a.place.at = max(a.place.at, up.place.at)
-			a.place.depth = up.place.depth + 1
-			if a.place.op.Less(up.place.op) {
-				a.place.op = up.place.op
+		if parent := displayedParent(by, a.post); parent != nil && parent.state == 2 {
+			a.root = parent.root
+			a.place.late = a.place.late || parent.place.late
+			a.place.at = max(a.place.at, parent.place.at)
+			a.place.depth = parent.place.depth + 1
+			if a.place.op.Less(parent.place.op) {
+				a.place.op = parent.place.op
 			}
 		}
 		a.state = 2
@@ -247,8 +246,8 @@ func displayedParent(by map[PostID]*arranged, p *Post) *arranged {
 		return nil
 	}
 	for _, a := range p.Ancestors {
-		if up := by[a.Post]; up != nil && (!up.post.Void || up.post.VoidVersion == a.Version) {
-			return up
+		if ancestor := by[a.Post]; ancestor != nil && (!ancestor.post.Void || ancestor.post.VoidVersion == a.Version) {
+			return ancestor
 		}
 	}
 	return by[p.Parent]
@@ -294,7 +293,8 @@ func (t *Thread) countAnswersAndVotes() {
 	t.Wants = len(t.voters(nil))
 }
 
-// voters adds the people who vote for the question to a set.
+// voters adds the people who voted for the question to a set, and returns the set. It makes one if the set is nil
+// and somebody voted.
 func (t *Thread) voters(to map[Entrant]bool) map[Entrant]bool {
 	for _, r := range t.Question.Reactions {
 		if r.Emoji == WantEmoji {
@@ -307,40 +307,40 @@ func (t *Thread) voters(to map[Entrant]bool) map[Entrant]bool {
 	return to
 }
 
-// duplicates applies the duplicateOf marks of questions, the newest question first, and ignores
-// marks that would create a cycle. So of two that name each other, the newer is the duplicate.
-func (w *Week) duplicates(by map[PostID]*arranged) {
+// markDuplicates sets DuplicateOf from the marks of questions, the newest question first, and ignores a mark that
+// would create a cycle. If two questions are marked as duplicates of each other, the newer is the duplicate.
+func (w *Week) markDuplicates(by map[PostID]*arranged) {
 	newest := make([]*Thread, len(w.Threads))
 	for i := range w.Threads {
 		newest[i] = &w.Threads[i]
 	}
 	slices.SortFunc(newest, func(a, b *Thread) int { return b.Question.Op.Compare(a.Question.Op) })
-	taken := make(map[PostID]PostID)
+	originals := make(map[PostID]PostID) // by duplicate
 	for _, t := range newest {
 		of := t.Question.Marks.DuplicateOf
-		if of == "" && isOwnDuplicate(by, t) {
+		if of == "" && repeatsOwnQuestion(by, t) {
 			of = t.Question.Origin
 		}
 		if _, known := by[of]; of == "" || !known {
 			continue
 		}
-		circle := false
-		for at := of; at != ""; at = taken[at] {
+		cycle := false
+		for at := of; at != ""; at = originals[at] {
 			if at == t.Question.ID {
-				circle = true
+				cycle = true
 				break
 			}
 		}
-		if !circle {
-			taken[t.Question.ID] = of
+		if !cycle {
+			originals[t.Question.ID] = of
 			t.DuplicateOf = of
 		}
 	}
 }
 
-// isOwnDuplicate reports whether a question was written anew by its writer, and the one that
-// it stands for counts all the same.
-func isOwnDuplicate(by map[PostID]*arranged, t *Thread) bool {
+// repeatsOwnQuestion reports whether a writer posted their excluded question again (Origin), and the excluded question
+// has since been restored.
+func repeatsOwnQuestion(by map[PostID]*arranged, t *Thread) bool {
 	of, ok := by[t.Question.Origin]
 	return ok && of.post.By == t.Question.By && of.post.Parent == "" && of.post.ID != t.Question.ID && of.post.Shown()
 }

@@ -96,7 +96,7 @@ func (d *document) challenge(s *session, m *member) {
 	m.challenged = true
 	m.identity = ""
 	m.deferred = nil
-	m.sending = false // stop a message that is being sent
+	m.receiving = false // the message that is being handled is abandoned
 	m.peer.Restart(nil)
 	s.queueMessage(&repo.Message{Type: repo.TypeAccess, TargetID: s.peer, DocumentID: string(d.event), Challenge: s.challengeBytes(), Version: keys.AccessVersion, Message: s.accessRefused()})
 	s.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: string(d.event)})

@@ -35,7 +35,7 @@ func invitedEvent(t *testing.T, s *server, name string) (e *relaytest.Event, fou
 		t.Fatal(err)
 	}
 	connect(t, s, founder)
-	until(t, founder, func(s relaytest.State) bool { return s.Held && s.InSync && s.Access == 1 })
+	until(t, founder, func(s relaytest.State) bool { return s.Stored && s.InSync && s.Access == 1 })
 	connect(t, s, member)
 	until(t, member, changes(2))
 	return e, founder, member, grant
@@ -272,7 +272,7 @@ func TestProofIsForOneRelay(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(founder.Disconnect)
-	until(t, founder, func(s relaytest.State) bool { return s.Held && s.Access == 1 })
+	until(t, founder, func(s relaytest.State) bool { return s.Stored && s.Access == 1 })
 	past := relaytest.NewDevice("past the proxy", founder.Event)
 	past.Keys = []keys.Key{relaytest.KeyOf("founder of behind a proxy")}
 	connect(t, own, past)

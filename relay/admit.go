@@ -82,7 +82,7 @@ func (d *document) handleSubmission(sub *submission) (finished bool) {
 	if !sub.begun {
 		sub.begun, sub.before = true, d.graphFor(m).Heads()
 	}
-	m.sending = true
+	m.receiving = true
 	now := d.relay.cfg.Now()
 	for ; sub.next < len(sub.changes) && !d.broken; sub.next++ {
 		if d.turn.exhausted() {
@@ -114,10 +114,10 @@ func (d *document) handleSubmission(sub *submission) (finished bool) {
 	if len(sub.deferred) > 0 {
 		d.deferring.Store(true)
 	}
-	m.sending = false
+	m.receiving = false
 	if sub.message != nil {
 		m.peer.Receive(d.graphFor(m), sub.message, sub.before, sub.refusedHashes)
-		m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
+		m.acceptsWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	}
 	m.peer.Defer(sub.notAccepted...)
 	sub.searched += m.peer.Scanned()
@@ -182,8 +182,8 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 			d.removePending(a.Meta.Hash)
 		}
 		if d.quota != nil && !a.FromLedger() { // which was counted when it was loaded
-			if len(d.batch.Entries) == 0 && !d.quota.Begun() {
-				d.quota.Begin(a.Writer(), now)
+			if len(d.batch.Entries) == 0 && !d.quota.CreationKnown() {
+				d.quota.NoteCreation(a.Writer(), now)
 			}
 			d.quota.Add(a.Writer(), len(a.Bytes))
 		}

@@ -15,10 +15,10 @@ func TestChallengeEndsTheCurrentMessage(t *testing.T) {
 	s := newSession(r)
 	d := newDocument(r, "an event")
 	d.graph = graph.New()
-	d.members[s] = &member{peer: amsync.NewPeer(), sending: true, identity: "somebody"}
+	d.members[s] = &member{peer: amsync.NewPeer(), receiving: true, identity: "somebody"}
 	d.challenge(s, d.members[s])
-	if p := d.members[s]; p.sending || p.identity != "" {
-		t.Errorf("after the challenge: sending %t, identity %q", p.sending, p.identity)
+	if p := d.members[s]; p.receiving || p.identity != "" {
+		t.Errorf("after the challenge: receiving %t, identity %q", p.receiving, p.identity)
 	}
 }
 

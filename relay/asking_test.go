@@ -141,7 +141,7 @@ func TestDecodingUnderTheLockCountsTowardsTheTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the event is begun", func() bool { return s.See().Turns == 1 })
-	s.HoldDecoded()
+	s.ExhaustDecodedOps()
 	if err := a.Offer(all...); err != nil {
 		t.Fatal(err)
 	}

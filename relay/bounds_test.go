@@ -458,7 +458,7 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 		}
 		events, devices = append(events, d.Event), append(devices, d)
 		connect(t, s, d)
-		until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
+		until(t, d, func(s relaytest.State) bool { return s.Stored || len(deferred(s)) > 0 })
 	}
 	if n := storedChange(t, store, events...); n > burst || n < burst/2 {
 		t.Errorf("%d bytes are stored", n)
@@ -470,7 +470,7 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	write(t, other, 1)
 	onDisk(t, other)
 	for _, d := range devices {
-		eventually(t, "the rest comes", func() bool { c.advance(time.Minute); return d.State().Held })
+		eventually(t, "the rest comes", func() bool { c.advance(time.Minute); return d.State().Stored })
 	}
 }
 
@@ -542,7 +542,7 @@ func TestYoungEventsAreBoundedTogether(t *testing.T) {
 		}
 		events = append(events, d.Event)
 		connect(t, s, d)
-		until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
+		until(t, d, func(s relaytest.State) bool { return s.Stored || len(deferred(s)) > 0 })
 	}
 	if n := storedChange(t, store, events...); n > burst || n < burst/2 {
 		t.Errorf("%d bytes are stored", n)
@@ -578,7 +578,7 @@ func TestFoundersAreBounded(t *testing.T) {
 				}
 			}
 			connect(t, s, d)
-			until(t, d, func(s relaytest.State) bool { return s.Held || len(deferred(s)) > 0 })
+			until(t, d, func(s relaytest.State) bool { return s.Stored || len(deferred(s)) > 0 })
 			quiet(t, d)
 			for _, code := range deferred(d.State()) {
 				if code != policy.CodeQuota {

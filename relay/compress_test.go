@@ -150,7 +150,7 @@ func TestInflationIsBounded(t *testing.T) {
 				}
 			}
 			_ = w.Close()
-			if _, code := fate(t, ws); code != websocket.CloseMessageTooBig {
+			if _, code := readUntilClosed(t, ws); code != websocket.CloseMessageTooBig {
 				t.Errorf("closed with %d", code)
 			}
 		})

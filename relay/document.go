@@ -30,7 +30,7 @@ type document struct {
 	idleSince  time.Time  // guarded by relay.mu
 	queueEntry queueEntry // guarded by relay.line
 
-	loading   atomic.Bool // not loaded from the ledger yet; cleared under mu
+	notLoaded atomic.Bool // !loaded, readable without mu; cleared under mu
 	founded   atomic.Bool // some of its changes are on disk; set under mu
 	invited   atomic.Bool // only people with a role may read; set under mu
 	deferring atomic.Bool // some member has deferred changes; set under mu
@@ -44,16 +44,16 @@ type document struct {
 	members    map[*session]*member
 	fanout     amsync.Fanout
 	oneVersion graph.OneVersion
-	// fanoutOne is fanout for the members that accept one version of a change; they get oneVersion.
-	fanoutOne       amsync.Fanout
-	latestSmall     *encodedMessage                      // the last message below deflateFrom bytes; nil at first
-	pending         map[wire.Hash]pendingChange          // changes that wait in the graph
-	pendingFrom     map[*session]int                     // how many of them each session sent
-	pendingOps      int                                  // operations of the waiting changes
-	deferredDeps    *bounded.Map[wire.Hash, []wire.Hash] // dependencies of deferred changes
-	requested       *bounded.Map[wire.Hash, struct{}]    // requested, because a waiting change depends on it
-	ephemeralCounts map[ephemeralKey]uint64
-	ephemerals      quota.Bucket // bytes passed on to each member
+	// fanoutOneVersion is fanout for members that accept only one version of a change. They get the graph oneVersion.
+	fanoutOneVersion amsync.Fanout
+	lastSmallMessage *encodedMessage                      // the last message below deflateFrom bytes; nil at first
+	pending          map[wire.Hash]pendingChange          // changes that wait for their dependencies
+	pendingFrom      map[*session]int                     // how many of them each session sent
+	pendingOps       int                                  // operations of the pending changes
+	deferredDeps     *bounded.Map[wire.Hash, []wire.Hash] // dependencies of deferred changes
+	requested        *bounded.Map[wire.Hash, struct{}]    // requested, because pending changes depend on them
+	ephemeralCounts  map[ephemeralKey]uint64
+	ephemerals       quota.Bucket // bytes passed on to each member
 
 	quota    *quota.Event // nil in an open relay
 	closings int          // closings, reopenings and equivocations that closedAt takes into account
@@ -69,16 +69,18 @@ type document struct {
 // member is one peer's place in a document.
 type member struct {
 	peer *amsync.Peer
-	// takesVersions: the peer accepts several versions of one change, as Flyleaf's devices do.
-	takesVersions bool
-	sending       bool // the relay is handling a message of the peer, over several turns
+	// acceptsVersions: the peer accepts several versions of one change, as Flyleaf's devices do.
+	acceptsVersions bool
+	// receiving: the relay is handling a message of the peer, over several turns. Until it is done, it sends the peer
+	// nothing about this document.
+	receiving bool
 
-	identity   qa.Identity      // proven on this connection; "" for none
-	challenged bool             // the peer was challenged since its last message
-	takesWhole bool             // the peer accepts a whole document instead of changes
-	gotWhole   bool             // a whole document was sent to the peer, or none can be made
-	whole      *whole           // made for the peer, and sent next
-	deferred   []deferredChange // deferred changes of the peer, to be requested later; at most as many as peer defers
+	identity     qa.Identity      // proven on this connection; "" for none
+	challenged   bool             // the peer was challenged since its last message
+	acceptsWhole bool             // the peer accepts a whole document instead of changes
+	skipWhole    bool             // send changes: a whole document was sent already, or none can be made
+	whole        *whole           // the document chunk made for the peer, to be sent next
+	deferred     []deferredChange // deferred changes of the peer, to be requested later; bounded by peer
 }
 
 type ephemeralKey struct{ sender, session string }
@@ -90,7 +92,7 @@ func newDocument(r *Relay, event qa.EventID) *document {
 		deferredDeps: bounded.New[wire.Hash, []wire.Hash](MaxRemembered), requested: bounded.New[wire.Hash, struct{}](MaxRemembered),
 		uncommitted: map[wire.Hash]storedChange{}, batch: storage.Batch{Event: event},
 	}
-	d.loading.Store(true)
+	d.notLoaded.Store(true)
 	return d
 }
 
@@ -114,7 +116,7 @@ func (d *document) size() int {
 // enter makes the session a member, and loads the document if necessary. The number of documents that are
 // loaded at a time is bounded for each address (MaxLoadingFrom) and in all (MaxLoading).
 func (d *document) enter(s *session) error {
-	if d.loading.Load() {
+	if d.notLoaded.Load() {
 		defer d.relay.acquireLoadSlot(s.account)()
 	}
 	d.mu.Lock()
@@ -133,13 +135,13 @@ func (d *document) enter(s *session) error {
 
 // join makes the session a member. d.mu is held.
 func (d *document) join(s *session) {
-	m := &member{peer: amsync.NewPeer(), takesVersions: s.takesVersions}
+	m := &member{peer: amsync.NewPeer(), acceptsVersions: s.acceptsVersions}
 	m.peer.RefusedBy(func(h wire.Hash) bool { return d.contents.Unwanted(h) || d.hiddenFrom(m, h) })
 	d.members[s] = m
 }
 
-// begin sets empty contents.
-func (d *document) begin() {
+// resetContents sets empty contents.
+func (d *document) resetContents() {
 	d.contents = core.New(d.event, core.Options{Open: d.relay.cfg.Open, Refusals: core.NewRefusals(MaxRemembered)})
 	d.graph, d.policy = d.contents.Graph(), d.contents.Policy()
 	d.closings, d.closedAt = 0, 0
@@ -147,7 +149,7 @@ func (d *document) begin() {
 
 // load builds the contents from the ledger. d.mu is held.
 func (d *document) load(ctx context.Context) error {
-	d.begin()
+	d.resetContents()
 	if d.policy != nil {
 		d.quota = d.relay.totals.Event(d.event)
 	}
@@ -159,7 +161,7 @@ func (d *document) load(ctx context.Context) error {
 		case errors.Is(err, core.ErrInconsistent):
 			return err
 		case err != nil:
-			// Changes that depend on it wait, so the relay requests it from peers again.
+			// Changes that depend on this one stay pending, so the relay requests it from peers again.
 			if unusable++; unusable <= maxLogged {
 				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
 			}
@@ -169,8 +171,8 @@ func (d *document) load(ctx context.Context) error {
 		}
 		d.noteClosing(e.ReceivedAtMillis)
 		if d.quota != nil {
-			if !d.quota.Begun() {
-				d.quota.Begin(c.Writer(), time.UnixMilli(e.ReceivedAtMillis))
+			if !d.quota.CreationKnown() {
+				d.quota.NoteCreation(c.Writer(), time.UnixMilli(e.ReceivedAtMillis))
 			}
 			d.quota.Add(c.Writer(), len(e.Bytes))
 		}
@@ -188,7 +190,7 @@ func (d *document) load(ctx context.Context) error {
 		d.relay.log.Error("stored changes cannot be used", "document", d.event, "changes", unusable)
 	}
 	if len(loaded.Statuses) > 0 {
-		d.relay.log.Warn("an earlier version accepted changes that the event's rules refuse, or excluded valid ones; changes that depend on them are treated alike",
+		d.relay.log.Warn("an earlier version accepted changes that the event's rules refuse, or excluded valid ones; their status is corrected, and that of changes that depend on them",
 			"document", d.event, "changes", len(loaded.Statuses), "excluded", loaded.Excludes())
 		if err := d.relay.cfg.Store.Append(ctx, storage.Batch{Event: d.event, Statuses: loaded.Statuses}); err != nil {
 			// A full disk must not keep the relay from serving the document. The statuses are stored when
@@ -197,7 +199,7 @@ func (d *document) load(ctx context.Context) error {
 		}
 	}
 	d.loaded = true
-	d.loading.Store(false)
+	d.notLoaded.Store(false)
 	d.cacheAccess()
 	d.announceFounded()
 	return nil
@@ -207,7 +209,7 @@ func (d *document) load(ctx context.Context) error {
 func (d *document) leave(s *session) {
 	d.mu.Lock()
 	delete(d.members, s)
-	if d.pendingFrom[s] > 0 { // offered again on its next connection
+	if d.pendingFrom[s] > 0 { // the peer offers them again on its next connection
 		for h, w := range d.pending {
 			if w.from == s {
 				d.contents.Forget(h)
@@ -234,9 +236,10 @@ func (d *document) receive(sub *submission) {
 	defer func() { sub.searched += m.peer.Scanned() }()
 	g := d.graphFor(m)
 	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
-	m.takesWhole = amsync.AcceptsDocument(sub.message.Trailing)
+	m.acceptsWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	m.peer.Defer(sub.notAccepted...)
-	if !m.peer.Quiet(g) { // every post causes many answers, for which the writers need not wake
+	// Every post causes many answers. Most need no reply, so the goroutine that writes is not woken for them.
+	if !m.peer.Quiet(g) {
 		sub.from.out.schedule(d)
 	}
 }
@@ -284,7 +287,7 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 		return nil, nil
 	}
 	m := d.readingMember(s)
-	if m == nil || m.sending {
+	if m == nil || m.receiving {
 		return nil, nil
 	}
 	if d.graph.Len() == 0 {
@@ -299,7 +302,7 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 		if w == nil {
 			return nil, errNoWhole
 		}
-		m.gotWhole, m.whole = true, nil
+		m.skipWhole, m.whole = true, nil
 		if w.chunk != nil {
 			message, err := d.encodedMessage(m.peer.GenerateDocument(d.graphFor(m), w.chunk, w.changes), s.peer, true)
 			return message, err
@@ -307,7 +310,7 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 	}
 	fanout, g := &d.fanout, d.graphFor(m)
 	if g != d.graph {
-		fanout = &d.fanoutOne
+		fanout = &d.fanoutOneVersion
 	}
 	msg, ok, err := fanout.Generate(m.peer, source{d, g})
 	sent := 0
@@ -321,20 +324,19 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 		return nil, err
 	}
 	if m.peer.CanSendNext() {
-		s.out.schedule(d) // for the next slice, once this one is sent
+		s.out.schedule(d) // for the next message, once this one is sent
 	}
-	if d.latestSmall != nil && d.latestSmall.message == msg {
-		return d.latestSmall, nil
+	if d.lastSmallMessage != nil && d.lastSmallMessage.message == msg {
+		return d.lastSmallMessage, nil
 	}
 	message, err := d.encodedMessage(msg, s.peer, false)
 	if err == nil && message.frame.Len() < deflateFrom { // small enough to keep: usually one post
-		d.latestSmall = message
+		d.lastSmallMessage = message
 	}
 	return message, err
 }
 
-// storedChange returns a change of the ledger. storage.ErrDamaged is returned if its bytes do not have
-// its hash.
+// storedChange returns a change of the ledger; storage.ErrDamaged if the stored bytes do not match the hash.
 func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	if c, ok := d.relay.cache.get(d.event, h); ok {
 		return c, nil

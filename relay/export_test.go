@@ -39,25 +39,25 @@ func (r *Relay) Asked(event qa.EventID) int {
 // Scarcity returns the disk level: from 0 (enough room) to 3 (full).
 func (r *Relay) Scarcity() int { return int(r.diskLevel()) }
 
-// PeakReading returns the most memory, in bytes, that messages took while they were read and handled.
+// PeakMessageMemory returns the most memory, in bytes, that messages took while they were read and handled.
 // Reading returns what they take now.
-func (r *Relay) PeakReading() int64 {
+func (r *Relay) PeakMessageMemory() int64 {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
 	return r.memory.peak
 }
 
-func (r *Relay) Reading() int64 {
+func (r *Relay) MessageMemory() int64 {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
 	return r.memory.used
 }
 
-// HoldDecoded makes the relay assume that the maximum number of decoded operations waits for the committer.
-func (r *Relay) HoldDecoded() { r.decodedOps.Store(maxDecodedOps) }
+// ExhaustDecodedOps makes the relay assume that the maximum number of decoded operations waits for the committer.
+func (r *Relay) ExhaustDecodedOps() { r.decodedOps.Store(maxDecodedOps) }
 
-// Decoded returns how many decoded operations the relay counts, without those of HoldDecoded.
-func (r *Relay) Decoded() int64 { return r.decodedOps.Load() - maxDecodedOps }
+// Decoded returns how many decoded operations the relay counts, without those of ExhaustDecodedOps.
+func (r *Relay) DecodedOps() int64 { return r.decodedOps.Load() - maxDecodedOps }
 
 // InflatedForWaste returns how many KiB of garbage a connection, and an address, can make the relay
 // inflate at once.

@@ -42,9 +42,9 @@ func dial(t testing.TB, s *server, peer string) *websocket.Conn {
 	return ws
 }
 
-// fate reads until the relay closes the connection. It returns the texts of the error messages, and the close
+// readUntilClosed reads until the relay closes the connection. It returns the texts of the error messages, and the close
 // code; 0 when the connection was cut.
-func fate(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
+func readUntilClosed(t testing.TB, ws *websocket.Conn) (failures []string, code int) {
 	t.Helper()
 	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
 	for {
@@ -120,7 +120,7 @@ func TestHandshake(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			failures, code := fate(t, ws)
+			failures, code := readUntilClosed(t, ws)
 			if code != c.code {
 				t.Errorf("closed with %d, want %d", code, c.code)
 			}
@@ -210,7 +210,7 @@ func TestViolations(t *testing.T) {
 			if err := ws.WriteMessage(websocket.BinaryMessage, c.frame); err != nil {
 				t.Fatal(err)
 			}
-			failures, code := fate(t, ws)
+			failures, code := readUntilClosed(t, ws)
 			if code != c.code {
 				t.Errorf("closed with %d, want %d; told %q", code, c.code, failures)
 			}
@@ -304,7 +304,7 @@ func TestHalfOpen(t *testing.T) {
 	dead := dial(t, s, "dead")
 	dead.SetPingHandler(func(string) error { return nil })
 	began := time.Now()
-	if _, code := fate(t, dead); code != websocket.CloseNormalClosure && code != 0 {
+	if _, code := readUntilClosed(t, dead); code != websocket.CloseNormalClosure && code != 0 {
 		t.Errorf("closed with %d", code)
 	}
 	if took := time.Since(began); took < 40*time.Millisecond {
@@ -409,7 +409,7 @@ func assault(t testing.TB, s *server, frame []byte) {
 		t.Fatal(err)
 	}
 	_ = ws.WriteMessage(websocket.BinaryMessage, leave)
-	fate(t, ws)
+	readUntilClosed(t, ws)
 }
 
 // heapInUse returns the size of the heap after a garbage collection.
@@ -678,7 +678,7 @@ func TestOpenTakesMore(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !open {
-				if _, code := fate(t, ws); code != websocket.CloseMessageTooBig && code != 0 {
+				if _, code := readUntilClosed(t, ws); code != websocket.CloseMessageTooBig && code != 0 {
 					t.Errorf("closed with %d", code)
 				}
 				return

@@ -69,7 +69,7 @@ func TestQuotaCountsARowOnce(t *testing.T) {
 		first := write(t, a, 1)[0]
 		s := start(t, relay.Config{Store: store})
 		connect(t, s, a)
-		until(t, a, func(s relaytest.State) bool { return s.Held })
+		until(t, a, func(s relaytest.State) bool { return s.Stored })
 		s.stop()
 		missing := e.Post("missing", 1, a.NextOp(), []wire.Hash{first}, "what is not here")
 		above := e.Post("above", 1, missing.MaxOp()+1, hashes(missing), "on top of what is not here")

@@ -128,7 +128,7 @@ func changes(n int) func(relaytest.State) bool {
 // onDisk waits until the relay has said that it has stored every change of the device.
 func onDisk(t testing.TB, d *relaytest.Device) {
 	t.Helper()
-	until(t, d, func(s relaytest.State) bool { return s.Held })
+	until(t, d, func(s relaytest.State) bool { return s.Stored })
 }
 
 func openStore(t testing.TB, dir string) *sqlite.Store {

@@ -43,9 +43,9 @@ type session struct {
 	out   *outbox
 	conn  net.Conn
 	peer  string // the peer's ID, from join
-	// takesVersions reports whether the peer accepts several versions of one change; set by join.
-	takesVersions bool
-	deflate       bool // compression was agreed on
+	// acceptsVersions reports whether the peer accepts several versions of one change; set by join.
+	acceptsVersions bool
+	deflate         bool // compression was agreed on
 
 	in           *wsframe.Reader // reader only
 	buf          []byte          // reader only: a message as received
@@ -301,7 +301,7 @@ func (s *session) join(b []byte) error {
 	case m.SenderID == s.relay.id:
 		return violation("this is the relay's own peer ID")
 	}
-	s.peer, s.takesVersions = m.SenderID, m.PeerMetadata.AcceptsVersions
+	s.peer, s.acceptsVersions = m.SenderID, m.PeerMetadata.AcceptsVersions
 	// Clients from before version 1 had a number send no list.
 	if v := m.SupportedProtocolVersions; len(v) > 0 && !slices.Contains(v, repo.ProtocolVersion) {
 		return violation("unsupported protocol version: this relay speaks version %q only", repo.ProtocolVersion)

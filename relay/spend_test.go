@@ -25,8 +25,8 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// How much memory strangers can take with unfinished messages, and how much work with useless ones. The
-// clock of the tests stands still, or the limits are short; bytes and steps are counted.
+// These tests check that the memory for unfinished messages and the work for rejected messages are bounded.
+// They use a clock that stands still, or short limits, and count bytes and messages.
 
 // clientFrame returns a client's frame, masked with zeros.
 func clientFrame(first byte, payload []byte) []byte {
@@ -70,7 +70,7 @@ func writeRaw(t testing.TB, ws *websocket.Conn, b []byte) {
 	}
 }
 
-// request returns a message about a document that the relay does not have; the relay answers it.
+// request returns a request for a document that the relay does not have. The relay answers that it is unavailable.
 func request(t testing.TB, peer string, size int) []byte {
 	t.Helper()
 	m := &wire.Message{Have: []wire.Have{{Filter: wire.Filter{Entries: uint32(size), BitsPerEntry: 8, Probes: 7, Bits: bytes.Repeat([]byte{1, 2, 3, 5}, size/4)}}}}
@@ -81,8 +81,8 @@ func request(t testing.TB, peer string, size int) []byte {
 	return b
 }
 
-// answer waits for any message.
-func answer(t testing.TB, ws *websocket.Conn) {
+// awaitMessage waits for any message from the relay.
+func awaitMessage(t testing.TB, ws *websocket.Conn) {
 	t.Helper()
 	_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
 	if _, _, err := ws.ReadMessage(); err != nil {
@@ -90,8 +90,9 @@ func answer(t testing.TB, ws *websocket.Conn) {
 	}
 }
 
-// starts returns first parts of messages that are, or inflate to, size bytes.
-func starts(t testing.TB, size int) map[string][]byte {
+// unfinishedMessages returns the first frames of messages, one plain and one deflated, that never end. Each frame has
+// size bytes, inflated.
+func unfinishedMessages(t testing.TB, size int) map[string][]byte {
 	t.Helper()
 	return map[string][]byte{
 		"plain":    clientFrame(0x02, make([]byte, size)),
@@ -99,7 +100,7 @@ func starts(t testing.TB, size int) map[string][]byte {
 	}
 }
 
-// rawDeflate returns a deflate stream without its end.
+// rawDeflate returns the deflate stream of b, without the chunk header that deflate adds.
 func rawDeflate(t testing.TB, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -110,23 +111,23 @@ func rawDeflate(t testing.TB, b []byte) []byte {
 }
 
 // TestUnfinishedMessagesAreBounded: unfinished messages take no more memory than allowed, from one address and from
-// many, and another peer's large message passes all the same.
+// many, and another peer's large message is still answered.
 func TestUnfinishedMessagesAreBounded(t *testing.T) {
-	const most, each, size = 4 << 20, 1 << 20, 200 << 10
+	const limit, limitPerAddress, size = 4 << 20, 1 << 20, 200 << 10
 	for _, addresses := range []int{1, 7} {
-		for name, part := range starts(t, size) {
+		for name, frame := range unfinishedMessages(t, size) {
 			t.Run(fmt.Sprintf("%s, %d addresses", name, addresses), func(t *testing.T) {
-				s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{MessageMemory: most, MessageMemoryFromAddress: each}})
-				var ended atomic.Int64
+				s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{MessageMemory: limit, MessageMemoryFromAddress: limitPerAddress}})
+				var disconnected atomic.Int64
 				for i := range 40 {
-					ws, _ := join(t, s, fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", i%addresses))
-					writeRaw(t, ws, part)
+					ws, _ := join(t, s, fmt.Sprint("unfinished ", i), fmt.Sprint("203.0.113.", i%addresses))
+					writeRaw(t, ws, frame)
 					go func() {
 						for {
 							_, _, err := ws.ReadMessage()
 							var closed *websocket.CloseError
 							if errors.As(err, &closed) && closed.Code == websocket.CloseTryAgainLater {
-								ended.Add(1)
+								disconnected.Add(1)
 							}
 							if err != nil {
 								return
@@ -138,29 +139,29 @@ func TestUnfinishedMessagesAreBounded(t *testing.T) {
 				if err := honest.WriteMessage(websocket.BinaryMessage, request(t, "honest", size)); err != nil {
 					t.Fatal(err)
 				}
-				answer(t, honest)
-				bound := int64(most)
+				awaitMessage(t, honest)
+				bound := int64(limit)
 				if name == "plain" {
-					// Each takes up to 3 times 256 KiB.
-					eventually(t, "those beyond are told to come later", func() bool { return ended.Load() >= 40-most/(3*size) })
-				} else if ended.Load() > 0 {
-					t.Errorf("%d were ended, which hold a few bytes each", ended.Load())
+					// Each message takes up to 3 times 256 KiB.
+					eventually(t, "peers beyond the limit are told to try again later", func() bool { return disconnected.Load() >= 40-limit/(3*size) })
+				} else if disconnected.Load() > 0 {
+					t.Errorf("%d peers were disconnected, although each uses only a few bytes", disconnected.Load())
 				}
 				if addresses == 1 {
-					bound = each + 4*size // and the honest one's
+					bound = limitPerAddress + 4*size // 4*size for the honest peer's message
 				}
-				if peak := s.PeakReading(); peak > bound || peak == 0 {
-					t.Errorf("%d bytes were held, want at most %d", peak, bound)
+				if peak := s.PeakMessageMemory(); peak > bound || peak == 0 {
+					t.Errorf("messages took %d bytes, want at most %d", peak, bound)
 				}
 			})
 		}
 	}
 }
 
-// TestUnfinishedMessagesEnd: the connection of a message without progress is ended, even if pings, pongs and empty
-// frames come meanwhile.
+// TestUnfinishedMessagesEnd: the relay disconnects a peer whose message makes no progress, even if the peer sends
+// pings, pongs or empty frames.
 func TestUnfinishedMessagesEnd(t *testing.T) {
-	for name, besides := range map[string][]byte{
+	for name, keepAlive := range map[string][]byte{
 		"nothing":      nil,
 		"pongs":        clientFrame(0x8a, nil),
 		"pings":        clientFrame(0x89, []byte("x")),
@@ -168,50 +169,51 @@ func TestUnfinishedMessagesEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, relay.Config{Limits: relay.Limits{Stall: 100 * time.Millisecond}})
-			ws, _ := join(t, s, "half", "")
+			ws, _ := join(t, s, "unfinished", "")
 			writeRaw(t, ws, clientFrame(0x02, make([]byte, 100<<10)))
-			over := make(chan struct{})
+			done := make(chan struct{})
 			var writer sync.WaitGroup
 			writer.Go(func() {
-				for besides != nil {
+				for keepAlive != nil {
 					select {
-					case <-over:
+					case <-done:
 						return
 					case <-time.After(time.Millisecond):
 					}
-					if _, err := ws.NetConn().Write(besides); err != nil {
+					if _, err := ws.NetConn().Write(keepAlive); err != nil {
 						return
 					}
 				}
 			})
 			_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
 			var err error
-			var told []byte
+			var last []byte // the last message from the relay
 			for err == nil {
 				var b []byte
 				if _, b, err = ws.ReadMessage(); err == nil {
-					told = b
+					last = b
 				}
 			}
-			close(over)
+			close(done)
 			writer.Wait()
-			if m, err := repo.Decode(told); err != nil || m.Type != repo.TypeError || !strings.HasPrefix(m.Message, "too slow") {
-				t.Errorf("told %q, %v", told, err)
+			if m, err := repo.Decode(last); err != nil || m.Type != repo.TypeError || !strings.HasPrefix(m.Message, "too slow") {
+				t.Errorf("the last message is %q, %v", last, err)
 			}
-			eventually(t, "nothing is held", func() bool { return s.Reading() == 0 })
+			eventually(t, "all message memory is released", func() bool { return s.MessageMemory() == 0 })
 		})
 	}
 }
 
-// TestLargeMessagesTakeTurns: an address that leaves large messages unfinished has one turn, which ends.
+// TestLargeMessagesTakeTurns: addresses that leave large messages unfinished do not keep another address from sending
+// one. Each address reads one large message at a time, and an unfinished message times out.
 func TestLargeMessagesTakeTurns(t *testing.T) {
 	for _, addresses := range []int{1, 8} {
 		t.Run(fmt.Sprint(addresses), func(t *testing.T) {
 			s := start(t, relay.Config{BehindProxy: true, Limits: relay.Limits{Stall: 300 * time.Millisecond}})
 			for i := range 8 {
-				ws, _ := join(t, s, fmt.Sprint("half ", i), fmt.Sprint("203.0.113.", i%addresses))
+				ws, _ := join(t, s, fmt.Sprint("unfinished ", i), fmt.Sprint("203.0.113.", i%addresses))
 				writeRaw(t, ws, clientFrame(0x02, make([]byte, 1<<20+100<<10)))
-				go func() { // with pongs, for as long as it can
+				go func() { // sends pongs until the relay disconnects it
 					for {
 						if _, err := ws.NetConn().Write(clientFrame(0x8a, nil)); err != nil {
 							return
@@ -224,7 +226,7 @@ func TestLargeMessagesTakeTurns(t *testing.T) {
 			if err := honest.WriteMessage(websocket.BinaryMessage, request(t, "honest", 2<<20)); err != nil {
 				t.Fatal(err)
 			}
-			answer(t, honest)
+			awaitMessage(t, honest)
 		})
 	}
 }
@@ -254,12 +256,13 @@ func signedEnvelope(t testing.TB, peer string, m *wire.Message) []byte {
 	return b
 }
 
-// untilCut sends a frame repeatedly until the relay closes the connection. It returns how many were answered.
-func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
+// sendUntilClosed sends a frame repeatedly until the relay closes the connection. It returns how many of the frames the
+// relay answered with refusals.
+func sendUntilClosed(t testing.TB, ws *websocket.Conn, frame []byte) (answered int) {
 	t.Helper()
 	for {
 		if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
-			return taken
+			return answered
 		}
 		_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
 		for {
@@ -269,13 +272,13 @@ func untilCut(t testing.TB, ws *websocket.Conn, frame []byte) (taken int) {
 				if closed.Code != websocket.ClosePolicyViolation || !strings.HasPrefix(closed.Text, "you sent too much data") {
 					t.Errorf("closed with %d %q", closed.Code, closed.Text)
 				}
-				return taken
+				return answered
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeRefused { // all in one message
-				taken++
+			if m, err := repo.Decode(b); err == nil && m.Type == repo.TypeRefused { // one message has the refusals of a frame
+				answered++
 				break
 			}
 		}
@@ -299,23 +302,23 @@ func TestGarbageIsCharged(t *testing.T) {
 			}
 			break
 		}
-		taken := float64(untilCut(t, ws, garbageFrame(t, peer)))
-		if taken < 1 || taken > most {
-			t.Errorf("connection %d: %v frames were inflated, want at most %v", connections, taken, most)
+		inflated := float64(sendUntilClosed(t, ws, garbageFrame(t, peer)))
+		if inflated < 1 || inflated > most {
+			t.Errorf("connection %d: %v frames were inflated, want at most %v", connections, inflated, most)
 		}
-		if all += taken; all > relay.InflatedForWasteOfAddress/perFrame+most {
+		if all += inflated; all > relay.InflatedForWasteOfAddress/perFrame+most {
 			t.Fatalf("%v frames of one address were inflated", all)
 		}
 	}
 	if connections == 0 {
-		t.Error("never accepted")
+		t.Error("the address could never connect")
 	}
 	if ws, _ := join(t, s, "other", "203.0.113.10"); ws == nil {
 		t.Error("another address is refused")
 	}
 	now.advance(time.Minute)
 	if ws, _ := join(t, s, "later", "203.0.113.9"); ws == nil {
-		t.Error("still refused after a minute")
+		t.Error("the address is still refused after a minute")
 	}
 }
 
@@ -332,9 +335,9 @@ func TestWrongSignaturesAreCharged(t *testing.T) {
 		m.Changes = append(m.Changes, c.Encode())
 	}
 	ws, _ := join(t, s, "nobody", "")
-	taken := untilCut(t, ws, signedEnvelope(t, "nobody", &m))
-	if most := relay.SignaturesForWaste / 400; float64(taken) > most || taken < 1 {
-		t.Errorf("%d messages were looked at, want at most %v", taken, most)
+	checked := sendUntilClosed(t, ws, signedEnvelope(t, "nobody", &m))
+	if most := relay.SignaturesForWaste / 400; float64(checked) > most || checked < 1 {
+		t.Errorf("the signatures of %d messages were checked, want at most %v", checked, most)
 	}
 }
 
@@ -370,7 +373,7 @@ func TestGoodWorkIsNotCharged(t *testing.T) {
 	a.Header = http.Header{"X-Forwarded-For": {"203.0.113.9"}}
 	connect(t, s, a)
 	all := []relaytest.Signed{e.Genesis}
-	n := 10_000 // 80 microseconds each would be beyond what garbage may cost
+	n := 10_000 // at 80 µs each, more than the budget for rejected work
 	if testing.Short() {
 		n = 2_000
 	}
@@ -393,11 +396,11 @@ func TestGoodWorkIsNotCharged(t *testing.T) {
 	}
 }
 
-// TestTooManyDecodedOperations: if too many decoded operations wait for the committer, it decodes further changes
-// again. Nothing else differs.
+// TestTooManyDecodedOperations: when too many decoded operations wait for the committer, further changes are stored and
+// forwarded as usual (the committer decodes them a second time).
 func TestTooManyDecodedOperations(t *testing.T) {
 	s := start(t, relay.Config{})
-	s.HoldDecoded()
+	s.ExhaustDecodedOps()
 	event := relaytest.EventID("decoded")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
 	write(t, a, 20)
@@ -405,7 +408,7 @@ func TestTooManyDecodedOperations(t *testing.T) {
 	until(t, b, changes(20))
 	sameMessage(t, a, b)
 	onDisk(t, a)
-	eventually(t, "none are counted", func() bool { return s.Decoded() == 0 })
+	eventually(t, "no decoded operations are counted", func() bool { return s.DecodedOps() == 0 })
 	if r := a.State().Refused; len(r) > 0 {
 		t.Errorf("refused %+v", r)
 	}
@@ -413,8 +416,8 @@ func TestTooManyDecodedOperations(t *testing.T) {
 
 // TestInflatedChangesAreBounded: inflated changes count towards the same memory limit, also in an open relay.
 func TestInflatedChangesAreBounded(t *testing.T) {
-	const most, each, size = 8 << 20, 2 << 20, 300 << 10
-	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{MessageMemory: most, MessageMemoryFromAddress: each}})
+	const limit, limitPerAddress, size = 8 << 20, 2 << 20, 300 << 10
+	s := start(t, relay.Config{Open: true, BehindProxy: true, Limits: relay.Limits{MessageMemory: limit, MessageMemoryFromAddress: limitPerAddress}})
 	frames := make([][]byte, 30)
 	for i := range frames {
 		var m wire.Message
@@ -434,12 +437,12 @@ func TestInflatedChangesAreBounded(t *testing.T) {
 		all.Go(func() {
 			_ = ws.WriteMessage(websocket.BinaryMessage, f)
 			_ = ws.SetReadDeadline(time.Now().Add(relaytest.Wait))
-			_, _, _ = ws.ReadMessage() // taken, or told that there is no space
+			_, _, _ = ws.ReadMessage() // the relay accepts the message, or says that it has no memory left
 		})
 	}
 	all.Wait()
-	if peak := s.PeakReading(); peak > most || peak < size {
-		t.Errorf("%d bytes were held, want at most %d", peak, most)
+	if peak := s.PeakMessageMemory(); peak > limit || peak < size {
+		t.Errorf("messages took %d bytes, want at most %d", peak, limit)
 	}
 }
 
@@ -451,46 +454,46 @@ func TestInvalidFrames(t *testing.T) {
 		name  string
 		bytes []byte
 		code  int
-		told  string
+		want  string // start of the relay's error message; "" for none
 	}{
 		{"reserved bits", clientFrame(0xb2, []byte("x")), 1002, "a frame has a reserved bit set"},
-		{"a ping that says it is deflated", clientFrame(0xc9, nil), 1002, "a frame has a reserved bit set"},
+		{"a ping marked as deflated", clientFrame(0xc9, nil), 1002, "a frame has a reserved bit set"},
 		{"no mask", []byte{0x82, 1, 'x'}, 1002, "a frame has no mask"},
 		{"opcode 3", clientFrame(0x83, nil), 1002, "a frame has the unknown opcode"},
 		{"opcode 11", clientFrame(0x8b, nil), 1002, "a frame has the unknown opcode"},
-		{"a ping in parts", clientFrame(0x09, nil), 1002, "a control frame is fragmented"},
-		{"a long ping", append([]byte{0x89, 0xfe, 0, 126, 0, 0, 0, 0}, ping...), 1002, "a control frame is fragmented"},
-		{"the rest of nothing", clientFrame(0x80, nil), 1002, "a frame is out of order"},
-		{"a message within a message", append(clientFrame(0x02, []byte("x")), clientFrame(0x82, nil)...), 1002, "a frame is out of order"},
-		{"deflated in the middle", append(clientFrame(0x02, []byte("x")), clientFrame(0xc0, nil)...), 1002, "a frame has a reserved bit set"},
+		{"a fragmented ping", clientFrame(0x09, nil), 1002, "a control frame is fragmented"},
+		{"a ping of more than 125 bytes", append([]byte{0x89, 0xfe, 0, 126, 0, 0, 0, 0}, ping...), 1002, "a control frame is fragmented"},
+		{"a continuation without a message", clientFrame(0x80, nil), 1002, "a frame is out of order"},
+		{"a new message before the last has ended", append(clientFrame(0x02, []byte("x")), clientFrame(0x82, nil)...), 1002, "a frame is out of order"},
+		{"a continuation marked as deflated", append(clientFrame(0x02, []byte("x")), clientFrame(0xc0, nil)...), 1002, "a frame has a reserved bit set"},
 		{"text", clientFrame(0x81, []byte("hello")), 1003, "not a binary frame"},
 		{"2^63 bytes", []byte{0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1009, "message too large"},
-		{"a byte too many", []byte{0x82, 0xff, 0, 0, 0, 0, 0, 0x80, 0, 1, 0, 0, 0, 0}, 1009, "message too large"},
-		{"not deflated", clientFrame(0xc2, []byte{0xff, 0xff, 0xff}), 1002, "a message that cannot be inflated"},
+		{"one byte more than the limit", []byte{0x82, 0xff, 0, 0, 0, 0, 0, 0x80, 0, 1, 0, 0, 0, 0}, 1009, "message too large"},
+		{"marked as deflated, but not deflated", clientFrame(0xc2, []byte{0xff, 0xff, 0xff}), 1002, "a message that cannot be inflated"},
 		{"close", clientFrame(0x88, []byte{3, 0xe8}), 1000, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ws, _ := join(t, s, "frames", "")
 			writeRaw(t, ws, c.bytes)
-			told, code := fate(t, ws)
-			if code != c.code || c.told == "" != (len(told) == 0) || len(told) > 0 && !strings.HasPrefix(told[0], c.told) {
-				t.Errorf("closed with %d, told %q", code, told)
+			errs, code := readUntilClosed(t, ws)
+			if code != c.code || c.want == "" != (len(errs) == 0) || len(errs) > 0 && !strings.HasPrefix(errs[0], c.want) {
+				t.Errorf("closed with %d and the errors %q", code, errs)
 			}
 		})
 	}
-	if s.Reading() != 0 {
-		t.Errorf("%d bytes are still held", s.Reading())
+	if s.MessageMemory() != 0 {
+		t.Errorf("%d bytes of message memory are still in use", s.MessageMemory())
 	}
 }
 
 // TestAttackFiles sends the files of earlier attacks, if they exist.
 func TestAttackFiles(t *testing.T) {
 	dir := filepath.Join("..", "..", "shared", "faults", "attacks")
-	half, err := os.ReadFile(filepath.Join(dir, "06-half-frames", "fragment.hex"))
+	hexFrame, err := os.ReadFile(filepath.Join(dir, "06-half-frames", "fragment.hex"))
 	if err != nil {
 		t.Skip("no ../shared/faults beside this module: TestUnfinishedMessagesAreBounded and TestGarbageIsCharged make such bytes themselves")
 	}
-	fragment, err := hex.DecodeString(strings.TrimSpace(string(half)))
+	fragment, err := hex.DecodeString(strings.TrimSpace(string(hexFrame)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,14 +504,14 @@ func TestAttackFiles(t *testing.T) {
 	now := newClock()
 	s := start(t, relay.Config{BehindProxy: true, Now: now.now})
 	for i := range 100 {
-		ws, _ := join(t, s, fmt.Sprint("half ", i), "203.0.113.9")
+		ws, _ := join(t, s, fmt.Sprint("unfinished ", i), "203.0.113.9")
 		writeRaw(t, ws, fragment)
 	}
 	ws, _ := join(t, s, "evil", "203.0.113.10")
-	if taken := untilCut(t, ws, garbage); float64(taken) > relay.InflatedForWaste/(wire.MaxFrame>>10) {
-		t.Errorf("%d frames of garbage were inflated", taken)
+	if n := sendUntilClosed(t, ws, garbage); float64(n) > relay.InflatedForWaste/(wire.MaxFrame>>10) {
+		t.Errorf("%d frames of garbage were inflated", n)
 	}
-	if peak := s.PeakReading(); peak > 2<<20 {
-		t.Errorf("%d bytes were held", peak)
+	if peak := s.PeakMessageMemory(); peak > 2<<20 {
+		t.Errorf("messages took %d bytes", peak)
 	}
 }

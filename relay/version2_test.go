@@ -51,7 +51,7 @@ func TestOpenRelayReadsVersion2(t *testing.T) {
 	if err := ws.WriteMessage(websocket.BinaryMessage, frame); err != nil {
 		t.Fatal(err)
 	}
-	if failures, code := fate(t, ws); code != websocket.CloseProtocolError {
+	if failures, code := readUntilClosed(t, ws); code != websocket.CloseProtocolError {
 		t.Errorf("a message cut short: closed with %d, told %q", code, failures)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // here first. The subgraph takes about 100 bytes a change, in documents that have such
 // a client and such versions. d.mu is held.
 func (d *document) graphFor(m *member) *graph.Graph {
-	if m.takesVersions || d.graph.Forks() == 0 {
+	if m.acceptsVersions || d.graph.Forks() == 0 {
 		return d.graph
 	}
 	return d.oneVersion.Update(d.graph)

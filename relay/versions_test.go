@@ -282,7 +282,7 @@ func TestChangesExcludedByEarlierVersionsComeBack(t *testing.T) {
 	first := write(t, a, 1)[0]
 	s := start(t, relay.Config{Store: store})
 	connect(t, s, a)
-	until(t, a, func(s relaytest.State) bool { return s.Held })
+	until(t, a, func(s relaytest.State) bool { return s.Stored })
 	s.stop()
 	next := a.NextOp()
 	on := []wire.Hash{first}

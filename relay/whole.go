@@ -87,7 +87,7 @@ func (w *wholes) remove(d *document) {
 
 // wantsWhole reports whether the member should be sent a document chunk. d.mu is held.
 func (d *document) wantsWhole(m *member) bool {
-	return m.takesWhole && !m.gotWhole && d.graphFor(m).Len() >= minWhole && m.peer.HasNothing()
+	return m.acceptsWhole && !m.skipWhole && d.graphFor(m).Len() >= minWhole && m.peer.HasNothing()
 }
 
 // wholeFor returns the document's cached chunk, or the chunk made for the member, which
@@ -120,7 +120,7 @@ func (d *document) makeWhole(s *session) {
 		return
 	}
 	if !mine || !s.account.quota().MayMakeWhole(d.relay.cfg.Now()) {
-		m.gotWhole = true
+		m.skipWhole = true
 		d.mu.Unlock()
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"flyleaf/internal/lockorder"
 )
 
-// maxEngines is how many engines are in memory at the same time, for all events. Engines
-// that are in use at the moment may exceed it.
+// maxEngines is how many engines, of all events together, are kept in memory. There may
+// be more while they are in use.
 const maxEngines = 16
 
 // engines records which documents have an engine in memory.

@@ -70,7 +70,7 @@ func (x relayDocument) Respond(ctx context.Context, posts []qa.PostID) error {
 }
 
 // ReceiveEphemeral implements relayclient.Document.
-func (x relayDocument) ReceiveEphemeral(m *repo.Message) { x.doc.hearPresence(m) }
+func (x relayDocument) ReceiveEphemeral(m *repo.Message) { x.doc.receivePresence(m) }
 
 // RelayRefusals implements relayclient.Document.
 func (x relayDocument) RelayRefusals() []Refusal { return x.doc.cached.relayRefusals() }

@@ -31,9 +31,9 @@ func (n *Node) Presence(_ context.Context, id qa.EventID) ([]qa.Presence, error)
 	}), nil
 }
 
-// Announce sends a signed presence message to the others who follow an event: this
-// person is answering a post, or it has arrived here. The message is sent once and
-// stored nowhere; if the relay cannot be reached it is dropped, which is not an error.
+// Announce sends a signed presence message to the other devices that follow an event: this
+// person is answering a post, or the post has arrived on this device. The message is sent once and
+// not stored. If the relay cannot be reached, it is dropped, which is not an error.
 func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.PostID) error {
 	s := presence.Signal{Kind: kind, By: n.Identity(), Post: post}
 	if err := s.Check(); err != nil {
@@ -48,8 +48,8 @@ func (n *Node) Announce(_ context.Context, id qa.EventID, kind string, post qa.P
 	return nil
 }
 
-// hearPresence processes a presence message from a relay.
-func (doc *document) hearPresence(m *repo.Message) {
+// receivePresence processes a presence message from a relay.
+func (doc *document) receivePresence(m *repo.Message) {
 	n := doc.node
 	s, isNew := doc.presence.Receive(doc.id, m, n.cfg.Now())
 	if !isNew || s.By == n.Identity() {
@@ -67,8 +67,8 @@ func (doc *document) hearPresence(m *repo.Message) {
 	}
 }
 
-// sendReceipts announces that posts have arrived, if this person is an author of the event:
-// so askers learn that an author's device has their question.
+// sendReceipts announces that posts have arrived, if this person is an author of the event.
+// So the people who asked see that an author's device has their question.
 func (doc *document) sendReceipts(ctx context.Context, posts []qa.PostID) error {
 	doc.mu.Lock()
 	author := doc.contents != nil && doc.contents.Policy().HoldsRole(doc.node.Identity(), qa.RoleAuthor)

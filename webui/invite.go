@@ -15,19 +15,20 @@ import (
 
 // inviteView is one invitation that grants a role, as the organiser sees it.
 type inviteView struct {
-	Key          qa.Identity
-	Label        string
-	Role         string
-	State, Words string
-	Claimer      string
-	Program      string // the flyleaf: link, when Link opens in a browser
-	Link, QR     string // "" when the invitation cannot be used any more, or this device does not have its secret
-	Revocable    bool
-	When         *moment
+	Key       qa.Identity
+	Label     string
+	Role      string
+	State     string // one of the qa.Invite constants
+	StateText string // describes the state
+	Claimer   string
+	Program   string // the flyleaf: link; "" if Link is one
+	Link, QR  string // "" when the invitation cannot be used any more, or this device does not have its secret
+	Revocable bool
+	When      *moment
 }
 
-// inviteWords describes the states of an invitation.
-var inviteWords = map[string]string{
+// inviteStateTexts describe the states of an invitation on the page.
+var inviteStateTexts = map[string]string{
 	qa.InviteOpen:    "Not used yet",
 	qa.InviteClaimed: "Opened; the role is being granted",
 	qa.InviteGranted: "Granted",
@@ -38,7 +39,7 @@ func (s *server) invites(v *weekView, all []qa.InviteInfo) []inviteView {
 	var out []inviteView
 	for _, in := range slices.Backward(all) {
 		view := inviteView{
-			Key: in.Key, Label: in.Label, Role: string(in.Role), State: in.State, Words: inviteWords[in.State],
+			Key: in.Key, Label: in.Label, Role: string(in.Role), State: in.State, StateText: inviteStateTexts[in.State],
 			Revocable: in.State == qa.InviteOpen || in.State == qa.InviteClaimed,
 		}
 		if in.Claimer != "" {
@@ -57,8 +58,8 @@ func (s *server) invites(v *weekView, all []qa.InviteInfo) []inviteView {
 	return out
 }
 
-// linksOf returns the link to show first and, if that link opens in a browser, the
-// flyleaf: link for the program.
+// linksOf returns the link to show and, if that link opens in a browser, also the
+// flyleaf: link for the desktop program; otherwise "".
 func (s *server) linksOf(inv qa.Invitation) (link, program string) {
 	links := inv.Links()
 	if s.browser {
@@ -80,8 +81,8 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	role, label := qa.Role(r.PostForm.Get("role")), strings.Join(strings.Fields(r.PostForm.Get("label")), " ")
-	refuse := func(status int, words string) {
-		s.showPeople(w, r, status, v, peoplePage{Error: words, Label: label, Chosen: role})
+	refuse := func(status int, message string) {
+		s.showPeople(w, r, status, v, peoplePage{Error: message, Label: label, Chosen: role})
 	}
 	if role != qa.RoleAuthor && role != qa.RoleModerator && role != qa.RoleMember {
 		refuse(http.StatusUnprocessableEntity, "Choose what the invitation is for: author, moderator or member.")
@@ -124,7 +125,7 @@ func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
 }
 
 // inviteCode serves the QR code of an invitation. The name "all" stands for the link
-// with which anybody can join.
+// without a role, with which anybody can join an open event.
 func (s *server) inviteCode(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {

@@ -240,7 +240,7 @@ func (t *target) honest(stop <-chan struct{}) (string, error) {
 		if _, err := d.Write("words"); err != nil {
 			return "", err
 		}
-		if err := wait(d, 5*time.Minute, func(s relaytest.State) bool { return s.Held }); err != nil {
+		if err := wait(d, 5*time.Minute, func(s relaytest.State) bool { return s.Stored }); err != nil {
 			return "", err
 		}
 		waits = append(waits, time.Since(began))
@@ -293,7 +293,7 @@ func documents(t *target) (string, error) {
 	}
 	defer d.Disconnect()
 	memory := t.memory()
-	if err := wait(d, 5*time.Second, func(s relaytest.State) bool { return s.Held }); err != nil {
+	if err := wait(d, 5*time.Second, func(s relaytest.State) bool { return s.Stored }); err != nil {
 		return fmt.Sprintf("somebody else's event is not taken: %q; %s", d.State().Failures, memory), nil
 	}
 	return fmt.Sprintf("somebody else's event is taken, after %v; %s", time.Since(began).Round(time.Millisecond), memory), nil
@@ -497,7 +497,7 @@ func ephemeral(t *target) (string, error) {
 		return "", err
 	}
 	defer d.Disconnect()
-	if err := wait(d, time.Minute, func(s relaytest.State) bool { return s.Held }); err != nil {
+	if err := wait(d, time.Minute, func(s relaytest.State) bool { return s.Stored }); err != nil {
 		return "", err
 	}
 	body := make([]byte, 60<<10)
@@ -542,7 +542,7 @@ func streams(t *target) (string, error) {
 		return "", err
 	}
 	defer d.Disconnect()
-	if err := wait(d, time.Minute, func(s relaytest.State) bool { return s.Held }); err != nil {
+	if err := wait(d, time.Minute, func(s relaytest.State) bool { return s.Stored }); err != nil {
 		return "", err
 	}
 	get := func(address string) (int, error) {

@@ -44,8 +44,8 @@ func TestNoDataDirectoryWithoutHome(t *testing.T) {
 	}
 }
 
-// TestAReadOnlyDataDirectoryCanBeRead through a temporary copy, including the write-ahead log.
-// The copy is removed afterwards. Writing is refused with the reason.
+// TestAReadOnlyDataDirectoryCanBeRead: a read-only data directory is read through a temporary copy,
+// which includes the write-ahead log and is removed afterwards. Writes are refused with the reason.
 func TestAReadOnlyDataDirectoryCanBeRead(t *testing.T) {
 	h, err := openHome(t.TempDir())
 	if err != nil {
@@ -67,7 +67,7 @@ func TestAReadOnlyDataDirectoryCanBeRead(t *testing.T) {
 	if _, err := b.Do(t.Context(), inv.Event, qa.Act{Kind: qa.ActPost, Text: "Can it be read?"}); err != nil {
 		t.Fatal(err)
 	}
-	// As after a crash: the posts are only in the write-ahead log.
+	// b is not closed yet, so the post is only in the write-ahead log, as after a crash.
 	r, err := openReadOnly(t.Context(), h, syscall.EROFS, log)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,8 @@ func TestAReadOnlyDataDirectoryCanBeRead(t *testing.T) {
 	}
 }
 
-// TestServeOfAnotherVersionIsReportedAtOnce, without waiting for the lock.
+// TestServeOfAnotherVersionIsReportedAtOnce: if a running `flyleaf serve` has another version, a command
+// reports it at once, without waiting for the lock.
 func TestServeOfAnotherVersionIsReportedAtOnce(t *testing.T) {
 	h, err := openHome(t.TempDir())
 	if err != nil {

@@ -144,7 +144,7 @@ func killUnderLoad(t *testing.T, kills int) (acknowledged int) {
 						}
 						// Keep the relay's pace: usually wait for the answer before the next write.
 						ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-						_ = d.Until(ctx, func(s relaytest.State) bool { return s.Held || !s.Connected })
+						_ = d.Until(ctx, func(s relaytest.State) bool { return s.Stored || !s.Connected })
 						cancel()
 					}
 				})
@@ -258,7 +258,7 @@ func TestRunInProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Disconnect()
-	if err := d.Until(within(t), func(s relaytest.State) bool { return s.Held }); err != nil {
+	if err := d.Until(within(t), func(s relaytest.State) bool { return s.Stored }); err != nil {
 		t.Fatal(err)
 	}
 	cancel()

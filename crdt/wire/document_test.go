@@ -9,15 +9,15 @@ import (
 	"testing"
 )
 
-// changesAtRandom returns changes with a complete graph. Their operations refer to each other at
-// random, most of them wrongly.
-func changesAtRandom(r *rand.Rand, wild bool) (changes []*Change, heads []Hash) {
+// randomChanges returns changes with a complete graph. Their operations refer to each other at
+// random, most of them invalidly. With dangling, some refer to operations that do not exist.
+func randomChanges(r *rand.Rand, dangling bool) (changes []*Change, heads []Hash) {
 	actors := []ActorID{"a", "b", "c"}
 	seqs := map[ActorID]uint64{}
 	var ids []OpID
 	next := uint64(1)
 	anyID := func() OpID {
-		if len(ids) == 0 || wild && r.Intn(8) == 0 {
+		if len(ids) == 0 || dangling && r.Intn(8) == 0 {
 			return OpID{uint64(r.Intn(20)), actors[r.Intn(3)]}
 		}
 		return ids[r.Intn(len(ids))]
@@ -50,11 +50,11 @@ func changesAtRandom(r *rand.Rand, wild bool) (changes []*Change, heads []Hash) 
 	return changes, heads
 }
 
-// TestNoDocumentOfNonsense: for arbitrary operations EncodeDocument returns a document or an error.
-func TestNoDocumentOfNonsense(t *testing.T) {
+// TestEncodeDocumentOfRandomChanges: for arbitrary operations EncodeDocument returns a document or ErrDocument.
+func TestEncodeDocumentOfRandomChanges(t *testing.T) {
 	refused, made := 0, 0
 	for seed := range int64(20_000) {
-		changes, heads := changesAtRandom(rand.New(rand.NewSource(seed)), seed%2 == 0)
+		changes, heads := randomChanges(rand.New(rand.NewSource(seed)), seed%2 == 0)
 		b, err := EncodeDocument(changes, heads, 1<<20)
 		switch {
 		case errors.Is(err, ErrDocument):
@@ -96,9 +96,9 @@ func TestDocumentNeedsItsDepsAndHeads(t *testing.T) {
 	}
 }
 
-// TestNoDocumentOfAnySize: a change can store two long keys once each, but the order of a document may
-// repeat them for every object. A few bytes must not become a document of any size.
-func TestNoDocumentOfAnySize(t *testing.T) {
+// TestDocumentSizeIsBounded: a change stores two long keys once each, but in document order they may have to be
+// repeated for every object. EncodeDocument refuses to make such a large document.
+func TestDocumentSizeIsBounded(t *testing.T) {
 	const objects, long = 4000, 10_000
 	c := &Change{Actor: "a", Seq: 1, StartOp: 1}
 	for i := range objects {
@@ -110,7 +110,7 @@ func TestNoDocumentOfAnySize(t *testing.T) {
 		}
 	}
 	if n := len(c.Encode()); n > 20*long {
-		t.Fatalf("the change alone is of %d bytes", n)
+		t.Fatalf("the change has %d bytes", n)
 	}
 	c.Hash = Hash{1}
 	if b, err := EncodeDocument([]*Change{c}, []Hash{{1}}, 1<<20); !errors.Is(err, ErrDocumentSize) {
@@ -133,12 +133,12 @@ func TestDocumentRefusesWhatItCannotExpress(t *testing.T) {
 		a, b *Change
 		ok   bool
 	}{
-		"a delete":                    {first(0), second(0, "a", Del), true},
-		"a delete of another key's":   {first(0), second(0, "b", Del), false},
-		"a map in another key's wake": {first(0), second(0, "b", MakeMap), false},
-		"times far apart":             {first(-1), second(math.MaxInt64, "a", Del), false},
-		"times far apart, backwards":  {first(2), second(math.MinInt64+1, "a", Del), false},
-		"times just not too far":      {first(-1), second(math.MaxInt64-1, "a", Del), true},
+		"a delete":                                {first(0), second(0, "a", Del), true},
+		"a delete of another key's value":         {first(0), second(0, "b", Del), false},
+		"a map that replaces another key's value": {first(0), second(0, "b", MakeMap), false},
+		"times far apart":                         {first(-1), second(math.MaxInt64, "a", Del), false},
+		"times far apart, backwards":              {first(2), second(math.MinInt64+1, "a", Del), false},
+		"times as far apart as possible":          {first(-1), second(math.MaxInt64-1, "a", Del), true},
 	} {
 		_, err := EncodeDocument([]*Change{try.a, try.b}, []Hash{{2}}, 1<<20)
 		if try.ok && err != nil || !try.ok && !errors.Is(err, ErrDocument) {

@@ -25,9 +25,9 @@ import (
 // MaxFile bounds a key file, in bytes.
 const MaxFile = 16 << 10
 
-// The cost of a passphrase, as a power of two. workFactor is for new files (128 MiB of memory,
-// well under a second). maxWorkFactor is the maximum when reading a file, so that a hostile file
-// cannot use more memory and time.
+// The scrypt cost parameter N, as log2 N. workFactor is for new files: deriving the key takes 128 MiB of memory
+// and well under a second. Files with more than maxWorkFactor are refused, so that a hostile file cannot use more
+// than 256 MiB.
 const (
 	workFactor    = 17
 	maxWorkFactor = 18
@@ -52,14 +52,14 @@ func Seal(k keys.Key, passphrase string) ([]byte, error) {
 	if passphrase == "" {
 		return plain, nil
 	}
-	to, err := age.NewScryptRecipient(passphrase)
+	recipient, err := age.NewScryptRecipient(passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("encrypting the key with a passphrase: %w", err)
 	}
-	to.SetWorkFactor(workFactor)
+	recipient.SetWorkFactor(workFactor)
 	var out bytes.Buffer
 	armored := armor.NewWriter(&out)
-	w, err := age.Encrypt(armored, to)
+	w, err := age.Encrypt(armored, recipient)
 	if err == nil {
 		_, err = w.Write(plain)
 	}
@@ -121,14 +121,14 @@ func unseal(b []byte, passphrase string) ([]byte, error) {
 	if passphrase == "" {
 		return nil, ErrNoPassphrase
 	}
-	by, err := age.NewScryptIdentity(passphrase)
+	decryptor, err := age.NewScryptIdentity(passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPassphrase, err)
 	}
-	by.SetMaxWorkFactor(maxWorkFactor)
-	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(b)), by)
-	var other *age.NoIdentityMatchError
-	if errors.As(err, &other) {
+	decryptor.SetMaxWorkFactor(maxWorkFactor)
+	r, err := age.Decrypt(armor.NewReader(bytes.NewReader(b)), decryptor)
+	var wrong *age.NoIdentityMatchError
+	if errors.As(err, &wrong) {
 		return nil, ErrPassphrase
 	}
 	if err == nil {

@@ -131,11 +131,11 @@ func (t *Totals) Event(id qa.EventID) *Event {
 	return &Event{totals: t, id: id, people: map[qa.Identity]*person{}}
 }
 
-// Begun reports whether it is known when the event was created here.
-func (e *Event) Begun() bool { return !e.born.IsZero() }
+// CreationKnown reports whether it is known when the event was created here.
+func (e *Event) CreationKnown() bool { return !e.born.IsZero() }
 
-// Begin records who created the event here, and when.
-func (e *Event) Begin(founder qa.Identity, at time.Time) { e.founder, e.born = founder, at }
+// NoteCreation records who created the event here, and when.
+func (e *Event) NoteCreation(founder qa.Identity, at time.Time) { e.founder, e.born = founder, at }
 
 // Bytes returns how many bytes of changes the event has.
 func (e *Event) Bytes() int64 { return e.bytes }

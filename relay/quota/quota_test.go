@@ -136,7 +136,7 @@ type world struct {
 func newWorld(q Quotas) *world {
 	w := &world{totals: NewTotals(q), from: &Address{}, now: time.Unix(1_000_000, 0)}
 	w.event = w.totals.Event("an event")
-	w.event.Begin("founder", w.now.Add(-YoungFor))
+	w.event.NoteCreation("founder", w.now.Add(-YoungFor))
 	return w
 }
 
@@ -258,7 +258,7 @@ func TestYoungEvents(t *testing.T) {
 	q.YoungBytesBurst, q.YoungBytesRate = 2*(100+RowBytes), 1
 	w := newWorld(q)
 	young := w.totals.Event("another")
-	young.Begin("somebody", w.now)
+	young.NoteCreation("somebody", w.now)
 	w.event = young
 	for i, want := range []policy.Code{"", "", policy.CodeRate} {
 		w.from = &Address{}
@@ -338,7 +338,7 @@ func TestPlan(t *testing.T) {
 		q := None
 		set(&q)
 		w := newWorld(q)
-		w.event.Begin("founder", w.now)
+		w.event.NoteCreation("founder", w.now)
 		var plan Plan
 		c := &Change{Writer: "somebody", Units: 1, Size: 100}
 		for i := range 5 {
@@ -365,14 +365,14 @@ func TestFoundersBytesAreCountedOnce(t *testing.T) {
 	c := &Change{Writer: "founder", Units: 1, Size: 400}
 	for range 3 {
 		e := totals.Event("an event")
-		e.Begin("founder", now)
+		e.NoteCreation("founder", now)
 		e.Add("founder", 600)
 		if why := e.Exceeded(c, nil, Organiser, now); why.Code != "" {
 			t.Fatalf("%+v", why)
 		}
 	}
 	other := totals.Event("another")
-	other.Begin("founder", now)
+	other.NoteCreation("founder", now)
 	other.Add("founder", 1)
 	if why := other.Exceeded(c, nil, Organiser, now); why.Code != policy.CodeQuota {
 		t.Errorf("two events of 601 bytes and 400 more: %+v", why)

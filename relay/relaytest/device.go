@@ -172,13 +172,13 @@ func DialFrom(ctx context.Context, url, peer string, header http.Header) (ws *we
 	return dial(ctx, url, peer, header, true)
 }
 
-func dial(ctx context.Context, url, peer string, header http.Header, takesVersions bool) (ws *websocket.Conn, relay string, err error) {
+func dial(ctx context.Context, url, peer string, header http.Header, acceptsVersions bool) (ws *websocket.Conn, relay string, err error) {
 	ws, resp, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {
 		return nil, "", err
 	}
 	_ = resp.Body.Close()
-	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, AcceptsVersions: takesVersions}})
+	join, err := repo.Encode(&repo.Message{Type: repo.TypeJoin, SenderID: peer, SupportedProtocolVersions: []string{"1"}, PeerMetadata: repo.PeerMetadata{IsEphemeral: true, AcceptsVersions: acceptsVersions}})
 	if err == nil {
 		err = ws.WriteMessage(websocket.BinaryMessage, join)
 	}
@@ -540,14 +540,14 @@ type State struct {
 	Messages    int  // sync messages received
 	Biggest     int  // bytes of the largest frame received
 	Unsigned    int  // changes received without a signature
-	Held        bool // on this connection the relay has said that it holds all heads
+	Stored      bool // on this connection the relay has said that it stores all heads
 	InSync      bool // the relay's last message had exactly these heads
 }
 
 func (d *Device) state() State {
-	held := d.conn != nil
+	stored := d.conn != nil
 	for _, h := range d.graph.Heads() {
-		held = held && d.conn.announced[h]
+		stored = stored && d.conn.announced[h]
 	}
 	changes := d.graph.Len()
 	if d.about != nil && changes > 0 {
@@ -555,7 +555,7 @@ func (d *Device) state() State {
 	}
 	return State{
 		Access: d.access,
-		Held:   held, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
+		Stored: stored, InSync: d.conn != nil && d.conn.state.InSync(d.graph),
 
 		Heads: d.graph.Heads(), Changes: changes, Connected: d.conn != nil, CloseErr: d.closeErr,
 		Refused: slices.Clone(d.refused), Unavailable: d.unavailable, Ephemeral: slices.Clone(d.ephemeral),

@@ -15,22 +15,22 @@ import (
 	"flyleaf/storage"
 )
 
-// Sources is an index of the events that this person created by imports, by their source.
-// With the index, a thousand imports do not each search a thousand events. It is safe for
-// concurrent use.
+// Sources finds the event that this person imported from a source. It keeps an index, so
+// that a thousand imports do not each search a thousand events. It is safe for concurrent
+// use.
 type Sources struct {
 	store storage.Store
 	me    qa.Identity
 
-	mu      lockorder.Mutex[lockorder.Sources] // guards what follows; not held while the store works
+	mu      lockorder.Mutex[lockorder.Sources] // guards what follows; not held during calls of the store
 	version int                                // counts the calls of Invalidate
 	index   *index                             // nil: not read yet
 }
 
-// NewSources returns an index of the events that the person me imported into a store.
+// NewSources returns the Sources of the events that the person me imported into a store.
 func NewSources(store storage.Store, me qa.Identity) *Sources { return &Sources{store: store, me: me} }
 
-// index is the imported weeks by source, first day and title.
+// index maps sources, first days and titles to the weeks that this person imported.
 type index struct {
 	bySource map[string]qa.EventID
 	byDay    map[int64][]importedWeek  // by the first day, ms
@@ -45,7 +45,7 @@ type importedWeek struct {
 	authors string
 }
 
-// add adds an event.
+// add adds an imported event. Events without a source are not imports, and are ignored.
 func (x *index) add(e *qa.Event, id qa.EventID) {
 	if e.Source == "" {
 		return
@@ -152,7 +152,7 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 	s.mu.Lock()
 	candidates := x.candidates(week)
 	s.mu.Unlock()
-	names := messageNames(week.Source, func(yield func(string)) {
+	importedNames := messageNames(week.Source, func(yield func(string)) {
 		for i := range week.Posts {
 			yield(week.Posts[i].Source)
 		}
@@ -160,7 +160,7 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 	var best qa.Event
 	mostShared, ties := -1, 0
 	for _, c := range candidates[:min(len(candidates), maxCandidates)] {
-		event, err := s.store.Event(ctx, c.id) // it may have been edited since
+		event, err := s.store.Event(ctx, c.id) // the index may be older than the last edit
 		if errors.Is(err, storage.ErrNotFound) {
 			continue
 		}
@@ -168,12 +168,12 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 			return qa.Event{}, err
 		}
 		event.ID = c.id
-		event.Clean() // an earlier version may have written the view
+		event.Clean() // an earlier version, which did not clean texts, may have written the view
 		posts, err := s.store.Posts(ctx, c.id)
 		if err != nil {
 			return qa.Event{}, err
 		}
-		here := messageNames(event.Source, func(yield func(string)) {
+		eventNames := messageNames(event.Source, func(yield func(string)) {
 			for i := range posts {
 				if event.HasRole(posts[i].By, qa.RoleOrganiser) {
 					yield(posts[i].Source)
@@ -181,12 +181,12 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 			}
 		})
 		shared := 0
-		for name := range names {
-			if here[name] {
+		for name := range importedNames {
+			if eventNames[name] {
 				shared++
 			}
 		}
-		fewer := min(len(names), len(here))
+		fewer := min(len(importedNames), len(eventNames))
 		half := shared > 0 && 2*shared >= fewer
 		sameDay := event.StartsAtMillis == week.Event.StartsAtMillis
 		similar := similarTitles(event.Title, week.Event.Title)

@@ -1,4 +1,4 @@
-// Package mem is storage in memory, for tests.
+// Package mem is storage in memory, for tests and `flyleaf demo`.
 //
 // It implements the Store contract except for durability: the data is lost when the process ends.
 // It shares no memory with its caller: it copies its arguments and results. It uses no files.
@@ -135,6 +135,8 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 // pageSize is how many entries a walk copies before it releases the lock.
 const pageSize = 256
 
+// walk calls fn with the entries after a position for which want returns true, ascending. fn runs without the lock,
+// so it may use the store; entries that are appended meanwhile may be visited, too.
 func (s *Store) walk(ctx context.Context, event qa.EventID, after int64, want func(*storage.Entry) bool, fn func(storage.Entry) error) error {
 	for {
 		var page []storage.Entry
