@@ -48,7 +48,7 @@ microbench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./crdt/... ./storage/... ./webui/... ./importer/... ./publish/...
 
 wasm: ## builds the packages that run in a browser tab
-	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web
+	GOOS=js GOARCH=wasm $(GO) build ./schema ./qa ./crdt/wire ./crdt/graph ./crdt/projection ./crdt/sync/... ./crdt/bundle ./keys ./crdt/policy ./crdt/describe ./crdt/verify ./keys/identity ./storage ./storage/mem ./storage/idb ./replica/... ./feed ./node/... ./importer/... ./publish/... ./webui ./cmd/web ./cmd/convert
 
 nocgo: ## both programs without cgo for three systems; the app then uses the native engine
 	$(GO) run ./internal/builddist -systems linux/amd64,darwin/arm64,windows/amd64 -out bin/nocgo

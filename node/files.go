@@ -1,18 +1,11 @@
 package node
 
 import (
-	"archive/zip"
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"flyleaf/crdt/bundle"
-	"flyleaf/importer"
-	"flyleaf/importer/slack"
 	"flyleaf/publish"
 	"flyleaf/qa"
 )
@@ -42,9 +35,41 @@ type ImportedFile struct {
 	Refused   string // why the week, or something in it, was not imported
 }
 
+// A Converter turns files into weeks, and weeks into files. It has nothing but its arguments. It
+// alone needs the readers and writers of all formats, so a program can leave this work to
+// another: the program for the browser is smaller for it. Package convert has the Converter
+// that does the work itself.
+type Converter interface {
+	// ReadWeeks reads the weeks of a file, which is no bundle. An error says what is wrong
+	// with the file, and is of kind Invalid.
+	ReadWeeks(ctx context.Context, f FileToRead) (WeeksOfFile, error)
+	// Archive makes the files of a publication and packs them into a ZIP.
+	Archive(ctx context.Context, w WeeksToPublish) ([]byte, error)
+}
+
+// FileToRead is a file with weeks.
+type FileToRead struct {
+	Name    string // for messages
+	Data    []byte
+	Channel string // of a Slack export, by name or ID; "" is the only one
+}
+
+// WeeksOfFile is what a file has.
+type WeeksOfFile struct {
+	Weeks   []WeekOfFile
+	Channel string // of a Slack export, whose weeks are imported one by one; "" for other files
+}
+
+// WeekOfFile is a week of a file.
+type WeekOfFile struct {
+	Week   qa.Imported
+	Monday string   // of a Slack export: 2021-03-08
+	Notes  []string // what the reader decided or did not find, for a person to check
+}
+
 // ImportFile imports a file. Each week is imported whole or not at all; an error says that
 // nothing was imported.
-func ImportFile(ctx context.Context, n Node, f FileToImport) ([]ImportedFile, error) {
+func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]ImportedFile, error) {
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
 			return nil, WithKind(Invalid, err)
@@ -55,13 +80,17 @@ func ImportFile(ctx context.Context, n Node, f FileToImport) ([]ImportedFile, er
 		return nil, Errorf(Invalid, "choose a file that is not empty; nothing was imported")
 	case bundle.IsBundle(f.Data):
 		return mergeFile(ctx, n, f.Data)
-	case bytes.HasPrefix(f.Data, []byte("PK\x03\x04")):
-		return importSlack(ctx, n, f)
 	}
-	week, err := importer.Read(f.Name, f.Data, nil)
-	if err != nil {
-		return nil, WithKind(Invalid, err)
+	read, err := c.ReadWeeks(ctx, FileToRead{Name: f.Name, Data: f.Data, Channel: f.Channel})
+	switch {
+	case err != nil:
+		return nil, err
+	case read.Channel != "":
+		return importChannel(ctx, n, f, read)
+	case len(read.Weeks) != 1:
+		return nil, Errorf(Invalid, "the file has %d weeks, not one; nothing was imported", len(read.Weeks))
 	}
+	week := read.Weeks[0].Week
 	r, err := n.Import(ctx, "", week, f.Relay)
 	if err != nil {
 		return nil, err
@@ -84,21 +113,8 @@ func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error)
 	return []ImportedFile{out}, nil
 }
 
-// importSlack imports the weeks of a channel.
-func importSlack(ctx context.Context, n Node, f FileToImport) ([]ImportedFile, error) {
-	files, err := slack.OpenZip(f.Name, bytes.NewReader(f.Data), int64(len(f.Data)))
-	if err != nil {
-		return nil, WithKind(Invalid, err)
-	}
-	if f.Channel == "" {
-		if f.Channel, err = onlyChannel(slack.Channels(files)); err != nil {
-			return nil, WithKind(Invalid, err)
-		}
-	}
-	x, err := slack.Read(files, slack.Options{Channel: f.Channel})
-	if err != nil {
-		return nil, WithKind(Invalid, err)
-	}
+// importChannel imports the weeks of a channel.
+func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) ([]ImportedFile, error) {
 	do := func(week qa.Imported) (ImportResult, error) { return n.Import(ctx, "", week, f.Relay) }
 	finish := func() error { return nil }
 	if f.Club != "" {
@@ -110,45 +126,25 @@ func importSlack(ctx context.Context, n Node, f FileToImport) ([]ImportedFile, e
 		finish = func() error { return club.Finish(ctx) }
 	}
 	var out []ImportedFile
-	for i := range x.Weeks {
-		w := &x.Weeks[i]
-		r, err := do(w.Imported)
+	for i := range read.Weeks {
+		w := &read.Weeks[i]
+		r, err := do(w.Week)
 		switch {
 		case err != nil:
-			out = append(out, ImportedFile{Title: cmp.Or(w.Event.Title, w.Monday), Refused: err.Error()})
+			out = append(out, ImportedFile{Title: cmp.Or(w.Week.Event.Title, w.Monday), Refused: err.Error()})
 		case r.Event != "":
-			week := importedWeek(w.Imported, r)
+			week := importedWeek(w.Week, r)
 			week.Notes = append(week.Notes, w.Notes...)
 			out = append(out, week)
 		}
 	}
 	if len(out) == 0 {
-		return nil, Errorf(Invalid, "the channel %s has no question; nothing was imported", x.Channel)
+		return nil, Errorf(Invalid, "the channel %s has no question; nothing was imported", read.Channel)
 	}
 	if err := finish(); err != nil {
 		return out, fmt.Errorf("the weeks were imported, but are not on the club's list: %w", err)
 	}
 	return out, nil
-}
-
-// maxNamed is how many channels a message names.
-const maxNamed = 20
-
-func onlyChannel(names []string, err error) (string, error) {
-	switch {
-	case err != nil:
-		return "", err
-	case len(names) == 1:
-		return names[0], nil
-	case len(names) == 0:
-		return "", errors.New("this export has no channel; nothing was imported")
-	}
-	more := ""
-	if len(names) > maxNamed {
-		more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
-		names = names[:maxNamed]
-	}
-	return "", fmt.Errorf("this export has several channels: %s%s. Choose one of them; nothing was imported", strings.Join(names, ", "), more)
 }
 
 func importedWeek(week qa.Imported, r ImportResult) ImportedFile {
@@ -183,24 +179,11 @@ func BundleFile(ctx context.Context, n Node, event qa.EventID) (name string, dat
 
 // PublishArchive makes the files of a publication and packs them into a ZIP. name is for the
 // file.
-func PublishArchive(ctx context.Context, n Node, p Publication) (name string, archive []byte, err error) {
-	made, err := Publish(ctx, n, p)
+func PublishArchive(ctx context.Context, n Node, c Converter, p Publication) (name string, archive []byte, err error) {
+	weeks, err := weeksToPublish(ctx, n, p)
 	if err != nil {
 		return "", nil, err
 	}
-	var out bytes.Buffer
-	w := zip.NewWriter(&out)
-	for _, f := range made.Files {
-		to, err := w.CreateHeader(&zip.FileHeader{Name: f.Path, Method: zip.Deflate, Modified: p.Site.Now.UTC().Truncate(time.Second)})
-		if err == nil {
-			_, err = to.Write(f.Body)
-		}
-		if err != nil {
-			return "", nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return "", nil, err
-	}
-	return "flyleaf-" + p.Format + ".zip", out.Bytes(), nil
+	archive, err = c.Archive(ctx, weeks)
+	return "flyleaf-" + p.Format + ".zip", archive, err
 }

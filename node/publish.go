@@ -72,17 +72,48 @@ type MissingWeek struct {
 	Title string     `json:"title"`
 }
 
+// WeeksToPublish is a publication with all that its files are made from.
+type WeeksToPublish struct {
+	Publication Publication // with the site's title, description and language
+	Weeks       []qa.Week
+	Covers      [][]byte // one for each of Weeks; nil for none, and unless the files are a site
+	Missing     []MissingWeek
+}
+
 // Publish generates the files of a publication. It writes nothing to disk.
 func Publish(ctx context.Context, n Node, p Publication) (Published, error) {
-	weeks, missing, err := p.weeks(ctx, n)
+	w, err := weeksToPublish(ctx, n, p)
 	if err != nil {
 		return Published{}, err
 	}
-	out := Published{Weeks: len(weeks), Missing: missing}
-	if p.Format == FormatSite {
-		err = p.site(ctx, n, weeks, &out)
+	return w.Files()
+}
+
+func weeksToPublish(ctx context.Context, n Node, p Publication) (w WeeksToPublish, err error) {
+	w.Weeks, w.Missing, err = p.weeks(ctx, n)
+	if w.Publication = p; err != nil || p.Format != FormatSite {
+		return w, err
+	}
+	w.Covers = make([][]byte, len(w.Weeks))
+	for i := range w.Weeks {
+		if key := w.Weeks[i].Event.Cover; key != "" {
+			w.Covers[i], err = n.Blob(ctx, w.Weeks[i].Event.ID, key)
+			if err != nil && KindOf(err) != NotFound { // the site draws a cover for a week whose picture is missing
+				return w, err
+			}
+		}
+	}
+	return w, nil
+}
+
+// Files generates the files.
+func (w *WeeksToPublish) Files() (Published, error) {
+	out := Published{Weeks: len(w.Weeks), Missing: w.Missing}
+	var err error
+	if w.Publication.Format == FormatSite {
+		err = w.site(&out)
 	} else {
-		err = p.files(weeks, &out)
+		err = w.files(&out)
 	}
 	return out, err
 }
@@ -144,29 +175,24 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 	return weeks, missing, nil
 }
 
-func (p *Publication) site(ctx context.Context, n Node, weeks []qa.Week, out *Published) error {
-	in := published(weeks)
-	for i := range weeks {
-		if key := weeks[i].Event.Cover; key != "" {
-			picture, err := n.Blob(ctx, weeks[i].Event.ID, key)
-			if err != nil && KindOf(err) != NotFound { // the site draws a cover for a week whose picture is missing
-				return err
-			}
-			in[i].Cover = picture
-		}
+func (w *WeeksToPublish) site(out *Published) error {
+	in := published(w.Weeks)
+	for i := range w.Covers {
+		in[i].Cover = w.Covers[i]
 	}
-	s, err := site.Build(p.Site, in)
+	s, err := site.Build(w.Publication.Site, in)
 	out.Files, out.Memory = s.Files, s.Memory
 	return WithKind(Invalid, err)
 }
 
-func (p *Publication) files(weeks []qa.Week, out *Published) error {
+func (w *WeeksToPublish) files(out *Published) error {
 	// File names are the same as on a site, and stay the same between publications.
-	names, err := site.Build(site.Config{Now: p.Site.Now, Memory: p.Site.Memory}, published(weeks))
+	p := &w.Publication
+	names, err := site.Build(site.Config{Now: p.Site.Now, Memory: p.Site.Memory}, published(w.Weeks))
 	if err != nil {
 		return WithKind(Invalid, err)
 	}
-	w, ok := weekWriterOf(p.Format)
+	writer, ok := weekWriterOf(p.Format)
 	if !ok {
 		return Errorf(Invalid, "there is no format %q", p.Format)
 	}
@@ -174,17 +200,17 @@ func (p *Publication) files(weeks []qa.Week, out *Published) error {
 	if err != nil {
 		return WithKind(Invalid, err)
 	}
-	for _, week := range weeks {
+	for _, week := range w.Weeks {
 		slug := strings.TrimSuffix(strings.TrimPrefix(names.Pages[string(week.Event.ID)], "books/"), ".html")
 		page := ""
 		if base != "" {
 			page = base + "books/" + slug + ".html"
 		}
 		var b bytes.Buffer
-		if err := w.write(&b, week, page); err != nil {
+		if err := writer.write(&b, week, page); err != nil {
 			return WithKind(Invalid, fmt.Errorf("%s: %w", week.Event.Title, err))
 		}
-		out.Files = append(out.Files, site.File{Path: slug + w.ext, Body: b.Bytes()})
+		out.Files = append(out.Files, site.File{Path: slug + writer.ext, Body: b.Bytes()})
 	}
 	out.Memory = names.Memory
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"flyleaf/internal/browsertest"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 )
 
@@ -48,7 +49,8 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 	b.node, b.event = sample(t)
 	b.srv = httptest.NewUnstartedServer(nil)
 	handler := New(Config{
-		Node: b.node, Token: browserToken, Starts: &starts, Hosts: []string{b.srv.Listener.Addr().String()},
+		Converter: convert.Direct{},
+		Node:      b.node, Token: browserToken, Starts: &starts, Hosts: []string{b.srv.Listener.Addr().String()},
 		Now: func() time.Time { return testNow }, Zone: time.UTC,
 	})
 	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -85,7 +85,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	name, data, err := chosenFile(r, "file", node.MaxFile)
 	var weeks []node.ImportedFile
 	if err == nil {
-		weeks, err = node.ImportFile(r.Context(), s.node, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club})
+		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club})
 	}
 	for i := range weeks {
 		f := &weeks[i]
@@ -141,7 +141,7 @@ func (s *server) published(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p := node.Publication{Event: qa.EventID(q.Get("week")), Format: q.Get("format")}
 	p.Site.Now, p.Site.BaseURL = s.now(), strings.TrimSpace(q.Get("base"))
-	name, data, err := node.PublishArchive(r.Context(), s.node, p)
+	name, data, err := node.PublishArchive(r.Context(), s.node, s.converter, p)
 	if err != nil {
 		s.problem(w, r, statusOf(err), "Nothing was published", sentence(err.Error()))
 		return

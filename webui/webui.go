@@ -48,6 +48,8 @@ type Config struct {
 	// Site is the address of the pages in a browser, such as "https://books.example/app": with
 	// Browser, links to weeks lead there.
 	Site string
+	// Converter reads the files that are imported, and makes those that are published.
+	Converter node.Converter
 	// Relay is offered as the relay of a new week; "" offers none.
 	Relay string
 	// UseIdentity, with Browser, makes the key in a text (a recovery phrase, a link, a key file
@@ -80,6 +82,7 @@ type server struct {
 
 	useIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error // nil: not offered
 	storage     func(ctx context.Context) (Storage, error)                                    // nil: not offered
+	converter node.Converter
 
 	announced announcer
 }
@@ -87,7 +90,7 @@ type server struct {
 // New returns the handler of the whole UI. Every response has a Content-Security-Policy
 // that allows no inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, useIdentity: c.UseIdentity, storage: c.Storage, now: c.Now, zone: c.Zone, render: newTemplates()}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, useIdentity: c.UseIdentity, storage: c.Storage, now: c.Now, zone: c.Zone, render: newTemplates(), converter: c.Converter}
 	if s.now == nil {
 		s.now = time.Now
 	}

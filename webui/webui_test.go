@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -45,7 +46,7 @@ func newSite(t *testing.T, token string) *site {
 // serve replaces the handler with the pages of a node.
 func (s *site) serve(n node.Node) {
 	s.h = New(Config{
-		Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC,
+		Converter: convert.Direct{}, Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC,
 		UseIdentity: func(context.Context, []byte, string, bool) error { s.identities++; return nil },
 		Storage:     func(context.Context) (Storage, error) { return Storage{}, nil },
 	})

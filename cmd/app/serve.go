@@ -18,6 +18,7 @@ import (
 
 	"flyleaf/feed"
 	"flyleaf/internal/listen"
+	"flyleaf/node/convert"
 	"flyleaf/webui"
 )
 
@@ -106,7 +107,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts})
+	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts, Converter: convert.Direct{}})
 	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(routeAPI(programs, pages))
 	web.BaseContext = inRequests

@@ -15,9 +15,11 @@ import (
 	"syscall/js"
 	"time"
 
+	"flyleaf/internal/jsvalue"
 	"flyleaf/keys"
 	"flyleaf/keys/identity"
 	"flyleaf/node"
+	"flyleaf/node/convert/call"
 	"flyleaf/qa"
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
@@ -76,9 +78,19 @@ func open(ctx context.Context) (*app, error) {
 		Node: a.device, Token: hex.EncodeToString(forms), Hosts: []string{a.host}, Base: a.base, Browser: true,
 		Site: location.Get("origin").String() + a.base, Relay: js.Global().Get("flyleafRelay").String(),
 		UseIdentity: a.useIdentity, Storage: storageOf,
+		Converter: call.Client{Call: convert},
 	})
 	a.device.Start(ctx)
 	return a, nil
+}
+
+// convert has the other program, cmd/convert, read or write files. sw.js loads it.
+func convert(ctx context.Context, name string, head, body []byte) (answer, data []byte, err error) {
+	v, err := jsvalue.Await(ctx, js.Global().Call("flyleafConvert", name, jsvalue.Uint8Array(head), jsvalue.Uint8Array(body)))
+	if err != nil {
+		return nil, nil, err
+	}
+	return jsvalue.Bytes(v.Index(0)), jsvalue.Bytes(v.Index(1)), nil
 }
 
 // secret returns the bytes that a setting stores as hex. If the setting does not exist, it
@@ -148,11 +160,11 @@ func storageOf(ctx context.Context) (webui.Storage, error) {
 	if !manager.Truthy() {
 		return webui.Storage{}, errors.New("the browser does not say anything about its storage")
 	}
-	persisted, err := awaitPromise(ctx, manager.Call("persisted"))
+	persisted, err := jsvalue.Await(ctx, manager.Call("persisted"))
 	if err != nil {
 		return webui.Storage{}, err
 	}
-	estimate, err := awaitPromise(ctx, manager.Call("estimate"))
+	estimate, err := jsvalue.Await(ctx, manager.Call("estimate"))
 	if err != nil {
 		return webui.Storage{}, err
 	}

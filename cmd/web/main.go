@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"syscall/js"
+
+	"flyleaf/internal/jsvalue"
 )
 
 func main() {
@@ -26,56 +28,11 @@ func main() {
 		return
 	}
 	ready.Invoke(map[string]any{
-		"handle": promise(app.handle),
-		"join":   promise(app.join),
-		"wake":   promise(app.wake),
-		"stop":   promise(app.stop),
+		"handle": jsvalue.Promise(app.handle),
+		"join":   jsvalue.Promise(app.join),
+		"wake":   jsvalue.Promise(app.wake),
+		"stop":   jsvalue.Promise(app.stop),
 	})
 	app.watch(ctx) // until the browser ends the worker, or stop does
 	<-app.stopped
-}
-
-// promise returns a JavaScript function that calls f and returns a promise of its result.
-// It runs f in a new goroutine, because f may wait for the event loop.
-func promise(f func(args []js.Value) (any, error)) js.Func {
-	return js.FuncOf(func(_ js.Value, args []js.Value) any {
-		var executor js.Func
-		executor = js.FuncOf(func(_ js.Value, settle []js.Value) any {
-			go func() {
-				defer executor.Release()
-				v, err := f(args)
-				if err != nil {
-					settle[1].Invoke(js.Global().Get("Error").New(err.Error()))
-					return
-				}
-				settle[0].Invoke(v)
-			}()
-			return nil
-		})
-		return js.Global().Get("Promise").New(executor)
-	})
-}
-
-// awaitPromise waits for a promise and returns what it is resolved with.
-func awaitPromise(ctx context.Context, p js.Value) (js.Value, error) {
-	type result struct {
-		value js.Value
-		err   error
-	}
-	done := make(chan result, 1)
-	resolved := js.FuncOf(func(_ js.Value, args []js.Value) any { done <- result{value: args[0]}; return nil })
-	rejected := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		done <- result{err: errors.New(js.Global().Get("String").Invoke(args[0]).String())}
-		return nil
-	})
-	p.Call("then", resolved, rejected)
-	release := func() { resolved.Release(); rejected.Release() }
-	select {
-	case r := <-done:
-		release()
-		return r.value, r.err
-	case <-ctx.Done():
-		go func() { <-done; release() }()
-		return js.Undefined(), ctx.Err()
-	}
 }

@@ -64,7 +64,10 @@ func build(out string, o options) error {
 	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(root, "lib", "wasm", "wasm_exec.js")); err != nil {
 		return err
 	}
-	if files["app.wasm"], err = program(root); err != nil {
+	if files["app.wasm"], err = program(root, "./cmd/web"); err != nil {
+		return err
+	}
+	if files["convert.wasm"], err = program(root, "./cmd/convert"); err != nil {
 		return err
 	}
 	version := stamp(files)
@@ -100,28 +103,28 @@ func (o options) describe(version string) string {
 	return fmt.Sprintf("%s embed=%t fast=%t\n", version, o.embed, o.fast)
 }
 
-// program builds the program for js and wasm.
-func program(root string) ([]byte, error) {
+// program builds a program for js and wasm.
+func program(root, pkg string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "flyleaf-web-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "app.wasm")
+	path := filepath.Join(dir, "program.wasm")
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", path}
-	switch replaced, err := overlay(dir, root, "./cmd/web"); {
+	switch replaced, err := overlay(dir, root, pkg); {
 	case errors.Is(err, errOtherTemplates):
-		fmt.Fprintf(os.Stderr, "buildweb: %v, so the program is larger by a fifth\n", err)
+		fmt.Fprintf(os.Stderr, "buildweb: %v, so %s is larger by a fifth\n", err, pkg)
 	case err != nil:
 		return nil, err
 	default:
 		args = append(args, "-overlay", replaced)
 	}
-	cmd := exec.Command("go", append(args, "./cmd/web")...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("building cmd/web: %w", err)
+		return nil, fmt.Errorf("building %s: %w", pkg, err)
 	}
 	return os.ReadFile(path)
 }

@@ -68,7 +68,7 @@ type Config struct {
 	Memory map[string]string
 	// Ours returns the bytes of a file that was published before and is unchanged since, nil
 	// for any other. nil is a function that always returns nil.
-	Ours func(path string) []byte
+	Ours func(path string) []byte `json:"-"`
 }
 
 // Week is a week to publish.

@@ -80,6 +80,30 @@ async function start() {
   });
 }
 
+// flyleafConvert has a second program read or write files of other formats. It is loaded when it
+// is needed for the first time, and then kept like the others.
+let converter;
+globalThis.flyleafConvert = async (name, head, body) => {
+  converter ??= startConverter().catch(error => { converter = undefined; throw error; });
+  return (await converter)(name, head, body);
+};
+
+async function startConverter() {
+  const cache = await caches.open(cacheName);
+  const name = 'convert.wasm';
+  if (!await cache.match(name)) {
+    const response = await fetch(name, {cache: 'no-cache'});
+    if (!response.ok) throw new Error(`${name}: ${response.status}`);
+    await cache.put(name, response);
+  }
+  const go = new Go();
+  const {instance} = await WebAssembly.instantiateStreaming(await cache.match(name), go.importObject);
+  return new Promise((resolve, reject) => {
+    globalThis.flyleafConverterReady = resolve;
+    go.run(instance).then(() => { converter = undefined; reject(new Error('the program ended')); }, reject);
+  });
+}
+
 addEventListener('fetch', event => {
   const url = new URL(event.request.url);
   if (url.origin !== location.origin || !url.pathname.startsWith(scope)) return;

@@ -1,0 +1,2 @@
+// Package jsvalue passes bytes and promises between Go and JavaScript.
+package jsvalue

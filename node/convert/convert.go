@@ -1,0 +1,101 @@
+// Package convert turns files into weeks and weeks into files: it has the readers and writers of
+// all formats.
+package convert
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"flyleaf/importer"
+	"flyleaf/importer/slack"
+	"flyleaf/node"
+)
+
+// Direct is the node.Converter that does the work itself.
+type Direct struct{}
+
+var _ node.Converter = Direct{}
+
+// ReadWeeks implements node.Converter.
+func (Direct) ReadWeeks(_ context.Context, f node.FileToRead) (out node.WeeksOfFile, err error) {
+	if bytes.HasPrefix(f.Data, []byte("PK\x03\x04")) {
+		out, err = readSlack(f)
+		return out, node.WithKind(node.Invalid, err)
+	}
+	week, err := importer.Read(f.Name, f.Data, nil)
+	if err != nil {
+		return out, node.WithKind(node.Invalid, err)
+	}
+	out.Weeks = []node.WeekOfFile{{Week: week}}
+	return out, nil
+}
+
+// readSlack reads the weeks of a channel.
+func readSlack(f node.FileToRead) (out node.WeeksOfFile, err error) {
+	files, err := slack.OpenZip(f.Name, bytes.NewReader(f.Data), int64(len(f.Data)))
+	if err != nil {
+		return out, err
+	}
+	if f.Channel == "" {
+		if f.Channel, err = onlyChannel(slack.Channels(files)); err != nil {
+			return out, err
+		}
+	}
+	x, err := slack.Read(files, slack.Options{Channel: f.Channel})
+	if err != nil {
+		return out, err
+	}
+	out.Channel = x.Channel
+	for _, w := range x.Weeks {
+		out.Weeks = append(out.Weeks, node.WeekOfFile{Week: w.Imported, Monday: w.Monday, Notes: w.Notes})
+	}
+	return out, nil
+}
+
+// maxNamed is how many channels a message names.
+const maxNamed = 20
+
+func onlyChannel(names []string, err error) (string, error) {
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) == 1:
+		return names[0], nil
+	case len(names) == 0:
+		return "", errors.New("this export has no channel; nothing was imported")
+	}
+	more := ""
+	if len(names) > maxNamed {
+		more = fmt.Sprintf(" and %d more", len(names)-maxNamed)
+		names = names[:maxNamed]
+	}
+	return "", fmt.Errorf("this export has several channels: %s%s. Choose one of them; nothing was imported", strings.Join(names, ", "), more)
+}
+
+// Archive implements node.Converter.
+func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, error) {
+	made, err := w.Files()
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, f := range made.Files {
+		to, err := z.CreateHeader(&zip.FileHeader{Name: f.Path, Method: zip.Deflate, Modified: w.Publication.Site.Now.UTC().Truncate(time.Second)})
+		if err == nil {
+			_, err = to.Write(f.Body)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
