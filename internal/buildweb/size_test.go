@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/andybalholm/brotli"
+)
+
+// Somebody who follows a link waits for the whole program, so it must not grow unnoticed. The
+// bounds are a little above what the program has, in bytes. Compression at level 5, which is
+// fast, gives a fifth more than what make web serves.
+const (
+	maxProgram    = 22_500_000
+	maxCompressed = 4_600_000
+	maxFirstPage  = 30_000 // compressed: what is transferred before somebody can read anything
+)
+
+func TestTheProgramOfTheTabIsSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and compresses the program")
+	}
+	t.Chdir(filepath.Join("..", ".."))
+	b, err := program(runtime.GOROOT(), "./cmd/web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compressed := compressedSize(t, b)
+	t.Logf("%d bytes, compressed %d", len(b), compressed)
+	if len(b) > maxProgram {
+		t.Errorf("the program has %d bytes, the bound is %d", len(b), maxProgram)
+	}
+	if compressed > maxCompressed {
+		t.Errorf("the compressed program has %d bytes, the bound is %d", compressed, maxCompressed)
+	}
+}
+
+func TestTheFirstPageIsSmall(t *testing.T) {
+	t.Chdir(filepath.Join("..", ".."))
+	total := 0
+	for _, name := range []string{"cmd/web/static/index.html", "cmd/web/static/boot.css", "cmd/web/static/boot.js", "style/flyleaf.css"} {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += compressedSize(t, b)
+	}
+	if total > maxFirstPage {
+		t.Errorf("the first page has %d bytes compressed, the bound is %d", total, maxFirstPage)
+	}
+}
+
+func compressedSize(t *testing.T, b []byte) int {
+	t.Helper()
+	var out bytes.Buffer
+	w := brotli.NewWriterLevel(&out, 5)
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Len()
+}
+
+// notInTheTab are packages that the program of the tab does without, and why.
+var notInTheTab = map[string]string{
+	"archive/zip":                            "cmd/convert packs and unpacks archives",
+	"flyleaf/importer":                       "cmd/convert reads files",
+	"flyleaf/importer/slack":                 "cmd/convert reads files",
+	"flyleaf/node/convert":                   "cmd/convert has the formats",
+	"github.com/kyokomi/emoji/v2":            "the names of emoji in Slack exports are for cmd/convert",
+	"github.com/tyler-smith/go-bip39":        "it has word lists in nine languages; keys/identity has the one that is used",
+	"github.com/automerge/automerge-go":      "it needs cgo",
+	"github.com/gorilla/websocket":           "the browser has its own WebSocket",
+	"github.com/spf13/cobra":                 "a tab has no command line",
+	"github.com/andybalholm/brotli":          "the browser unpacks what it loads",
+	"encoding/gob":                           "nothing uses it",
+	"flyleaf/relay":                          "a tab is no relay",
+	"flyleaf/storage/sqlite":                 "a tab stores in IndexedDB",
+	"github.com/mmcdole/gofeed":              "only tests read feeds",
+	"github.com/getkin/kin-openapi/openapi3": "only tests read the API's description",
+}
+
+func TestPackagesThatTheTabDoesWithout(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "flyleaf/cmd/web")
+	list.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := strings.Fields(string(out))
+	if !slices.Contains(imported, "flyleaf/webui") {
+		t.Fatal("the list of packages is not that of the program")
+	}
+	for pkg, why := range notInTheTab {
+		if slices.Contains(imported, pkg) {
+			t.Errorf("cmd/web imports %s: %s", pkg, why)
+		}
+	}
+}
