@@ -145,7 +145,9 @@ func stamp(files map[string][]byte) string {
 	version := hex.EncodeToString(h.Sum(nil)[:8])
 	sw := files["sw.js"]
 	sw = bytes.ReplaceAll(sw, []byte("{{version}}"), []byte(version))
-	files["sw.js"] = bytes.ReplaceAll(sw, []byte("{{size}}"), []byte(strconv.Itoa(len(files["app.wasm"]))))
+	sw = bytes.ReplaceAll(sw, []byte("{{size}}"), []byte(strconv.Itoa(len(files["app.wasm"]))))
+	converter := sha256.Sum256(files["convert.wasm"])
+	files["sw.js"] = bytes.ReplaceAll(sw, []byte("{{convert}}"), []byte(hex.EncodeToString(converter[:])))
 	return version
 }
 

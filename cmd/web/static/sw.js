@@ -94,7 +94,12 @@ async function startConverter() {
   if (!await cache.match(name)) {
     const response = await fetch(name, {cache: 'no-cache'});
     if (!response.ok) throw new Error(`${name}: ${response.status}`);
-    await cache.put(name, response);
+    const bytes = await response.arrayBuffer();
+    // The server may have a newer version than this one, whose programs do not fit together.
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+    const hex = [...digest].map(b => b.toString(16).padStart(2, '0')).join('');
+    if (hex !== '{{convert}}') throw new Error('there is a newer version of Flyleaf; load it, and try again');
+    await cache.put(name, new Response(bytes, {headers: {'Content-Type': 'application/wasm'}}));
   }
   const go = new Go();
   const {instance} = await WebAssembly.instantiateStreaming(await cache.match(name), go.importObject);
