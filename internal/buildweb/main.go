@@ -53,6 +53,11 @@ func build(out string, o options) error {
 	if files["icon.svg"], err = os.ReadFile("webui/static/icon.svg"); err != nil {
 		return err
 	}
+	for name, size := range icons {
+		if files[name], err = draw(files["icon.svg"], size); err != nil {
+			return err
+		}
+	}
 	if files["flyleaf.css"], err = os.ReadFile("style/flyleaf.css"); err != nil {
 		return err
 	}
