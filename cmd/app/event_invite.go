@@ -75,7 +75,7 @@ opens in a browser; the flyleaf: link is for the program.
 With --role the link is for one person. The first person who opens it gets the role, so do not
 share it with anybody else. Your device grants the role automatically the next time it is
 connected to the relay; until then the other device shows that the role is being granted.
- ` + "`flyleaf event invite list`" + ` shows the state of each link.
+` + "`flyleaf event invite list`" + ` shows the state of each link.
 
 With --undo an invitation to a role is revoked: INVITATION is its label, or the beginning of
 its key. A person who already has the role keeps it; ` + "`flyleaf event grant --undo`" + ` takes

@@ -25,7 +25,7 @@ without a network. It is sent with the next ` + "`flyleaf sync`" + `, or while `
 
 --anonymous asks with a key that is created for this one question and kept on this device only:
 nobody in the event can tell who asked, and only this device can edit the question or win
-with it. Your earlier changes must have been sent before, because a question shows which changes
+with it. All your earlier changes must have been sent first, because a question shows which changes
 its writer had. The relay can still see which address the question came from, and people
 may recognise your style.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
