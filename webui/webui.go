@@ -82,7 +82,7 @@ type server struct {
 
 	useIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error // nil: not offered
 	storage     func(ctx context.Context) (Storage, error)                                    // nil: not offered
-	converter node.Converter
+	converter   node.Converter
 
 	announced announcer
 }
