@@ -5,7 +5,8 @@
 importScripts('wasm_exec.js', 'invitation.js');
 
 const version = '{{version}}';
-const files = ['boot.js', 'invitation.js', 'boot.css', 'flyleaf.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg', 'icon-180.png', 'icon-192.png', 'icon-512.png'];
+const files = ['boot.js', 'invitation.js', 'boot.css', 'flyleaf.css', 'app.wasm', 'wasm_exec.js', 'manifest.webmanifest', 'icon.svg',
+  'icon-180.png', 'icon-192.png', 'icon-512.png'];
 const scope = new URL(registration.scope).pathname;
 const cacheName = `flyleaf ${scope} ${version}`;
 
