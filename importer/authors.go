@@ -171,10 +171,10 @@ func sameInitial(a, b string) bool {
 // isAuthor decides which writers of a week are its authors.
 //
 // A writer whose name is an author's name or person ID (authorIndex) is that author. For an
-// author whom no writer matches in this way, a writer with a close name (closeName) is taken
-// if no other writer has one, if the name is close to this author only, and if the writer
-// replied in at least three threads that others opened, or in half of them. So a reader
-// with the author's first name is not taken for the author.
+// author whom no writer matches in this way, a writer with a close name (closeName) counts as
+// the author if no other writer has a close name, if the name is close to this author only, and if
+// the writer replied in at least three threads that others opened, or in half of them. So a reader
+// with the author's first name is not mistaken for the author.
 //
 // In an input without threads, a message counts as a reply to the message before it.
 func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) bool {
@@ -210,9 +210,9 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 			is[w], found[i] = true, true
 		}
 	}
-	folded := make([][]string, len(authors))
+	normalised := make([][]string, len(authors))
 	for i, a := range authors {
-		folded[i] = words(a.name)
+		normalised[i] = words(a.name)
 	}
 	candidates := map[int][]string{} // author → writers with a close name
 	for w, in := range writers {
@@ -220,9 +220,9 @@ func isAuthor(authors []author, posts []qa.ImportedPost) func(writer string) boo
 			continue
 		}
 		var close []int
-		fold := words(w)
+		writerWords := words(w)
 		for i, a := range authors {
-			if a.closeName(fold, folded[i]) {
+			if a.closeName(writerWords, normalised[i]) {
 				close = append(close, i)
 			}
 		}
@@ -256,7 +256,7 @@ func splitAuthors(list string) []author {
 }
 
 // checkAuthors refuses more authors than an event can name. It is called before writers are
-// compared with them, to bound that work.
+// compared with the authors, to bound the work of comparing.
 func checkAuthors(name string, authors []author) error {
 	if n := len(joinAuthors(authors)); n > schema.MaxShort {
 		return refuse(name, 0, ErrLimit, "the authors' names have %d bytes, at most %d are allowed", n, schema.MaxShort)

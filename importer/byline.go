@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa/people"
 )
 
-// SplitByline reads "TITLE by AUTHORS", followed by anything, as announcements and page
-// descriptions have it. If there are several "by", it uses the one that is followed by a person's
+// SplitByline reads "TITLE by AUTHORS", followed by any text: the form that announcements and page
+// descriptions have. If there are several "by", it uses the one that is followed by a person's
 // name, such as the second in "Design by Contract by Ilse Marrow. Recommended by Tino". If the
 // title is quoted or between asterisks, the title ends at the closing mark. A mention ("@ilse") is
 // a name, whatever its case.
@@ -44,7 +44,7 @@ func SplitByline(s string) (title string, names []string, rest string, ok bool) 
 			break
 		}
 		if i+1 < len(found) && end == endAtBy {
-			continue // "by Contract by": the title goes on
+			continue // "by Contract by": the title continues
 		}
 		if len(list) == 0 {
 			continue

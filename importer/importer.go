@@ -6,13 +6,13 @@
 // Guarantees:
 //   - A file is read whole or refused whole. An error names the line where it is known.
 //   - Parts of the input that are not imported are listed in Imported.Skipped.
-//   - Everything in an Imported keeps the limits of the event document (qa.Event.Validate).
+//   - Everything in an Imported is within the limits of the event document (qa.Event.Validate).
 //   - The same bytes give the same Imported, with the same sources, on every device.
 //   - A guess (for example who replied to whom) sets ImportedPost.Guessed and is counted in
 //     Imported.Guesses.
 //
 // Input may be hostile: size, number of messages, depth and the work that YAML aliases
-// make are bounded. The package uses no network, disk or clock.
+// cause are bounded. The package uses no network, disk or clock.
 package importer
 
 import (
@@ -28,7 +28,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// Bounds of one input. A large week has some 400 messages and 200 KiB.
+// Bounds of one input. A large week has about 400 messages and 200 KiB.
 const (
 	MaxInput    = 4 << 20 // bytes
 	MaxMessages = 10_000
@@ -90,7 +90,7 @@ func refuse(name string, line int, err error, format string, args ...any) error 
 }
 
 // otherFiles are other kinds of files that people try to import, by their first bytes, each
-// with what to do in its place.
+// with what to do instead.
 var otherFiles = []struct{ begins, says string }{
 	{"PK\x03\x04", "this is a ZIP file. For a Slack export, also give the channel (--channel NAME). Unpack any other ZIP first"},
 	{"\x85\x6f\x4a\x83", "this is an Automerge file without signatures, so nobody can tell who wrote what. Export a bundle instead: flyleaf export --format bundle"},
@@ -302,8 +302,8 @@ func finish(name string, im *qa.Imported) error {
 	return nil
 }
 
-// cleanImport removes from texts and lines what they may not have, and counts those that it
-// changed. A text that shows nothing, such as spaces, becomes empty and is not counted.
+// cleanImport removes characters that texts and lines may not have, and counts the values that it
+// changed. A text of white space alone becomes empty and is not counted.
 func cleanImport(im *qa.Imported) {
 	clean := func(s *string, form func(string) string) {
 		was := *s
@@ -321,7 +321,7 @@ func cleanImport(im *qa.Imported) {
 		clean(&e.Links[i].Text, qa.CleanLine)
 		clean(&e.Links[i].URL, qa.CleanLine)
 	}
-	e.Clean() // what is left: x
+	e.Clean() // the values in X
 	for i := range im.Posts {
 		p := &im.Posts[i]
 		named := p.Name != ""

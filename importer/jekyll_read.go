@@ -89,14 +89,14 @@ func ReadJekyll(name string, b []byte, people map[string]string) (qa.Imported, e
 	return r.im, nil
 }
 
-// besideKeys matches spaces around keys and dashes, where YAML needs plain ones. No-break
+// keySpaces matches spaces around keys and dashes, where YAML needs plain ones. No-break
 // spaces in texts are not matched.
-var besideKeys = regexp.MustCompile(`(?m)^[ \x{a0}\x{202f}]*(?:-[ \x{a0}\x{202f}]+)*(?:[A-Za-z_][\w-]*:[ \x{a0}\x{202f}]+)?`)
+var keySpaces = regexp.MustCompile(`(?m)^[ \x{a0}\x{202f}]*(?:-[ \x{a0}\x{202f}]+)*(?:[A-Za-z_][\w-]*:[ \x{a0}\x{202f}]+)?`)
 
 // plainIndents replaces no-break spaces around keys by plain ones.
 func plainIndents(front string) string {
 	front = strings.NewReplacer("\u2028", " ", "\u2029", " ", "\u0085", " ").Replace(front) // YAML reads these as line ends
-	return besideKeys.ReplaceAllStringFunc(front, func(s string) string {
+	return keySpaces.ReplaceAllStringFunc(front, func(s string) string {
 		return strings.NewReplacer("\u00a0", " ", "\u202f", " ").Replace(s)
 	})
 }
@@ -104,8 +104,8 @@ func plainIndents(front string) string {
 // isFence reports whether a line starts front matter.
 func isFence(line string) bool { return strings.TrimRight(line, " \t") == "---" }
 
-// HasFrontMatter reports whether a file begins with a front matter. Jekyll ignores files without
-// it.
+// HasFrontMatter reports whether a file begins with front matter. Jekyll ignores files without
+// front matter.
 func HasFrontMatter(b []byte) bool {
 	line, _, _ := bytes.Cut(bytes.TrimLeft(bytes.TrimPrefix(b, []byte(weekfile.ByteOrderMark)), "\r\n"), []byte("\n"))
 	return isFence(strings.TrimRight(string(line), "\r"))
@@ -143,8 +143,8 @@ func splitFront(s string) (front, body string, first int, ok bool) {
 
 var yamlErrorLine = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?line (\d+): `)
 
-// yamlLine returns the line of the file in an error of the YAML library, and the error
-// without it.
+// yamlLine returns the line of the file that an error of the YAML library names, and the error's
+// text without that line. first is the line where the YAML begins.
 func yamlLine(err error, first int) (int, string) {
 	s := err.Error()
 	m := yamlErrorLine.FindStringSubmatch(s)
@@ -161,7 +161,7 @@ type jekyllReader struct {
 	people    map[string]string
 	authors   []author
 	authorsAt *yaml.Node
-	ids       []int // indices of authors of whom only the ID is known
+	ids       []int // indices of the authors of whom only the ID is known
 	ends      *yaml.Node
 	liquid    bool // Jekyll runs the body through Liquid
 	im        qa.Imported
@@ -182,8 +182,8 @@ func (r *jekyllReader) skip(n *yaml.Node, text, reason string, args ...any) {
 // it.
 const maxVisits = 40 * MaxMessages
 
-// real follows an alias. It counts visits, so that aliases cannot multiply the work.
-func (r *jekyllReader) real(n *yaml.Node) (*yaml.Node, error) {
+// resolve follows an alias. It counts visits, so that aliases cannot multiply the work.
+func (r *jekyllReader) resolve(n *yaml.Node) (*yaml.Node, error) {
 	r.visits++
 	if r.visits > maxVisits || len(r.im.Skipped) > MaxMessages {
 		return nil, r.refuse(n, ErrTooBig, "more than %d YAML nodes, counting aliases", maxVisits)
@@ -198,7 +198,7 @@ func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag(
 
 // scalar returns the text of a scalar as it was written: 007 stays "007". null is "".
 func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
-	n, err := r.real(n)
+	n, err := r.resolve(n)
 	if err != nil {
 		return "", err
 	}
@@ -247,10 +247,10 @@ func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) 
 // isMerge reports whether k is YAML's merge key. A quoted "<<" is an ordinary key.
 func isMerge(k *yaml.Node) bool { return k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge" }
 
-// merged calls do for the keys of what is merged into a map: another map, or a list of maps,
-// of which earlier ones take precedence. It skips keys in seen, and adds to seen.
+// merged calls do for the keys that a merge adds to a map. n is another map, or a list of maps, in
+// which earlier maps take precedence. merged skips the keys in seen, and adds keys to seen.
 func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do func(key string, k, v *yaml.Node) error) error {
-	n, err := r.real(n)
+	n, err := r.resolve(n)
 	if err != nil {
 		return err
 	}
@@ -267,7 +267,7 @@ func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do 
 		return nil
 	case yaml.MappingNode:
 	default:
-		return r.refuse(n, ErrSyntax, "<< merges a map, or a list of maps")
+		return r.refuse(n, ErrSyntax, "the value of << must be a map or a list of maps")
 	}
 	var deeper []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -298,7 +298,7 @@ func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do 
 
 // items returns the entries of a list. null, an empty text and an empty map are empty lists.
 func (r *jekyllReader) items(n *yaml.Node, what string) ([]*yaml.Node, error) {
-	n, err := r.real(n)
+	n, err := r.resolve(n)
 	if err != nil {
 		return nil, err
 	}
@@ -393,16 +393,17 @@ func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 	return nil
 }
 
-// keptInX is how many values are kept in an event's x. The rest of it is for its fields.
-var keptInX = schema.MaxXKeys - len(schema.MapEventX.Values())
+// maxKeptX is how many values keepX stores in an event's x. The remaining keys are reserved for
+// fields of the event.
+var maxKeptX = schema.MaxXKeys - len(schema.MapEventX.Values())
 
 func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {
 	case value == "":
 	case len(value) > schema.MaxXValue:
 		r.skip(at, value, "longer than %d bytes, the maximum for an extra value", schema.MaxXValue)
-	case len(r.im.Event.X) >= keptInX:
-		r.skip(at, value, "more than %d extra values", keptInX)
+	case len(r.im.Event.X) >= maxKeptX:
+		r.skip(at, value, "more than %d extra values", maxKeptX)
 	default:
 		r.im.Event.X[x] = value
 	}
@@ -425,12 +426,12 @@ func (r *jekyllReader) time(n *yaml.Node, key, x string, end bool, to *int64) er
 }
 
 func (r *jekyllReader) readAuthors(n *yaml.Node) error {
-	real, err := r.real(n)
+	node, err := r.resolve(n)
 	if err != nil {
 		return err
 	}
 	var written []string
-	if real.Kind == yaml.ScalarNode {
+	if node.Kind == yaml.ScalarNode {
 		s, err := r.scalar(n, "authors")
 		if err != nil {
 			return err
@@ -481,8 +482,8 @@ func (r *jekyllReader) nameAuthors() {
 		if len(w) < 2 {
 			return
 		}
-		turned := append(slices.Clone(w[1:]), w[0])
-		for _, id := range []string{strings.Join(w, ""), strings.Join(turned, "")} {
+		firstNameLast := append(slices.Clone(w[1:]), w[0])
+		for _, id := range []string{strings.Join(w, ""), strings.Join(firstNameLast, "")} {
 			if byID[id] == "" {
 				byID[id] = strings.TrimSpace(name)
 			}
@@ -526,7 +527,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 		return err
 	}
 	for i, item := range list {
-		item, err := r.real(item)
+		item, err := r.resolve(item)
 		if err != nil {
 			return err
 		}
@@ -549,7 +550,7 @@ func (r *jekyllReader) links(n *yaml.Node) error {
 					}
 					l.URL, err = r.scalar(v, "a link's address")
 				default:
-					r.skip(k, v.Value, "there is no place in a link for the key %q", beginning(key))
+					r.skip(k, v.Value, "the key %q of a link is not imported", beginning(key))
 				}
 				return err
 			})
@@ -588,7 +589,7 @@ func (r *jekyllReader) readPosts(n *yaml.Node, parent, depth int) error {
 	}
 	for _, item := range list {
 		line := r.line(item)
-		item, err := r.real(item)
+		item, err := r.resolve(item)
 		if err != nil {
 			return err
 		}
@@ -633,7 +634,7 @@ func (r *jekyllReader) readPosts(n *yaml.Node, parent, depth int) error {
 			case "replies":
 				replies = v
 			default:
-				r.skip(k, v.Value, "there is no place in a message for the key %q", beginning(key))
+				r.skip(k, v.Value, "the key %q of a message is not imported", beginning(key))
 			}
 			return nil
 		})
@@ -643,7 +644,7 @@ func (r *jekyllReader) readPosts(n *yaml.Node, parent, depth int) error {
 		if address != nil {
 			// WriteJekyll derives url from id, so such a url need not be kept.
 			if _, fragment, _ := strings.Cut(address.Value, "#"); r.im.Posts[at].Source == "" || fragment != weekfile.Anchor(r.im.Posts[at].Source) {
-				r.skip(address, address.Value, "there is no place in a message for the key %q", "url")
+				r.skip(address, address.Value, "the key %q of a message is not imported", "url")
 			}
 		}
 		if p := &r.im.Posts[at]; p.Name == "" {
@@ -667,7 +668,7 @@ func (r *jekyllReader) reactions(n *yaml.Node, at int) error {
 	}
 	var rs []qa.ImportedReaction
 	for _, item := range list {
-		item, err := r.real(item)
+		item, err := r.resolve(item)
 		if err != nil {
 			return err
 		}

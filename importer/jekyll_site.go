@@ -32,7 +32,7 @@ type SiteConfig struct {
 // markdownExt are Jekyll's endings of Markdown.
 var markdownExt = []string{"markdown", "mkdown", "mkdn", "mkd", "md"}
 
-// maxPatterns bounds the patterns that are taken from a configuration.
+// maxPatterns bounds the patterns that are read from a configuration.
 const maxPatterns = 1000
 
 // ReadSiteConfig reads a site's _config.yml. With b == nil, or on an error, it returns the
@@ -111,19 +111,19 @@ const maxEntries = 100_000
 // ErrTooManyFiles is returned by SitePages for a folder with more files than it looks at.
 var ErrTooManyFiles = errors.New("the folder has more than 100,000 files. Nothing was read")
 
-// SitePages returns the pages of a collection's folder by path, ascending, and what was passed
-// over. collection is the folder's name within its site, such as _books. Symbolic links to files
+// SitePages returns the pages of a collection's folder by path, ascending, and the skipped files.
+// collection is the folder's name within its site, such as _books. Symbolic links to files
 // are followed if fsys allows it; links to folders are not. An error is returned only if the folder
 // itself cannot be read, or ErrTooManyFiles. Files and subfolders that cannot be read are skipped.
-func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, passed []SkippedFile, err error) {
+func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, skipped []SkippedFile, err error) {
 	n := 0
-	pass := func(name, reason string) { passed = append(passed, SkippedFile{name, reason}) }
+	skip := func(name, reason string) { skipped = append(skipped, SkippedFile{name, reason}) }
 	err = fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil && name == ".":
 			return err
 		case err != nil:
-			pass(name, "cannot be read:   "+reasonOf(err))
+			skip(name, "cannot be read: "+reasonOf(err))
 			return nil
 		case name == ".":
 			return nil
@@ -135,7 +135,7 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 			// Jekyll skips every file below a hidden top-level folder, because the path starts with
 			// a dot. Report the folder once instead of each file.
 			if !strings.Contains(name, "/") && isIgnored(name) && len(c.Include) == 0 {
-				pass(name+"/", specialReason(name))
+				skip(name+"/", ignoredReason(name))
 				return fs.SkipDir
 			}
 			return nil
@@ -144,19 +144,19 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 		included := c.matches(c.Include, inSite) || c.matches(c.Include, path.Base(name))
 		switch {
 		case strings.HasSuffix(name, "."):
-			pass(name, "Jekyll passes over names that end with a full stop")
+			skip(name, "Jekyll skips names that end with a full stop")
 			return nil
 		case !included && c.matches(c.Exclude, inSite):
-			pass(name, "the site's _config.yml excludes it")
+			skip(name, "the site's _config.yml excludes it")
 			return nil
 		case !included && isIgnored(name):
-			pass(name, specialReason(name))
+			skip(name, ignoredReason(name))
 			return nil
 		case !included && isIgnored(path.Base(name)):
-			pass(name, specialReason(path.Base(name)))
+			skip(name, ignoredReason(path.Base(name)))
 			return nil
 		case !included && strings.HasSuffix(name, "~"):
-			pass(name, "Jekyll passes over names that end with ~: copies that editors make")
+			skip(name, "Jekyll skips names that end with ~: copies that editors make")
 			return nil
 		}
 		mode := d.Type()
@@ -164,21 +164,21 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 			info, err := fs.Stat(fsys, name)
 			switch {
 			case err != nil:
-				pass(name, "it is a link to something that is not in this folder")
+				skip(name, "it is a link to something that is not in this folder")
 				return nil
 			case info.IsDir():
-				pass(name, "a link to a folder. Pages in that folder are imported only if it is inside this folder")
+				skip(name, "a link to a folder. Pages in that folder are imported only if it is inside this folder")
 				return nil
 			}
 			mode = info.Mode().Type()
 		}
 		if !mode.IsRegular() {
-			pass(name, "not a regular file, but a pipe, a socket or a device")
+			skip(name, "not a regular file, but a pipe, a socket or a device")
 			return nil
 		}
 		ext := strings.ToLower(strings.TrimPrefix(path.Ext(name), "."))
 		if !slices.Contains(c.MarkdownExt, ext) {
-			pass(name, "its name does not end as Markdown's do (."+strings.Join(c.MarkdownExt, ", .")+")")
+			skip(name, "its name has no Markdown extension (."+strings.Join(c.MarkdownExt, ", .")+")")
 			return nil
 		}
 		pages = append(pages, name)
@@ -188,18 +188,19 @@ func SitePages(fsys fs.FS, collection string, c SiteConfig) (pages []string, pas
 		return nil, nil, err
 	}
 	slices.Sort(pages)
-	return pages, passed, nil
+	return pages, skipped, nil
 }
 
 // isIgnored reports whether Jekyll ignores files and folders whose names begin like this.
 func isIgnored(name string) bool { return strings.IndexByte("._#~", name[0]) >= 0 }
 
-func specialReason(name string) string {
+func ignoredReason(name string) string {
 	what := map[byte]string{'_': "templates and drafts", '.': "hidden files", '#': "copies that editors make", '~': "copies that editors make"}
-	return "Jekyll passes over names that begin with " + name[:1] + ": " + what[name[0]]
+	return "Jekyll skips names that begin with " + name[:1] + ": " + what[name[0]]
 }
 
-// reasonOf gives an error of a file system without the path, which is said already.
+// reasonOf returns the text of a file system's error without the path, which the report already
+// names.
 func reasonOf(err error) string {
 	var p *fs.PathError
 	if errors.As(err, &p) {

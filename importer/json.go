@@ -13,8 +13,7 @@ import (
 // them, and they show the original writer's name. A message keeps its source. Without one, the
 // source is made from event ID and post ID, so that a second import recognises it. Withdrawn, void,
 // hidden and unapproved late posts are not imported. If such a question has replies that are
-// imported, a placeholder takes its place. An
-// *InputError is returned when the file is refused.
+// imported, a placeholder takes its place. An *InputError is returned when the file is refused.
 func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
@@ -27,7 +26,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		return qa.Imported{}, jsonError(name, s, err)
 	}
 	if head.Format != weekfile.JSONFormat {
-		return qa.Imported{}, refuse(name, 0, ErrUnknownFormat, "its \"format\" is %q, %q is read", beginning(head.Format), weekfile.JSONFormat)
+		return qa.Imported{}, refuse(name, 0, ErrUnknownFormat, "its \"format\" is %q; only %q can be imported", beginning(head.Format), weekfile.JSONFormat)
 	}
 	var week weekfile.JSONWeek
 	if err := json.Unmarshal([]byte(s), &week); err != nil {
@@ -57,7 +56,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		return p.Source
 	}
 	// Record posts that are not imported, so that a later import knows whether they still exist.
-	leave := func(p *weekfile.JSONPost) {
+	recordSkipped := func(p *weekfile.JSONPost) {
 		if p.Withdrawn || p.Void {
 			im.Deleted = append(im.Deleted, source(p))
 		} else {
@@ -67,10 +66,10 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 	// Earlier versions accepted events with contradictory dates. Their exports must still import,
 	// so drop the later of two contradictory values.
 	for _, c := range e.Contradictions() {
-		im.Remarks = append(im.Remarks, qa.Remark{Text: "The export says that " + c.Words + "; the later of what does not go together was left out."})
+		im.Remarks = append(im.Remarks, qa.Remark{Text: "The export says that " + c.Words + "; the later of the two was left out."})
 	}
 	*e = e.Consistent()
-	take := func(p *weekfile.JSONPost, parent int) int {
+	addPost := func(p *weekfile.JSONPost, parent int) int {
 		at := len(im.Posts)
 		writer := p.Name
 		if writer == "" {
@@ -99,14 +98,14 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 		for _, r := range t.Replies {
 			if why := skipReason(&r); why != "" {
 				im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a reply that was " + why, Text: string(r.ID)})
-				leave(&r)
+				recordSkipped(&r)
 				continue
 			}
 			replies = append(replies, r)
 		}
 		if why := skipReason(&t.JSONPost); why != "" {
 			im.Skipped = append(im.Skipped, qa.Skipped{Reason: "a question that was " + why, Text: string(t.ID)})
-			leave(&t.JSONPost)
+			recordSkipped(&t.JSONPost)
 			if len(replies) == 0 {
 				continue
 			}
@@ -118,13 +117,13 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 				t.Text = weekfile.WithdrawnQuestion
 			}
 		}
-		q := take(&t.JSONPost, -1)
+		q := addPost(&t.JSONPost, -1)
 		for j := range replies {
 			parent, ok := shown[replies[j].Parent]
 			if !ok || replies[j].Parent == "" {
 				parent = q
 			}
-			at := take(&replies[j], parent)
+			at := addPost(&replies[j], parent)
 			if replies[j].ID != "" {
 				shown[replies[j].ID] = at
 			}

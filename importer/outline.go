@@ -21,7 +21,7 @@ import (
 // twice.
 //
 //	flyleaf outline 1
-//	# comment                       any line that begins with # and stands between messages
+//	# comment                       any line that begins with # and is between messages
 //	format: page                    the head: key, colon, value
 //	source: page:20210308-title
 //	title: …
@@ -30,7 +30,7 @@ import (
 //	starts: 2021-03-08 00:00:00     UTC
 //	ends: …
 //	link: {"text":…,"url":…}        JSON; repeated for each link
-//	x NAME: "…"                     JSON; as often as there are such values
+//	x NAME: "…"                     JSON; repeated for each value
 //	description:
 //	    lines of text               indented by four spaces
 //
@@ -52,7 +52,7 @@ const outlineHelp = `# Correct what was guessed, then import this file in place 
 # The number is the line in the page. Texts are indented by four spaces.
 `
 
-// textIndent stands before every line of a text.
+// textIndent begins every line of a text.
 const textIndent = "    "
 
 // ErrNoOutline is returned by WriteOutline for an import from JSON. Such an import has no guesses,
@@ -96,8 +96,8 @@ func WriteOutline(w io.Writer, im qa.Imported) error {
 
 	var distance []int
 	if im.Guesses > 0 {
-		again := slices.Clone(im.Posts)
-		distance = guessThreads(splitAuthors(e.Authors), again)
+		posts := slices.Clone(im.Posts) // guessThreads changes them
+		distance = guessThreads(splitAuthors(e.Authors), posts)
 	}
 	depth := make([]int, len(im.Posts))
 	for i := range im.Posts {
@@ -163,7 +163,8 @@ func writeText(b *bytes.Buffer, text string) {
 	}
 }
 
-// survivesIndent reports whether a text comes back from its indented lines as it was.
+// survivesIndent reports whether a text is unchanged after it was written as indented lines and
+// read again.
 func survivesIndent(text string) bool {
 	if strings.Trim(text, "\n") != text || strings.ContainsAny(text, "\r\x00") || strings.HasPrefix(text, jsonText) {
 		return false
@@ -176,10 +177,10 @@ func survivesIndent(text string) bool {
 	return true
 }
 
-// jsonText says that a text follows as JSON.
+// jsonText begins the line of a text that is written as JSON.
 const jsonText = "json: "
 
-// uncertain is the greatest score margin at which a guess is marked ??.
+// uncertain is the largest distance (see guessThreads) at which a guess is marked ??.
 const uncertain = 1
 
 // Letters, line number, name.
@@ -196,7 +197,7 @@ func ReadOutline(name string, b []byte) (qa.Imported, error) {
 	n := 0
 	for line := range strings.SplitSeq(s, "\n") {
 		n++
-		if err := r.take(n, line); err != nil {
+		if err := r.readLine(n, line); err != nil {
 			return qa.Imported{}, err
 		}
 	}
@@ -224,17 +225,17 @@ type outlineReader struct {
 	name   string
 	im     qa.Imported
 	begun  bool     // the first line was read
-	into   *string  // what the text that comes belongs to; nil: none may come
-	text   []string // of it, so far
-	textAt int      // its first line
-	path   []int    // the open question, the reply to it, the reply to that …
+	into   *string  // where flush stores the text that is being read; nil: no text may follow
+	text   []string // the lines of that text so far
+	textAt int      // the number of its first line
+	path   []int    // indices of the open question, its latest reply, the latest reply to that reply …
 }
 
 func (r *outlineReader) refuse(line int, format string, args ...any) error {
 	return refuse(r.name, line, ErrSyntax, format, args...)
 }
 
-func (r *outlineReader) take(n int, line string) error {
+func (r *outlineReader) readLine(n int, line string) error {
 	empty := strings.TrimSpace(line) == ""
 	switch {
 	case !r.begun && empty:
@@ -274,7 +275,7 @@ func (r *outlineReader) take(n int, line string) error {
 	return r.head(n, line)
 }
 
-// flush stores the lines read so far in the target.
+// flush stores the lines read so far in r.into.
 func (r *outlineReader) flush() error {
 	if r.text == nil {
 		r.into = nil
@@ -290,7 +291,7 @@ func (r *outlineReader) flush() error {
 	return nil
 }
 
-// post takes a message's line; m is what outlinePost found in it.
+// post reads the line that begins a message. m holds the groups of outlinePost.
 func (r *outlineReader) post(n int, m []string) error {
 	if err := r.flush(); err != nil {
 		return err

@@ -27,9 +27,9 @@ import (
 //	…
 //	To take part in the book of the week …    skipped, to the end
 //
-// The heading may stand in another language (see looseHeading), and the lines over it
-// without blank lines between them. Where none is found, a short line over a name is
-// taken for it (guessHeading), and the import says so.
+// The heading may be in another language (see looseHeading), and the lines above it may have no
+// blank lines between them. If no heading is found, a short line above a name is used as the heading
+// (guessHeading), and the import says so.
 //
 // Paragraphs have blank lines around them; lists do not. The line after a list may be the next
 // name. A message without text leaves two names on adjacent lines.
@@ -64,7 +64,7 @@ func looksLikePage(s string) bool {
 // unit is one paragraph or one list of the page: either a writer's name or part of a message.
 type unit struct {
 	line  int  // 1-based, of its first line
-	blank bool // a blank line stands before it
+	blank bool // a blank line comes before it
 	list  bool
 	lines []string
 }
@@ -92,9 +92,10 @@ func (u *unit) single() string {
 	return qa.PlainSpaces(u.lines[0])
 }
 
-// Lines whose number is in alone are separate units. Between blank lines, a list is a unit, and so
-// are the lines before and after it; indented lines after a list belong to it.
-func cutUnits(s string, alone map[int]bool) []unit {
+// cutUnits cuts a page into units. Lines whose number is in separate are units of their own. Between
+// blank lines, a list is a unit, and so are the lines before and after the list. Indented lines after
+// a list belong to the list.
+func cutUnits(s string, separate map[int]bool) []unit {
 	var out []unit
 	blank := true
 	n := 0
@@ -109,7 +110,7 @@ func cutUnits(s string, alone map[int]bool) []unit {
 			line = strings.Repeat(" ", utf8.RuneCountInString(line[:indent])) + line[indent:]
 		}
 		list := listLine.MatchString(line)
-		if !blank && !alone[n] && !alone[n-1] {
+		if !blank && !separate[n] && !separate[n-1] {
 			last := &out[len(out)-1]
 			indented := line[0] == ' ' || line[0] == '\t'
 			if last.list == list || last.list && indented {
@@ -126,46 +127,46 @@ func cutUnits(s string, alone map[int]bool) []unit {
 // maxUnits bounds the work of findNames: ten paragraphs per message.
 const maxUnits = 10 * MaxMessages
 
-// standAlone returns the numbers of the lines at the top of a page that are no part of
-// a paragraph even where no blank line stands around them: the byline, the dates, the
-// title over them, the heading.
-func standAlone(s string) map[int]bool {
-	alone := map[int]bool{}
+// separateLines returns the numbers of the lines at the top of a page that are not part of a
+// paragraph, even without blank lines around them: the byline, the dates, the title above these,
+// the heading.
+func separateLines(s string) map[int]bool {
+	separate := map[int]bool{}
 	dates, by, before := 0, 0, ""
 	n := 0
 	for line := range strings.SplitSeq(s, "\n") {
 		n++
 		line = qa.PlainSpaces(line)
 		if headingLine.MatchString(line) || n > 1 && looseHeading(line) && (dates > 0 || by > 0) {
-			alone[n] = true
+			separate[n] = true
 			break
 		}
 		if _, _, ok := readDates(line); ok && dates == 0 {
-			dates, alone[n] = n, true
+			dates, separate[n] = n, true
 			// The line above the dates, in the same paragraph, has the title and the authors.
 			if before != "" && by != n-1 {
-				alone[n-1] = true
-				if byElsewhere.MatchString(before) {
+				separate[n-1] = true
+				if byOtherLanguage.MatchString(before) {
 					by = n - 1
 				}
 			}
 		} else if byLine.MatchString(line) && dates == 0 && len(line) <= schema.MaxShort && before != "" {
-			by, alone[n] = n, true
+			by, separate[n] = n, true
 		}
 		before = line
 	}
-	return alone
+	return separate
 }
 
 // ReadPage reads the plain text of a week's web page. The page does not say which messages open a
-// thread; guessThreads guesses that. What the site says around the week is skipped and reported. An
+// thread, so guessThreads guesses. The site's text above and below the week is skipped and reported. An
 // *InputError is returned when the page is refused.
 func ReadPage(name string, b []byte) (qa.Imported, error) {
 	s, err := clean(name, b)
 	if err != nil {
 		return qa.Imported{}, err
 	}
-	units := cutUnits(s, standAlone(s))
+	units := cutUnits(s, separateLines(s))
 	if len(units) > maxUnits {
 		return qa.Imported{}, refuse(name, 0, ErrTooBig, "%d paragraphs, at most %d are read", len(units), maxUnits)
 	}
@@ -188,7 +189,7 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 		}
 	}
 	if h.title < 0 || h.title >= len(top) {
-		return qa.Imported{}, refuse(name, 1, ErrNoTitle, "the title is looked for over a line \"by …\" or over the week's dates, and there is neither")
+		return qa.Imported{}, refuse(name, 1, ErrNoTitle, "the title must be above a line \"by …\" or above the week's dates, and the page has neither")
 	}
 	im.Event.Title = strings.TrimLeft(strings.Join(strings.Fields(top[h.title].text()), " "), "# ")
 	authors := h.authors
@@ -214,15 +215,15 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 	if h.title+1 < len(top) {
 		im.Event.Description = joinUnits(top[min(max(h.title, h.by, h.dates)+1, len(top)):])
 	}
-	skip(top[:h.title-h.over], "site text above the week")
+	skip(top[:h.title-h.authorsAbove], "site text above the week")
 
-	posts, nobodys := messages(below, authors)
+	posts, unattributed := messages(below, authors)
 	im.Posts = posts
-	skip(nobodys, "no writer's name above this text")
+	skip(unattributed, "no writer's name above this text")
 	if len(posts) == 0 {
-		im.Remarks = append(im.Remarks, noMessages(h, nobodys))
+		im.Remarks = append(im.Remarks, noMessages(h, unattributed))
 		if n := len(im.Event.Description); n > schema.MaxDescription {
-			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and what stands under the title is too long for a description (%d bytes, at most %d); put a line %q over the first message", n, schema.MaxDescription, weekfile.Heading)
+			return qa.Imported{}, refuse(name, 0, ErrLimit, "no message was found, and the text under the title is too long for a description (%d bytes, at most %d); put a line %q above the first message", n, schema.MaxDescription, weekfile.Heading)
 		}
 	}
 	if len(im.Posts) > MaxMessages {
@@ -237,13 +238,13 @@ func ReadPage(name string, b []byte) (qa.Imported, error) {
 }
 
 // noMessages explains why no message was found and what to do.
-func noMessages(h pageTop, nobodys []unit) qa.Remark {
+func noMessages(h pageTop, unattributed []unit) qa.Remark {
 	switch {
 	case h.heading < 0:
-		return qa.Remark{Text: fmt.Sprintf("No message was found: no line of the page is a heading such as %q, so all of it was taken as the description. "+
-			"If there are messages, put that line over the first of them and import the page again.", weekfile.Heading)}
-	case len(nobodys) > 0:
-		return qa.Remark{Line: nobodys[0].line, Text: "No message was found: under the heading no line looks like a writer's name. Put each name on a line of its own, with a blank line before and after it, and import the page again."}
+		return qa.Remark{Text: fmt.Sprintf("No message was found: no line of the page is a heading such as %q, so the whole page was used as the description. "+
+			"If there are messages, put that line above the first message and import the page again.", weekfile.Heading)}
+	case len(unattributed) > 0:
+		return qa.Remark{Line: unattributed[0].line, Text: "No message was found: under the heading no line looks like a writer's name. Put each name on a line of its own, with a blank line before and after it, and import the page again."}
 	}
 	return qa.Remark{Text: "No message was found: there is nothing below the heading."}
 }
@@ -252,7 +253,7 @@ func noMessages(h pageTop, nobodys []unit) qa.Remark {
 type pageTop struct {
 	title, by, dates, heading int
 	guessed                   bool // heading is a guess
-	over                      int  // units right over the title that name the authors: 0 or 1
+	authorsAbove              int  // units directly above the title that name the authors: 0 or 1
 	from, to                  int64
 	authors                   []author
 }
@@ -288,9 +289,9 @@ func readHead(units []unit) pageTop {
 	return h
 }
 
-// It picks the last short line that is followed by a name and a text, and that comes before the
-// first certain name (an author's name, or a line that occurs twice). -1 is returned when there is
-// none.
+// guessHeading returns the index of the unit that probably is the heading above the messages: the last short line that is followed by a name and a text, and that comes before the
+// first certain name (an author's name, or a line that occurs twice). It returns -1 when there is
+// no such line.
 func guessHeading(units []unit, from int, authors []author) int {
 	index := indexAuthors(authors)
 	seen := map[string]int{}
@@ -346,7 +347,7 @@ func (h *pageTop) readTop(top []unit) {
 		line := top[i].single()
 		m := byLine.FindStringSubmatch(line)
 		if m == nil && (i == h.dates-1 || byColon.MatchString(line)) {
-			m = byElsewhere.FindStringSubmatch(line)
+			m = byOtherLanguage.FindStringSubmatch(line)
 		}
 		if m != nil && len(m[1]) <= schema.MaxShort {
 			h.by, h.authors = i, splitAuthors(m[1])
@@ -360,11 +361,11 @@ func (h *pageTop) readTop(top []unit) {
 		h.title = h.dates - 1
 	}
 	h.title = max(h.title, -1)
-	h.over = 0
+	h.authorsAbove = 0
 	if h.by < 0 && h.title > 0 {
-		// "By: Ilse Marrow" over the title.
+		// "By: Ilse Marrow" above the title.
 		if m := byLine.FindStringSubmatch(top[h.title-1].single()); m != nil && len(m[1]) <= schema.MaxShort {
-			h.over, h.authors = 1, splitAuthors(m[1])
+			h.authorsAbove, h.authors = 1, splitAuthors(m[1])
 		}
 	}
 }
@@ -383,9 +384,9 @@ func joinUnits(units []unit) string {
 	return strings.TrimSpace(b.String())
 }
 
-// messages separates names from text and returns the messages, all opening threads, and what stands before
-// the first name.
-func messages(units []unit, authors []author) (posts []qa.ImportedPost, nobodys []unit) {
+// messages separates names from text and returns the messages, all as questions, and the units
+// before the first name.
+func messages(units []unit, authors []author) (posts []qa.ImportedPost, unattributed []unit) {
 	index := indexAuthors(authors)
 	units = splitEmpty(splitNamed(units), index)
 	is := findNames(units, index)
@@ -467,11 +468,11 @@ const (
 	costParagraph = 3.0  // a further paragraph of a message
 	costList      = 0.25 // a list in a message
 	costEmpty     = 5.0  // a message without text
-	costAdjacent  = 0.5  // the same, where splitEmpty found the names on adjacent lines
+	costAdjacent  = 0.5  // a message without text, where splitEmpty found the names on adjacent lines
 )
 
 // findNames decides which units are names, by minimising the total cost: every message begins with
-// a name, mostly has one paragraph, and most writers write more than once.
+// a name and usually has one paragraph, and most writers write more than once.
 func findNames(units []unit, authors authorIndex) []bool {
 	n := len(units)
 	is := make([]bool, n)
@@ -590,13 +591,13 @@ func splitEmpty(units []unit, authors authorIndex) []unit {
 	var out []unit
 	for _, u := range units {
 		last := strings.TrimSpace(u.lines[len(u.lines)-1])
-		apart := len(u.lines) > 1 && !u.list &&
+		split := len(u.lines) > 1 && !u.list &&
 			(known[last] || len(authors.find(last)) > 0)
 		for i := range u.lines {
 			one := unit{lines: u.lines[i : i+1]}
-			apart = apart && nameCost(&one) <= 1
+			split = split && nameCost(&one) <= 1
 		}
-		if !apart {
+		if !split {
 			out = append(out, u)
 			continue
 		}

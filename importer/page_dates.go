@@ -28,7 +28,7 @@ var monthWords = [12][]string{
 	{"dec", "dez", "déc", "dic", "дек", "гру", "gru", "ara"},
 }
 
-// weekdayWords are how the words for the days of the week begin that may stand before a date.
+// weekdayWords are the names of days that may come before a date.
 var weekdayWords = []string{
 	"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "mon", "tue", "wed", "thu", "fri", "sat", "sun",
 	"montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag", "lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche",
@@ -54,7 +54,7 @@ var (
 	oneMonth    = regexp.MustCompile(`\b(\d{1,2})` + rangeForm + `(\d{1,2}) (` + monthForm + `),? (\d{4})`)
 	oneMonthUS  = regexp.MustCompile(`\b(` + monthForm + `) (\d{1,2})` + rangeForm + `(\d{1,2}),? (\d{4})`)
 	slashedDay  = regexp.MustCompile(`^(\d{1,2})/(\d{1,2})/(\d{4})$`)
-	maxWeekSpan = 62 * 24 * time.Hour // the longest week whose days may be read out of 08/03/2021
+	maxWeekSpan = 62 * 24 * time.Hour // the longest range that is read from days such as 08/03/2021
 )
 
 // readDates reads a date range. If the first date has no year, the year is chosen so that it is the
@@ -111,18 +111,18 @@ func readSlashed(a, b []string) (from, to int64, ok bool) {
 func englishDates(line string) string {
 	line = eastAsian.ReplaceAllString(line, "$1-$2-$3")
 	line = anyWord.ReplaceAllStringFunc(line, func(word string) string {
-		bare := strings.ToLower(strings.TrimRight(word, ".,"))
+		lower := strings.ToLower(strings.TrimRight(word, ".,"))
 		for _, day := range weekdayWords {
-			if bare == day {
+			if lower == day {
 				return ""
 			}
 		}
-		if utf8.RuneCountInString(bare) < 3 {
+		if utf8.RuneCountInString(lower) < 3 {
 			return word
 		}
 		for month, stems := range monthWords {
 			for _, stem := range stems {
-				if strings.HasPrefix(bare, stem) {
+				if strings.HasPrefix(lower, stem) {
 					return time.Month(month + 1).String()[:3]
 				}
 			}

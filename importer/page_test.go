@@ -93,7 +93,7 @@ func TestNamesOverTheirMessages(t *testing.T) {
 // TestPageWithoutMessages: if no message is found on a page, a remark says so and what to do.
 func TestPageWithoutMessages(t *testing.T) {
 	for name, c := range map[string]struct{ in, says string }{
-		"no heading":      {"The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nIt is about ledgers. They are patient.\n", `put that line over the first`},
+		"no heading":      {"The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nIt is about ledgers. They are patient.\n", `put that line above the first`},
 		"nothing under":   {"The Patient Ledger\n\nby Ilse Marrow\n\nQuestions and Answers\n", "nothing below the heading"},
 		"nobody's words":  {"The Patient Ledger\n\nby Ilse Marrow\n\nQuestions and Answers\n\nthis is a sentence, and not a name of anybody; is it?\n", "Put each name on a line of its own"},
 		"an empty answer": {"The Patient Ledger\n\nby Ilse Marrow\n\nfrom 2026-03-09 to 2026-03-13\n\nLa kvina horo\n", "No message was found"},

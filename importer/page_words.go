@@ -51,12 +51,12 @@ func looseHeading(line string) bool {
 	if len(words) > 8 {
 		return false
 	}
-	return oneBegins(line, words, questionWords) && oneBegins(line, words, answerWords)
+	return hasStem(line, words, questionWords) && hasStem(line, words, answerWords)
 }
 
-// oneBegins reports whether a word of a line begins with one of stems. Words of scripts
-// without spaces, and stems of two words, are looked for anywhere in the line.
-func oneBegins(line string, words, stems []string) bool {
+// hasStem reports whether a word of a line begins with one of the stems. Stems of two words, and
+// stems in scripts without spaces, may be anywhere in the line.
+func hasStem(line string, words, stems []string) bool {
 	for _, stem := range stems {
 		r, _ := utf8.DecodeRuneInString(stem)
 		if strings.Contains(stem, " ") || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Hangul, unicode.Arabic, unicode.Hebrew) {
@@ -75,9 +75,9 @@ func oneBegins(line string, words, stems []string) bool {
 }
 
 var (
-	// byLine is a line that names the authors. Words of other languages count only
-	// beside the dates or with a colon: "de" and "di" begin names and titles too.
-	byLine      = regexp.MustCompile(`(?i)^(?:(?:written\s+)?by(?:\s*[:：]\s*|\s+)|authors?\s*[:：]\s*)(\S.*)$`)
-	byElsewhere = regexp.MustCompile(`(?i)^(?:von|par|por|de|di|da|av|af|door|przez|od|tekijä|autor(?:en|es|a|as|i|in|innen)?|auteurs?|autrice|auteure|autore|autori|auteur|автор(?:ы)?|авторка|författare|forfatter|szerző|yazar|συγγραφέας|著者?|作者|저자|تأليف|المؤلف|المؤلفة|بقلم|מאת)(?:\s*[:：]\s*|\s+)(\S.*)$`)
-	byColon     = regexp.MustCompile(`^[^:：]{1,20}\s*[:：]`)
+	// byLine matches a line that names the authors. byOtherLanguage counts only next to the dates
+	// or with a colon (byColon), because "de" and "di" begin names and titles too.
+	byLine          = regexp.MustCompile(`(?i)^(?:(?:written\s+)?by(?:\s*[:：]\s*|\s+)|authors?\s*[:：]\s*)(\S.*)$`)
+	byOtherLanguage = regexp.MustCompile(`(?i)^(?:von|par|por|de|di|da|av|af|door|przez|od|tekijä|autor(?:en|es|a|as|i|in|innen)?|auteurs?|autrice|auteure|autore|autori|auteur|автор(?:ы)?|авторка|författare|forfatter|szerző|yazar|συγγραφέας|著者?|作者|저자|تأليف|المؤلف|المؤلفة|بقلم|מאת)(?:\s*[:：]\s*|\s+)(\S.*)$`)
+	byColon         = regexp.MustCompile(`^[^:：]{1,20}\s*[:：]`)
 )

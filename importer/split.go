@@ -10,9 +10,9 @@ import (
 	"flyleaf/schema"
 )
 
-// SplitText cuts a text into pieces of at most schema.MaxText bytes, at a paragraph, a
-// line or a word where one is near. Each piece is valid UTF-8 if s is; between two
-// pieces only spaces and line ends are left out. A text that fits is one piece.
+// SplitText cuts a text into pieces of at most schema.MaxText bytes, if possible between paragraphs,
+// lines or words. Each piece is valid UTF-8 if s is. Only spaces and line ends between two pieces
+// are dropped. A text that fits is one piece.
 func SplitText(s string) []string {
 	var out []string
 	for len(s) > schema.MaxText {
@@ -35,17 +35,17 @@ func SplitText(s string) []string {
 	return append(out, s)
 }
 
-// splitLong makes a message that is longer than a post may be go on in replies of the
-// same writer: in replies to it when it opens a thread, else in replies beside it. Of
-// a message that has a source, the first piece keeps it and the others have a number
-// behind it; the pieces of any other are named by nameSources as messages of their own,
-// so that an outline, which holds the pieces, gives them the same names.
+// splitLong splits messages that are longer than a post may be. The first piece stays in place, and
+// the others become replies of the same writer: to the message itself if it opens a thread, else to
+// its parent. If the message has a source, the first piece keeps it, and the others get the source
+// with a number. Otherwise nameSources names each piece like a message of its own, so the same
+// pieces in an outline get the same sources.
 func splitLong(im *qa.Imported) {
 	if !slices.ContainsFunc(im.Posts, func(p qa.ImportedPost) bool { return len(p.Text) > schema.MaxText }) {
 		return
 	}
 	posts := make([]qa.ImportedPost, 0, len(im.Posts)+1)
-	at := make([]int, len(im.Posts)) // where each message stands now
+	at := make([]int, len(im.Posts)) // the new index of each message
 	for i := range im.Posts {
 		p := im.Posts[i]
 		if p.Parent >= 0 {

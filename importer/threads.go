@@ -9,25 +9,25 @@ import (
 
 // Which messages of a page open a thread.
 //
-// The first message does. A message of one of the week's authors does not: the
-// authors answer. For any other message points are added, and it opens a thread
-// when their sum is at least 0:
+// The first message opens a thread. A message by one of the week's authors never does, because
+// authors answer. Any other message is scored, and opens a thread if its points add up to at
+// least 0:
 //
 //	-3   to begin with
 //	+3   it greets ("Hi", "Hello", "Good morning" …)
 //	+3   it has a question mark; +1 more with two or more of them
 //	+2   it begins as questions do ("What", "In your book", "I have" …); +1 more with a question mark
-//	+4   it goes on from an earlier question ("And", "Also", "Another", "2." …)
+//	+4   it continues an earlier question ("And", "Also", "Another", "2." …)
 //	-2   it begins with thanks
 //	+1   it is longer than 100 bytes; -1 when longer than 300
-//	-3   its writer has written in the thread already; -2 more when it greets there
+//	-3   its writer has already written in the thread; -2 more if it also greets
 //	+1   its writer has not written on the page before
-//	+1   it names an author in its beginning
+//	+1   it names an author at its beginning
 //	-3   it begins with the name of somebody else in the thread
 //	+1   an author's message follows; +1 more when it has a question mark
 //
 // The points are rounded weights of a logistic regression over pages whose threads are known. On
-// those the rule classifies 91 % of the messages correctly.
+// these pages the rule classifies 91 % of the messages correctly.
 const (
 	pointsStart        = -3
 	pointsGreets       = 3
@@ -35,7 +35,7 @@ const (
 	pointsAsksTwice    = 1
 	pointsOpensAsk     = 2
 	pointsOpensAndAsks = 1
-	pointsGoesOn       = 4
+	pointsContinues    = 4
 	pointsThanks       = -2
 	pointsLong         = 1
 	pointsVeryLong     = -1
@@ -48,7 +48,8 @@ const (
 	pointsAsksAnswered = 1
 )
 
-// The words are matched at the beginning, after anything that is no letter.
+// All but thanks match at the beginning of a message, after any characters other than letters and
+// digits.
 var (
 	greets    = regexp.MustCompile(`(?i)^[^\pL\pN]*(hi|hello|hey|hola|good (morning|afternoon|evening|day)|dear|greetings|welcome)\b`)
 	thanks    = regexp.MustCompile(`(?i)\b(thank|thanks|thx|thanx|ty|appreciate)`)
@@ -95,7 +96,7 @@ func points(posts []qa.ImportedPost, i int, t *thread, firstNames map[string]boo
 	add(strings.Count(p.Text, "?") > 1, pointsAsksTwice)
 	add(opens, pointsOpensAsk)
 	add(opens && asks, pointsOpensAndAsks)
-	add(continues.MatchString(p.Text), pointsGoesOn)
+	add(continues.MatchString(p.Text), pointsContinues)
 	add(thanks.MatchString(head(p.Text, 60)), pointsThanks)
 	add(len(p.Text) > 100, pointsLong)
 	add(len(p.Text) > 300, pointsVeryLong)
@@ -137,9 +138,9 @@ func firstName(name string) string {
 	return ""
 }
 
-// guessThreads sets Parent of messages that all open threads, and marks what it
-// decided. It returns how sure each decision is: the distance of its points from
-// the other decision, with a large number where there was nothing to weigh.
+// guessThreads sets Parent and Guessed of messages that all open threads. It returns how certain
+// each decision is: how many points away the opposite decision was, or a large number where the
+// message was not scored.
 func guessThreads(authors []author, posts []qa.ImportedPost) []int {
 	const sure = 100
 	byAuthor := isAuthor(authors, posts)

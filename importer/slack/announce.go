@@ -18,7 +18,7 @@ var (
 	toAll   = regexp.MustCompile(`(?:^|\s)@(?:channel|here|everyone)\b`)
 )
 
-// namesABook reports whether title and authors of a book can be read out of words.
+// namesABook reports whether the title of a book can be read from words.
 func namesABook(words string) bool {
 	_, _, ok := titleAndAuthors(words)
 	return ok
@@ -51,7 +51,7 @@ var (
 	marks        = strings.NewReplacer("*", "", "_", "", "~", "", "`", "", "“", "", "”", "", `"`, "", "«", "", "»", "", "„", "", "\\", "")
 )
 
-// titleAndAuthors reads title and authors of the book out of an announcement, in Markdown.
+// titleAndAuthors reads the book's title and authors from an announcement in Markdown.
 // authors is nil when no name of a person follows the "by". ok is false without a title.
 func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 	at := beforeTitle.FindStringIndex(words)
@@ -75,7 +75,7 @@ func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 func (r *reader) book(threads []*thread) (title, authors string, from Outcome) {
 	for _, t := range threads {
 		m := t.lead
-		if m == nil || !m.taken() || !announcesBook(m.words) {
+		if m == nil || !m.included() || !announcesBook(m.words) {
 			continue
 		}
 		book, names, ok := titleAndAuthors(m.words)

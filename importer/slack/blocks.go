@@ -31,9 +31,9 @@ type piece struct {
 type blockReader struct {
 	r     *reader
 	w     *writer
-	left  int // how many of maxBlocks are left; -1 when that was noted
+	left  int // how many more pieces may be read, of maxBlocks; -1: the message has the note that there are more
 	typed map[string]int
-	m     *message // gets the notes
+	m     *message // the message that the blocks belong to; omit and note add to it
 	parts []string // piece.parts of the current rich text
 }
 
@@ -56,7 +56,7 @@ func (b *blockReader) blocks(list []node, depth int) []piece {
 	return out
 }
 
-// count counts a piece, and returns false when no more may be read.
+// count counts a piece. It returns false, and notes it in the message, if no more may be read.
 func (b *blockReader) count(depth int) bool {
 	if b.left <= 0 || depth > maxDepth {
 		if b.left > -1 {
@@ -69,10 +69,10 @@ func (b *blockReader) count(depth int) bool {
 	return true
 }
 
-// knownOfSection and knownOfTable are the fields that are read, or that contain no text.
+// sectionFields and tableFields are the fields that are read, or that contain no text for people.
 var (
-	knownOfSection = setOf("type text fields accessory expand block_id level")
-	knownOfTable   = setOf("type rows caption column_settings cells")
+	sectionFields = setOf("type text fields accessory expand block_id level")
+	tableFields   = setOf("type rows caption column_settings cells")
 )
 
 // block writes one block as Markdown.
@@ -96,7 +96,7 @@ func (b *blockReader) block(n node, depth int) string {
 		if len(n.value("accessory")) > 0 {
 			out = append(out, b.element(n.object("accessory")))
 		}
-		b.unread(n.unread(knownOfSection), "")
+		b.unread(n.unread(sectionFields), "")
 		return paragraphs(out)
 	case "context", "actions", "context_actions":
 		var out []string
@@ -117,7 +117,7 @@ func (b *blockReader) block(n node, depth int) string {
 		out := []string{"(Video: " + link(cmp.Or(n.text("title_url"), n.text("video_url")), cmp.Or(title, n.text("alt_text"), "no title")) + ")"}
 		alt := oneLine(n.text("alt_text"))
 		if alt == title || title == "" {
-			alt = "" // it was written already
+			alt = "" // the link has it already
 		}
 		out = append(out, escape(b.plainIn(n, "description")), escape(alt),
 			escape(strings.Join(nonEmpty(oneLine(n.text("author_name")), oneLine(n.text("provider_name"))), ", ")))
@@ -158,7 +158,7 @@ func (b *blockReader) unknownText(n node) string {
 	return strings.Join(words, "\n")
 }
 
-// wordsIn returns the words of an omitted piece, without those of the fields in but.
+// wordsIn returns the words of an omitted piece, except the words of the fields in but.
 func (b *blockReader) wordsIn(n node, but ...string) string {
 	var words []string
 	dec := json.NewDecoder(bytes.NewReader(n.src))
@@ -236,7 +236,7 @@ func (b *blockReader) plainIn(n node, key string) string {
 func (b *blockReader) table(n node, depth int) string {
 	var rows [][]string
 	width := 0
-	b.unread(n.unread(knownOfTable), "")
+	b.unread(n.unread(tableFields), "")
 	for _, raw := range n.list("rows") {
 		row := node{raw: map[string]json.RawMessage{"cells": raw}, odd: n.odd, path: n.name("rows")}
 		if o, ok := newNode(raw); ok { // the row is an object with its cells
@@ -283,7 +283,7 @@ func (b *blockReader) table(n node, depth int) string {
 	return out.String()
 }
 
-// part writes a part of a rich text.
+// part writes one part of a rich_text block.
 func (b *blockReader) part(n node, depth int) string {
 	if !b.count(depth) {
 		return ""
@@ -345,13 +345,13 @@ func (b *blockReader) inline(n node, depth int) string {
 }
 
 func (b *blockReader) inlineElement(e node) string {
-	said := func(s string) { b.parts = append(b.parts, letters(s)) }
+	addLetters := func(s string) { b.parts = append(b.parts, letters(s)) }
 	switch kind := e.text("type"); kind {
 	case "text":
-		said(e.text("text"))
+		addLetters(e.text("text"))
 		return styled(e.text("text"), e.object("style"))
 	case "link":
-		said(e.text("text"))
+		addLetters(e.text("text"))
 		return link(e.text("url"), e.text("text"))
 	case "user":
 		return escape(b.w.mention("@" + e.text("user_id")))
@@ -366,11 +366,11 @@ func (b *blockReader) inlineElement(e node) string {
 	case "emoji":
 		return emojiElement(e)
 	case "color":
-		said(e.text("value"))
+		addLetters(e.text("value"))
 		return escape(e.text("value"))
 	case "date":
 		if s := e.text("fallback"); s != "" {
-			said(s)
+			addLetters(s)
 			return link(cmp.Or(e.text("url"), s), s)
 		}
 		if at := int64(e.count("timestamp")); at > 0 {
@@ -409,7 +409,7 @@ func emojiElement(e node) string {
 }
 
 // styled writes a piece of formatted text. Markdown's signs must touch the words, so spaces at
-// both ends stay outside.
+// both ends are written outside the signs.
 func styled(s string, style node) string {
 	core := strings.TrimSpace(s)
 	if core == "" {
@@ -455,9 +455,9 @@ func nonEmpty(parts ...string) []string {
 	return out
 }
 
-// bareWords returns the words of a text in lower case with spaces around each, to compare
+// plainWords returns the words of a text in lower case with spaces around each, to compare
 // texts with different formatting. For a text without words it is one space.
-func bareWords(s string) string {
+func plainWords(s string) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
 	return " " + strings.ToLower(strings.Join(append(words, ""), " "))
 }

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// markdown returns the words of a message as Markdown, "" if there are none, and notes the
-// pieces of it that are not taken.
+// markdown returns the words of a message as Markdown, "" if there are none, and notes the omitted
+// pieces in the message.
 func (r *reader) markdown(m *message) string {
 	b := &blockReader{r: r, w: &writer{r: r}, left: maxBlocks, m: m}
 	body := m.body
-	body.raw = withText(body.raw, m.Text) // a comment on a file is in another field
+	body.raw = withText(body.raw, m.Text) // the text of a comment on a file is in another field
 	out := b.content(body, 0)
 	if !m.notice {
 		b.unread(m.unread, out)
@@ -29,12 +29,12 @@ func (r *reader) markdown(m *message) string {
 	return out
 }
 
-// unread notes the words in unknown fields that are not among the words that were taken.
-func (b *blockReader) unread(fields map[string]string, taken string) {
+// unread notes the words in unknown fields, unless the imported words include them.
+func (b *blockReader) unread(fields map[string]string, imported string) {
 	if len(fields) == 0 {
 		return
 	}
-	run := letters(taken)
+	run := letters(imported)
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		if !strings.Contains(run, letters(fields[key])) {
 			b.m.omit(sprintf("field %q", beginning(key)), fields[key])
@@ -54,8 +54,8 @@ func withText(fields map[string]json.RawMessage, text string) map[string]json.Ra
 	return out
 }
 
-// content returns the words of a message, of a quoted message or of an attachment: its text,
-// those of its blocks that say more, and its attachments and files.
+// content returns the words of a message, a quoted message or an attachment: its text, the blocks
+// that do not repeat the text, the attachments and the files.
 func (b *blockReader) content(n node, depth int) string {
 	if depth > maxDepth {
 		b.m.omit("quote in quotes", "")
@@ -71,24 +71,24 @@ func (b *blockReader) content(n node, depth int) string {
 	outer := b.typed
 	b.typed = typedEmoji(blocks)
 	text := b.r.mrkdwn(n.text("text"), b.typed)
-	out := joined(text, b.blocks(b.firstOnes(blocks, "block"), depth))
-	for _, q := range n.objects("message_blocks") { // what the quoted message has beside its blocks
+	out := withoutRepeats(text, b.blocks(b.limited(blocks, "block"), depth))
+	for _, q := range n.objects("message_blocks") { // the parts of the quoted message outside its blocks
 		quoted := q.object("message")
-		beside := node{raw: map[string]json.RawMessage{}, path: quoted.path, odd: quoted.odd}
+		others := node{raw: map[string]json.RawMessage{}, path: quoted.path, odd: quoted.odd}
 		for _, key := range []string{"text", "attachments", "files"} {
 			if v := quoted.value(key); len(v) > 0 {
-				beside.raw[key] = v
+				others.raw[key] = v
 			}
 		}
-		if words := b.content(beside, depth+1); words != "" {
-			out = append(out, joined(strings.Join(out, "\n\n"), []piece{{words: words}})[len(nonEmpty(strings.Join(out, ""))):]...)
+		if words := b.content(others, depth+1); words != "" {
+			out = append(out, withoutRepeats(strings.Join(out, "\n\n"), []piece{{words: words}})[len(nonEmpty(strings.Join(out, ""))):]...)
 		}
 	}
-	said := bareWords(strings.Join(out, " "))
-	for _, a := range b.firstOnes(n.objects("attachments"), "attachment") {
+	said := plainWords(strings.Join(out, " "))
+	for _, a := range b.limited(n.objects("attachments"), "attachment") {
 		if b.count(depth) {
 			s := b.attachment(a, n.text("text"), said, depth+1)
-			said += bareWords(s)
+			said += plainWords(s)
 			out = append(out, s)
 		}
 	}
@@ -127,8 +127,8 @@ func typedEmoji(blocks []node) map[string]int {
 	return out
 }
 
-// firstOnes returns at most maxList blocks or attachments, and notes those left out.
-func (b *blockReader) firstOnes(list []node, what string) []node {
+// limited returns the first maxList blocks or attachments, and notes the others as omitted.
+func (b *blockReader) limited(list []node, what string) []node {
 	if len(list) > maxList {
 		for range list[maxList:] {
 			b.m.omit(what, sprintf("only the first %d are read", maxList))
@@ -138,17 +138,18 @@ func (b *blockReader) firstOnes(list []node, what string) []node {
 	return list
 }
 
-// joined joins text and blocks and drops duplicates: Slack writes the same words into both, and
+// withoutRepeats returns the text and the blocks, without blocks that repeat the text and without a
+// text that a block repeats: Slack writes the same words into both, and
 // programs put a summary of the blocks into the text.
-func joined(text string, blocks []piece) []string {
-	bare, run := bareWords(text), letters(text)
+func withoutRepeats(text string, blocks []piece) []string {
+	textWords, run := plainWords(text), letters(text)
 	out := []string{text}
 	for _, p := range blocks {
-		own := bareWords(p.words)
+		own := plainWords(p.words)
 		switch {
-		case text != "" && (own == " " || strings.Contains(bare, own) || inOrder(run, p.parts)):
-		case bare != " " && out[0] != "" && strings.Contains(own, bare):
-			out[0] = "" // the block says the same and more
+		case text != "" && (own == " " || strings.Contains(textWords, own) || inOrder(run, p.parts)):
+		case textWords != " " && out[0] != "" && strings.Contains(own, textWords):
+			out[0] = "" // the block includes the text
 			out = append(out, p.words)
 		default:
 			out = append(out, p.words)
@@ -175,14 +176,14 @@ func inOrder(text string, parts []string) bool {
 	return 2*n >= len(text)
 }
 
-// knownOfAttachment are the fields of an attachment that are read, or that repeat others.
-var knownOfAttachment = setOf(`actions is_share is_msg_unfurl is_reply_unfurl is_thread_root_unfurl message_blocks from_url
+// attachmentFields are the fields of an attachment that are read, or that repeat others.
+var attachmentFields = setOf(`actions is_share is_msg_unfurl is_reply_unfurl is_thread_root_unfurl message_blocks from_url
 	original_url title author_name author_subname footer pretext text blocks attachments files fields image_url image_alt
 	fallback mrkdwn_in video_html audio_html callback_id ts channel_team author_team attachment_type`)
 
 // attachment returns the words of an attachment: a forwarded or quoted message, what a program
-// added, the preview of a page. text is the text of the message, before the bare words that
-// were already taken of the message.
+// added, the preview of a page. text is the text of the message, and before has the words of the
+// message that were written already (plainWords).
 func (b *blockReader) attachment(a node, text, before string, depth int) string {
 	for _, x := range a.objects("actions") {
 		b.m.omit(cmp.Or(x.text("type"), "button"), cmp.Or(b.wordsIn(x, "name"), x.text("name")))
@@ -197,7 +198,7 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 	var out []string
 	add := func(s string) {
 		// An attachment often repeats the beginning of the message.
-		if l := bareWords(s); quoted || l != " " && !strings.Contains(before, l) {
+		if l := plainWords(s); quoted || l != " " && !strings.Contains(before, l) {
 			out = append(out, s)
 		}
 	}
@@ -251,7 +252,7 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 		add(escape(footer))
 	}
 	s := paragraphs(out)
-	b.unread(a.unread(knownOfAttachment), text+s+pretext)
+	b.unread(a.unread(attachmentFields), text+s+pretext)
 	if quoted && s != "" {
 		if words == "" {
 			b.m.omit("quoted message without words", "")
@@ -266,20 +267,20 @@ func (b *blockReader) attachment(a node, text, before string, depth int) string 
 func (b *blockReader) files(n node) []string {
 	files := n.objects("files")
 	idOf := func(f node) string { return cmp.Or(f.text("id"), f.text("title"), f.text("name")) }
-	there := map[string]bool{}
-	withoutID := false // for one of the files the export has no ID
+	present := map[string]bool{}
+	withoutID := false // a file has no ID in the export
 	for _, f := range files {
-		there[idOf(f)] = true
+		present[idOf(f)] = true
 		withoutID = withoutID || f.text("id") == ""
 	}
 	for _, f := range n.objects("file") { // in old exports
-		if !there[idOf(f)] {
+		if !present[idOf(f)] {
 			files = append(files, f)
 			withoutID = withoutID || f.text("id") == ""
 		}
 	}
 	for _, id := range n.texts("x_files") {
-		if !there[id] && !withoutID {
+		if !present[id] && !withoutID {
 			b.m.omit("file of which the export has only the ID", id)
 		}
 	}
@@ -302,7 +303,7 @@ func (b *blockReader) files(n node) []string {
 		for _, from := range f.objects("from") {
 			b.m.omit("sender of an attached e-mail", cmp.Or(from.text("original"), from.text("name"), from.text("address")))
 		}
-		if s := b.r.mrkdwn(f.object("initial_comment").text("comment"), nil); s != "" && !strings.Contains(bareWords(n.text("text")), bareWords(s)) {
+		if s := b.r.mrkdwn(f.object("initial_comment").text("comment"), nil); s != "" && !strings.Contains(plainWords(n.text("text")), plainWords(s)) {
 			out = append(out, s)
 		}
 		whole := true

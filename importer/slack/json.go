@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// node is a JSON object that is read field by field. An absent field, and one that is null, has
-// its zero value. So has a field whose value is of an unexpected type; odd lists those, so
-// that they are reported and the rest of the message is read.
+// node is a JSON object that is read field by field. A field that is absent or null has its zero
+// value. A field of an unexpected type also has its zero value, and is listed in odd, so the field is
+// reported and the rest of the message is read.
 type node struct {
 	raw  map[string]json.RawMessage
 	src  json.RawMessage
-	path string    // of the object in its message, "" at the top
+	path string    // where the object is in its message, "" at the top
 	odd  *[]string // fields of an unexpected type, with their words
 }
 
@@ -33,23 +33,23 @@ func (n node) name(key string) string {
 	return n.path + "." + key
 }
 
-// misfit notes a field of an unexpected type, with the words in it.
-func (n node) misfit(key string, v json.RawMessage) {
+// noteUnexpected adds a field of an unexpected type to odd, with the words in the field.
+func (n node) noteUnexpected(key string, v json.RawMessage) {
 	if n.odd == nil || len(*n.odd) >= 20 {
 		return
 	}
 	left := maxUnknown
-	said := strings.Join(nonEmpty(n.name(key), strings.Join(unknownWords(v, &left), ", ")), ": ")
-	if !slices.Contains(*n.odd, said) { // a field may be read twice
-		*n.odd = append(*n.odd, said)
+	entry := strings.Join(nonEmpty(n.name(key), strings.Join(unknownWords(v, &left), ", ")), ": ")
+	if !slices.Contains(*n.odd, entry) { // a field may be read twice
+		*n.odd = append(*n.odd, entry)
 	}
 }
 
 // maxUnknown bounds the tokens that are read of an unknown field.
 const maxUnknown = 1000
 
-// opaque matches a string for programs: an ID, an address, a number, a hash.
-var opaque = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]{5,}|[a-z][a-z0-9+.-]*:\S*|[\d.:/-]+|[0-9a-f-]{16,})$`)
+// notWords matches a string that is not for people: an ID, an address, a number, a hash.
+var notWords = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]{5,}|[a-z][a-z0-9+.-]*:\S*|[\d.:/-]+|[0-9a-f-]{16,})$`)
 
 // unread returns the words in the unknown fields of an object, by field.
 func (n node) unread(known map[string]bool) map[string]string {
@@ -59,7 +59,7 @@ func (n node) unread(known map[string]bool) map[string]string {
 			continue
 		}
 		left := maxUnknown
-		words := slices.DeleteFunc(unknownWords(v, &left), opaque.MatchString)
+		words := slices.DeleteFunc(unknownWords(v, &left), notWords.MatchString)
 		if len(words) == 0 {
 			continue
 		}
@@ -104,11 +104,11 @@ func (n node) text(key string) string {
 	case c == '-' || c >= '0' && c <= '9':
 		return string(v)
 	}
-	n.misfit(key, v)
+	n.noteUnexpected(key, v)
 	return ""
 }
 
-// flag returns true for true, 1 and "true".
+// flag reports whether a field is true, 1 or "true".
 func (n node) flag(key string) bool {
 	v := n.value(key)
 	switch string(v) {
@@ -116,7 +116,7 @@ func (n node) flag(key string) bool {
 		return true
 	case "", "false", "0", `"false"`, `""`:
 	default:
-		n.misfit(key, v)
+		n.noteUnexpected(key, v)
 	}
 	return false
 }
@@ -129,7 +129,7 @@ func (n node) count(key string) int {
 	}
 	i, err := strconv.Atoi(s)
 	if err != nil || i < 0 {
-		n.misfit(key, n.value(key))
+		n.noteUnexpected(key, n.value(key))
 		return 0
 	}
 	return i
@@ -140,7 +140,7 @@ func (n node) object(key string) node {
 	v := n.value(key)
 	out := node{src: v, path: n.name(key), odd: n.odd}
 	if len(v) > 0 && json.Unmarshal(v, &out.raw) != nil {
-		n.misfit(key, v)
+		n.noteUnexpected(key, v)
 		out.raw = nil
 	}
 	return out
@@ -161,7 +161,7 @@ func (n node) list(key string) []json.RawMessage {
 	case '{':
 		return []json.RawMessage{v}
 	}
-	n.misfit(key, v)
+	n.noteUnexpected(key, v)
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (n node) objects(key string) []node {
 		case json.Unmarshal(raw, &o.raw) == nil:
 			out = append(out, o)
 		default:
-			n.misfit(key, raw)
+			n.noteUnexpected(key, raw)
 		}
 	}
 	return out
@@ -191,14 +191,14 @@ func (n node) texts(key string) []string {
 		case json.Unmarshal(raw, &s) == nil:
 			out = append(out, s)
 		default:
-			n.misfit(key, raw)
+			n.noteUnexpected(key, raw)
 		}
 	}
 	return out
 }
 
-// wordless are the keys, in blocks of an unknown kind, whose strings are not for people to
-// read, unless they have a space. So are keys that end in _id, _url, _icon and _link.
+// wordless are keys in blocks of an unknown kind. Their strings are not for people to read, unless
+// they contain a space. The same is true of keys that end in _id, _url, _icon or _link.
 var wordless = map[string]bool{
 	"type": true, "id": true, "url": true, "style": true, "color": true, "ts": true, "value": true, "unicode": true, "team": true,
 	"severity": true, "status": true, "icon": true, "slack_icon": true, "mimetype": true, "range": true, "dispatch_action_config": true,
@@ -209,7 +209,7 @@ func isWordless(key string) bool {
 }
 
 // unknownWords returns the strings in a piece of JSON of an unknown kind that may be for
-// people to read, in their order. left is how many tokens may still be read.
+// people to read, in their order. *left is how many tokens may still be read.
 func unknownWords(raw json.RawMessage, left *int) []string {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	type level struct {

@@ -21,10 +21,10 @@ type message struct {
 	Edited      bool
 	EditedTS    string
 	Reactions   []reaction
-	// body has the fields that can have words. They are decoded when they are needed.
+	// body has the fields in wordFields. They are decoded when they are needed.
 	body node
 	// copies are other messages inside this one: the question of a reply that was also sent to
-	// the channel, or a message as an edit left it.
+	// the channel, or a message after an edit.
 	copies []json.RawMessage
 
 	// unread are the words in unknown fields, by field.
@@ -54,8 +54,8 @@ type reaction struct {
 // wordFields are the fields of a message that can have words.
 var wordFields = []string{"text", "blocks", "attachments", "files", "file", "x_files"}
 
-// knownOfMessage are the fields of a message that are read or have no words of a person.
-var knownOfMessage = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
+// messageFields are the fields of a message that are read or have no words of a person.
+var messageFields = setOf(`type subtype user bot_id username text ts thread_ts deleted_ts bot_profile user_profile edited
 	reactions blocks attachments files file x_files root message comment previous_message
 	client_msg_id team user_team source_team parent_user_id reply_count reply_users reply_users_count latest_reply replies
 	subscribed last_read is_locked is_starred pinned_to pinned_info permalink icons channel event_ts hidden display_as_bot
@@ -97,7 +97,7 @@ func readMessage(file string, index int, raw json.RawMessage) *message {
 			m.body.raw[key] = v
 		}
 	}
-	m.unread = n.unread(knownOfMessage)
+	m.unread = n.unread(messageFields)
 	for _, key := range []string{"root", "message"} { // "message" occurs in message_changed and message_replied
 		if v := n.value(key); len(v) > 0 {
 			m.copies = append(m.copies, v)
@@ -129,7 +129,7 @@ func threadReplies(raw json.RawMessage) []json.RawMessage {
 	return out
 }
 
-// skip decides that the message is not taken, and why.
+// skip decides that the message is not imported. The arguments are the reason.
 func (m *message) skip(format string, args ...any) {
 	m.result = Skipped
 	m.note(format, args...)
@@ -140,7 +140,8 @@ func (m *message) note(format string, args ...any) {
 	m.reasons = append(m.reasons, sprintf(format, args...))
 }
 
-// noteOnce is note for a reason that several pieces of a message can have.
+// noteOnce is note, except that it adds a reason only once. Several pieces of a message can have the
+// same reason.
 func (m *message) noteOnce(format string, args ...any) {
 	if s := sprintf(format, args...); !slices.Contains(m.reasons, s) {
 		m.reasons = append(m.reasons, s)
@@ -155,7 +156,7 @@ const maxKinds = 50
 // of a poll.
 const maxOmitted = 500
 
-// omit notes a piece of the message that is not taken.
+// omit notes a piece of the message that is not imported.
 func (m *message) omit(kind, text string) {
 	text = beginningOf(text, maxOmitted)
 	if len(m.omitted) >= maxKinds {
@@ -173,8 +174,8 @@ func (m *message) omit(kind, text string) {
 	m.omitted = append(m.omitted, Omitted{Kind: kind, Count: 1, Text: text})
 }
 
-// taken reports whether the message is, or may still become, a post.
-func (m *message) taken() bool { return m.result == "" || m.result == Question || m.result == Reply }
+// included reports whether the message is, or may still become, a post.
+func (m *message) included() bool { return m.result == "" || m.result == Question || m.result == Reply }
 
 // stamp matches a ts: seconds since 1970, and a part that makes it unique.
 var stamp = regexp.MustCompile(`^(\d{1,11})\.(\d{1,9})$`)
@@ -215,7 +216,7 @@ func millis(ts string) (int64, bool) {
 const slackbot = "USLACKBOT"
 
 // notices are the subtypes of messages without words of a person, each with the reason why
-// it is not taken.
+// it is not imported.
 var notices = map[string]string{
 	"channel_join": "somebody joined", "group_join": "somebody joined",
 	"channel_leave": "somebody left", "group_leave": "somebody left",
@@ -234,7 +235,7 @@ var notices = map[string]string{
 	"thread_locked": "a notice of the chat",
 }
 
-// personal are the subtypes of messages that people wrote.
+// personal are the subtypes of messages that people write.
 var personal = map[string]bool{
 	"": true, "thread_broadcast": true, "me_message": true, "file_share": true, "file_mention": true, "document_mention": true, "channel_mention": true,
 	"file_comment": true,
@@ -243,7 +244,7 @@ var personal = map[string]bool{
 // classify decides what a message is, without looking at its thread. If the message reports that
 // another message was deleted or edited, it records that in deleted or edited.
 func (r *reader) classify(m *message, deleted map[string]bool, edited map[string]*message) {
-	if !m.taken() {
+	if !m.included() {
 		return
 	}
 	if m.Type != "message" && m.Type != "" {
@@ -274,7 +275,7 @@ func (r *reader) classify(m *message, deleted map[string]bool, edited map[string
 		return
 	}
 	if first := r.byTS[m.TS]; first != nil {
-		if first.taken() && m.EditedTS > first.EditedTS && m.Subtype != "tombstone" {
+		if first.included() && m.EditedTS > first.EditedTS && m.Subtype != "tombstone" {
 			first.Text, first.body, first.Edited, first.EditedTS = m.Text, m.body, true, m.EditedTS
 		}
 		m.skip("the same message again (%s)", first.where())
@@ -298,20 +299,20 @@ func (r *reader) classify(m *message, deleted map[string]bool, edited map[string
 	case m.Subtype == "bot_message" || m.User == "" && m.BotID != "" || known && u.Bot:
 		m.name = cmp.Or(oneLine(m.Username), m.botName)
 		if !r.opts.KeepBots {
-			m.skip("it was written by a bot (--bots takes such messages)")
+			m.skip("it was written by a bot (--bots imports such messages)")
 		}
 	case m.User == "" && m.UserProfile.name() != "":
 		m.name = m.UserProfile.name()
 	case m.User == "":
 		m.skip("no writer")
 	case !personal[m.Subtype]:
-		m.note("its subtype %q is not known; it was taken because a person wrote it", beginning(m.Subtype))
+		m.note("its subtype %q is not known; it was imported because a person wrote it", beginning(m.Subtype))
 	}
 }
 
-// adoptCopies adds messages that the export has only as copies inside other messages: the
+// addCopies adds messages that the export has only as copies inside other messages: the
 // question of a reply that was also sent to the channel, a message that was edited.
-func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message) {
+func (r *reader) addCopies(deleted map[string]bool, edited map[string]*message) {
 	var all []*message
 	for _, m := range r.messages {
 		all = append(all, m)
@@ -322,7 +323,7 @@ func (r *reader) adoptCopies(deleted map[string]bool, edited map[string]*message
 				continue
 			}
 			c.Type, c.within, c.copies = "message", "copy", nil
-			if r.classify(c, deleted, edited); c.taken() {
+			if r.classify(c, deleted, edited); c.included() {
 				c.note("the export has it only as a copy inside this entry")
 			}
 			all = append(all, c)
@@ -351,16 +352,16 @@ func (r *reader) buildThreads() {
 	for _, m := range r.messages {
 		r.classify(m, deleted, edited)
 	}
-	r.adoptCopies(deleted, edited)
+	r.addCopies(deleted, edited)
 	r.deleted = deleted
 	for ts := range deleted {
-		if m := r.byTS[ts]; m != nil && m.taken() {
+		if m := r.byTS[ts]; m != nil && m.included() {
 			m.deleted = true
 			m.skip("it was deleted in Slack")
 		}
 	}
 	for ts, now := range edited {
-		if m := r.byTS[ts]; m != nil && m.taken() && now.Subtype != "tombstone" {
+		if m := r.byTS[ts]; m != nil && m.included() && now.Subtype != "tombstone" {
 			m.Text, m.body, m.Edited = now.Text, now.body, true
 		}
 	}
@@ -393,7 +394,7 @@ func (r *reader) buildThreads() {
 			continue
 		}
 		if _, ok := millis(m.ThreadTS); !ok {
-			m.note("its thread_ts %q is not a time; it was taken as a question", beginning(m.ThreadTS))
+			m.note("its thread_ts %q is not a time; it was imported as a question", beginning(m.ThreadTS))
 			open(m.TS)
 			continue
 		}
@@ -474,15 +475,15 @@ func (r *reader) nameWriters() {
 
 func (r *reader) nameOf(m *message) string { return r.names[m.writer()] }
 
-// monday returns the Monday of the week in which ms lies, in the zone of the weeks.
+// monday returns the first moment of the week that contains ms, in Options.Zone.
 func (r *reader) monday(ms int64) time.Time {
 	t := time.UnixMilli(ms).In(r.opts.Zone)
 	back := (int(t.Weekday()) + 6) % 7
 	return time.Date(t.Year(), t.Month(), t.Day()-back, 0, 0, 0, 0, r.opts.Zone)
 }
 
-// carriedOver returns the reactions of a message as the x of its post.
-func (r *reader) carriedOver(m *message) map[string]string {
+// reactionsOf returns the reactions of a message as the X of its post.
+func (r *reader) reactionsOf(m *message) map[string]string {
 	var rs []qa.ImportedReaction
 	for _, x := range m.Reactions {
 		one := qa.ImportedReaction{Emoji: emojiOr(x.Name), Count: max(x.Count, len(x.Users))}

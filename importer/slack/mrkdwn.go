@@ -39,12 +39,11 @@ var decoder = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
 // writer converts one text.
 type writer struct {
 	r      *reader
-	typed  map[string]int // how many emoji of each name are in the text, as Slack says
+	typed  map[string]int // how many emoji of each name the text has, by Slack's rich text
 	marked []string       // what the marks stand for, by their numbers
 }
 
-// put returns a mark for s.
-
+// put stores s, and returns the mark that stands for s.
 func (w *writer) put(s string) string {
 	w.marked = append(w.marked, s)
 	return string(markOpen) + strconv.Itoa(len(w.marked)-1) + string(markClose)
@@ -68,7 +67,7 @@ func (w *writer) restore(s string) string {
 	return s
 }
 
-// clean removes what the text of a post cannot have, and the marks.
+// clean removes marks, NUL characters and invalid UTF-8, and makes every line end with \n.
 func clean(s string) string {
 	s = strings.NewReplacer("\x00", "", string(markOpen), "", string(markClose), "", "\r\n", "\n", "\r", "\n").Replace(s)
 	return strings.ToValidUTF8(s, "\uFFFD")
@@ -105,7 +104,7 @@ func (r *reader) mrkdwn(text string, typed map[string]int) string {
 	return strings.TrimSpace(squeeze(w.restore(strings.Join(separated(lines), "\n"))))
 }
 
-// fence writes a block of code. The fence is longer than any in the code.
+// fence writes a block of code. Its fence is longer than any fence in the code.
 func fence(body string) string {
 	ticks := "```"
 	for strings.Contains(body, ticks) {
@@ -278,7 +277,7 @@ func (w *writer) format(s string, depth int) string {
 	for i := 0; i < len(s); {
 		c, size := utf8.DecodeRuneInString(s[i:])
 		to, is := formatSigns[c]
-		if is && depth < maxFormats && !wordy(prev) && prev != c {
+		if is && depth < maxFormats && !inWord(prev) && prev != c {
 			if end := closing(s[i+1:], byte(c)); end > 0 {
 				inner := s[i+1 : i+1+end]
 				b.WriteString(escape(decoder.Replace(s[plain:i])))
@@ -295,7 +294,7 @@ func (w *writer) format(s string, depth int) string {
 	return b.String()
 }
 
-// closing returns the index in s of the sign c that closes the one before s, 0 if none does. A
+// closing returns the index in s of the sign c that closes the sign before s, 0 if none does. A
 // closing sign is on the same line, and has no space before it and no letter after it.
 func closing(s string, c byte) int {
 	if s == "" || s[0] == ' ' || s[0] == c {
@@ -309,15 +308,15 @@ func closing(s string, c byte) int {
 		if s[i-1] == ' ' || s[i-1] == c {
 			return 0
 		}
-		if i+1 == len(s) || !wordy(next) && next != rune(c) {
+		if i+1 == len(s) || !inWord(next) && next != rune(c) {
 			return i
 		}
 	}
 	return 0
 }
 
-// wordy reports whether a character is part of a word.
-func wordy(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+// inWord reports whether a character is part of a word.
+func inWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 var reference = regexp.MustCompile(`^&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});`)
 
@@ -340,7 +339,7 @@ func escape(s string) string {
 		case '*':
 			esc = !spaced
 		case '_':
-			esc = !spaced && !(wordy(prev) && wordy(next))
+			esc = !spaced && !(inWord(prev) && inWord(next))
 		case '~':
 			esc = prev == '~' || next == '~'
 		case '\\':

@@ -51,8 +51,8 @@ func OpenZip(name string, r io.ReaderAt, size int64) (fs.FS, error) {
 	return z, nil
 }
 
-// findRoot returns the directory with the channels: the one that has their lists or a
-// channel's files. It is the top, or the only directory in it.
+// findRoot returns the directory that has the lists of channels or a channel's files: the top, or
+// the only directory in the top.
 func findRoot(fsys fs.FS) (fs.FS, error) {
 	top := fsys
 	for range 3 {
@@ -93,20 +93,20 @@ var userLists = []string{"users.json", "org_users.json", "users.json.gz"}
 // lists are the files that name an export's channels.
 var lists = []string{"channels.json", "groups.json", "mpims.json", "dms.json", "channels.json.gz"}
 
-// bounded reads a file of an export. It fails with errTooBig when the file, or a single
+// boundedReader reads a file of an export. It fails with errTooBig when the file, or a single
 // element of it, is larger than allowed.
-type bounded struct {
+type boundedReader struct {
 	r       io.Reader
-	left    *int64 // bytes that may still be read of the file, or of several together
+	left    *int64 // bytes that may still be read of the file, or of several files together
 	element int64  // bytes that may still be read of the current element
 }
 
-// badLink is the error text for a symbolic link out of the export.
-const badLink = "a symbolic link to a file outside the export, or to no file. Replace the link by the file, or remove it"
+// linkOutside is the error text for a symbolic link out of the export.
+const linkOutside = "a symbolic link to a file outside the export, or to no file. Replace the link by the file, or remove it"
 
 var errTooBig = errors.New("too big")
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *boundedReader) Read(p []byte) (int, error) {
 	if *b.left <= 0 || b.element <= 0 {
 		return 0, errTooBig
 	}
@@ -119,13 +119,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 // each decodes the JSON array in a file and calls do with each element.
 //
 // The array may also be a member of an object, as APIs and slackdump write it: then members
-// are the possible names of it, of which the first found is read, and the object's strings
-// are returned. An empty file, null and {} are empty arrays. A file that ends in .gz is an
+// are its possible names. The first member found is read, and the object's strings are returned. An empty file, null and {} are empty arrays. A file that ends in .gz is an
 // archive of slackdump: compressed, with any number of such objects, one after the other.
 func each(fsys fs.FS, name string, left *int64, members []string, do func(i int, raw json.RawMessage) error) (about map[string]string, err error) {
 	if s, err := fs.Stat(fsys, name); err != nil {
 		if l, err := fs.Lstat(fsys, name); err == nil && l.Mode()&fs.ModeSymlink != 0 {
-			return nil, refuse(name, importer.ErrSyntax, "%s", badLink)
+			return nil, refuse(name, importer.ErrSyntax, "%s", linkOutside)
 		}
 		return nil, refuse(name, importer.ErrSyntax, "it cannot be opened: %v", err)
 	} else if !s.Mode().IsRegular() {
@@ -136,7 +135,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 		return nil, refuse(name, importer.ErrSyntax, "it cannot be opened: %v", err)
 	}
 	defer f.Close()
-	b := &bounded{r: f, left: left, element: MaxElement}
+	b := &boundedReader{r: f, left: left, element: MaxElement}
 	archive := strings.HasSuffix(name, ".gz")
 	if archive {
 		if b.r, err = gzip.NewReader(f); err != nil {
@@ -147,7 +146,7 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	dec := json.NewDecoder(transform.NewReader(b, unicode.BOMOverride(transform.Nop)))
 	broken := func(err error) error {
 		if errors.Is(err, errTooBig) {
-			return refuse(name, importer.ErrTooBig, "an element of it has more than %d bytes, or all files of this kind together have more than are read", MaxElement)
+			return refuse(name, importer.ErrTooBig, "an element of it has more than %d bytes, or all files of this kind together are too large", MaxElement)
 		}
 		return refuse(name, importer.ErrSyntax, "%v", err)
 	}
@@ -266,13 +265,13 @@ func each(fsys fs.FS, name string, left *int64, members []string, do func(i int,
 	return about, nil
 }
 
-// exists reports whether there is a file of that name. It may be one that cannot be opened.
+// exists reports whether there is a file of that name, even if it cannot be opened.
 func exists(fsys fs.FS, name string) bool {
 	_, err := fs.Stat(fsys, name)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// user is a writer as the export describes them.
+// user is a writer, as described in the export.
 type user struct {
 	Display, Real, Handle string
 	Bot                   bool
@@ -415,7 +414,7 @@ func (r *reader) findFiles(root fs.FS, names []string) error {
 		if s, err := fs.Stat(root, name); err == nil {
 			isDir = s.IsDir() // of the target, if it is a link
 		} else if e.Type()&fs.ModeSymlink != 0 && named(composed(name)) {
-			return refuse(name, importer.ErrSyntax, "%s", badLink)
+			return refuse(name, importer.ErrSyntax, "%s", linkOutside)
 		}
 		stem, isJSON := strings.CutSuffix(strings.TrimSuffix(name, ".gz"), ".json")
 		switch plain := composed(name); {
@@ -504,18 +503,18 @@ func (r *reader) readDays(root fs.FS) error {
 			case dayFile.MatchString(e.Name()):
 				days = append(days, file)
 			case len(r.files) > 0: // the directory of attached files
-				r.passOver(file, "it is not a file of messages")
+				r.skipFile(file, "it is not a file of messages")
 			case strings.HasSuffix(e.Name(), ".json") && dir != "." && !strings.HasPrefix(e.Name(), "canvas"):
 				others = append(others, file)
 			case dir != ".":
-				r.passOver(file, "it is not a file of messages")
+				r.skipFile(file, "it is not a file of messages")
 			}
 		}
 		if len(days) == 0 { // one file has all days
 			days, others = others, nil
 		}
 		for _, file := range others {
-			r.passOver(file, "its name is not a day, such as 2021-03-08.json")
+			r.skipFile(file, "its name is not a day, such as 2021-03-08.json")
 		}
 		files = append(files, days...)
 	}
@@ -536,7 +535,7 @@ func (r *reader) readDays(root fs.FS) error {
 			r.channelID = about["channel_id"]
 		}
 		if len(r.messages) == before {
-			r.passOver(file, "it has no message")
+			r.skipFile(file, "it has no message")
 		}
 	}
 	return nil
@@ -571,8 +570,8 @@ func (r *reader) add(file string, i int, raw json.RawMessage) error {
 	return nil
 }
 
-// passOver notes a file of the channel in which no message was found.
-func (r *reader) passOver(file, reason string) {
+// skipFile notes a file of the channel in which no message was found.
+func (r *reader) skipFile(file, reason string) {
 	r.skipped = append(r.skipped, SkippedFile{file, reason})
 }
 

@@ -2,18 +2,18 @@
 //
 // An export is a ZIP, or the directory that it unpacks to: users.json (org_users.json on
 // Enterprise Grid), channels.json, groups.json, and for each channel a directory of files
-// YYYY-MM-DD.json, each a JSON array of messages. Read also takes what other programs make
-// of it: one JSON file for each channel, dumps and archives of slackdump, lists that are
-// null or inside an object, files with a byte order mark. It reads one channel and returns
+// YYYY-MM-DD.json, each a JSON array of messages. Read also accepts what other programs make
+// of an export: one JSON file for each channel, dumps and archives of slackdump, lists that are
+// null or inside an object, files with a byte order mark. Read reads one channel and returns
 // its weeks as qa.Imported.
 //
-// The words of a message are taken from everywhere Slack puts them: text, blocks of every
+// The words of a message are read from every place where Slack puts words: text, blocks of every
 // kind, forwarded and quoted messages, attachments of programs, snippets, transcriptions.
-// The message's Outcome lists what was not taken. A field of an unexpected type loses that
+// The message's Outcome lists the omitted pieces. A field of an unexpected type loses that
 // field only, not the message.
 //
 // Guarantees:
-//   - Every message of the channel has one Outcome, which says whether it was taken and why.
+//   - Every message of the channel has one Outcome, which says whether it was imported and why.
 //   - Threads are built from thread_ts alone. So a reply in the file of a later day or week
 //     is under its question, and a deleted question keeps its place if it has replies.
 //   - The same export gives the same weeks, with the same sources, on every device.
@@ -37,7 +37,7 @@ import (
 // Format is the qa.Imported.Format of weeks that this package reads.
 const Format = "slack"
 
-// Bounds of one export. A channel of five years has some 20,000 messages and 20 MiB. The
+// Bounds of one export. A channel of five years has about 20,000 messages and 20 MiB. The
 // users of a workspace of 80,000 people take 150 MiB.
 const (
 	MaxEntries  = 1_000_000 // files in a ZIP
@@ -57,9 +57,9 @@ type Options struct {
 	Day time.Time
 	// Zone is the time zone in which weeks begin on Monday; nil: UTC.
 	Zone *time.Location
-	// KeepAnnouncements also takes messages that look like announcements.
+	// KeepAnnouncements also imports messages that look like announcements.
 	KeepAnnouncements bool
-	// KeepBots also takes messages by programs: questions from a form, messages that a bridge
+	// KeepBots also imports messages by programs: questions from a form, messages that a bridge
 	// brings from another chat.
 	KeepBots bool
 	// Title and Authors, if not "", replace those of the announcement. They need Day. Authors
@@ -70,8 +70,8 @@ type Options struct {
 // Export is what was read.
 type Export struct {
 	Channel string // its name
-	// Weeks ascend. Each has a question, or at least a deleted message. One with deleted
-	// messages only has no posts (see qa.Imported.Deleted).
+	// Weeks ascend. Each has a question, or at least a deleted message. A week with only deleted
+	// messages has no posts (see qa.Imported.Deleted).
 	Weeks    []Week
 	Outcomes []Outcome
 	// SkippedFiles are the files of the channel in which no message was found, and why.
@@ -96,10 +96,10 @@ type Result string
 
 // The results of messages.
 const (
-	Question  Result = "question"  // taken; opens a thread
-	Reply     Result = "reply"     // taken
+	Question  Result = "question"  // imported; opens a thread
+	Reply     Result = "reply"     // imported
 	Proposed  Result = "proposed"  // an announcement: left out unless Options.KeepAnnouncements
-	Skipped   Result = "skipped"   // not taken; Outcome.Reason says why
+	Skipped   Result = "skipped"   // not imported; Outcome.Reason says why
 	OtherWeek Result = "otherWeek" // in another week than Options.Day
 )
 
@@ -114,17 +114,17 @@ type Outcome struct {
 	Name   string `json:"name,omitempty"`
 	Result Result `json:"fate"`
 	Week   string `json:"week,omitempty"`   // its Monday
-	Reason string `json:"reason,omitempty"` // why it was not taken, or what was changed
+	Reason string `json:"reason,omitempty"` // why it was not imported, or what was changed
 	Text   string `json:"text,omitempty"`   // its first words
 	// Omitted are the pieces of the message that are not among the words of the post.
 	Omitted []Omitted `json:"left,omitempty"`
 }
 
-// Omitted is a piece of a message that was not taken: a button, a file, the preview of a page.
+// Omitted is a piece of a message that was not imported: a button, a file, the preview of a page.
 type Omitted struct {
-	Kind  string `json:"kind"` // what it is, in words
+	Kind  string `json:"kind"` // what the piece is, in words
 	Count int    `json:"count"`
-	Text  string `json:"text,omitempty"` // the first words of what it says, or its name
+	Text  string `json:"text,omitempty"` // the first words of the piece, or its name
 }
 
 // Where says where in the export the message is.
@@ -190,7 +190,7 @@ type reader struct {
 	byTS      map[string]*message
 	threads   []*thread
 	deleted   map[string]bool // ts of messages that another entry says were deleted
-	from, to  int64           // of the first and the last message, milliseconds since 1970
+	from, to  int64           // times of the first and the last message, milliseconds since 1970
 	// near maps a Monday to the ts of messages that an earlier import, with other options, may have
 	// put into that week.
 	near  map[string][]string

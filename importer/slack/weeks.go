@@ -25,7 +25,7 @@ const (
 	wordlessLead    = "(A message without words.)"
 )
 
-// weeks puts the threads into weeks, and returns the wanted ones.
+// weeks puts the threads into weeks. It returns the week of Options.Day, or all weeks.
 func (r *reader) weeks() ([]Week, error) {
 	starts := r.announced()
 	by := map[string][]*thread{}
@@ -48,7 +48,7 @@ func (r *reader) weeks() ([]Week, error) {
 		if want != "" && monday != want {
 			for _, t := range by[monday] {
 				for _, m := range t.all() {
-					if m.taken() {
+					if m.included() {
 						m.result, m.week = OtherWeek, monday
 					}
 				}
@@ -85,11 +85,11 @@ func inFileOrder(threads []*thread) []*message {
 }
 
 // announced returns the times at which books were announced at a weekend, by the Monday of
-// the week that ends with it. Times are in milliseconds since 1970.
+// the week that ends with that weekend. Times are in milliseconds since 1970.
 func (r *reader) announced() map[string]int64 {
 	out := map[string]int64{}
 	for _, t := range r.threads {
-		if t.lead == nil || !t.lead.taken() || !announcesBook(t.lead.words) {
+		if t.lead == nil || !t.lead.included() || !announcesBook(t.lead.words) {
 			continue
 		}
 		if day := time.UnixMilli(t.at).In(r.opts.Zone).Weekday(); day != time.Saturday && day != time.Sunday {
@@ -135,7 +135,7 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	for _, t := range threads {
 		r.addThread(&w, t)
 	}
-	r.tellLaterImports(&w)
+	r.noteForLaterImports(&w)
 	notices := 0
 	for _, m := range inFileOrder(threads) {
 		switch {
@@ -165,34 +165,34 @@ func (r *reader) week(monday string, threads []*thread) (Week, error) {
 	return w, nil
 }
 
-// tellLaterImports fills in Deleted, Absent and Present for messages that an earlier import may
-// have put into the week. Which ones it did depends on its options: the time zone, with
-// announcements or without.
-func (r *reader) tellLaterImports(w *Week) {
+// noteForLaterImports fills in Deleted, Absent and Present for messages that an earlier import may
+// have put into the week. Which messages it did put there depends on its options: the time zone, and
+// whether announcements were imported.
+func (r *reader) noteForLaterImports(w *Week) {
 	w.FromMillis, w.ToMillis = r.from, r.to
-	taken := map[string]bool{}
+	imported := map[string]bool{}
 	for i := range w.Posts {
-		taken[w.Posts[i].Source] = true
+		imported[w.Posts[i].Source] = true
 	}
 	for _, ts := range r.near[w.Monday] {
 		source := w.Source + "#" + ts
 		switch m := r.byTS[ts]; {
 		case r.deleted[ts] || m != nil && m.deleted:
 			w.Deleted = append(w.Deleted, source)
-		case m != nil && !taken[source]:
+		case m != nil && !imported[source]:
 			w.Present = append(w.Present, source)
-		case m == nil && taken[source]:
+		case m == nil && imported[source]:
 			w.Absent = append(w.Absent, source)
 		}
 	}
 }
 
 // nearWeeks fills in reader.near: messages of the week's threads, and messages written in the
-// week or in the ones beside it.
+// week, in the week before or in the week after.
 func (r *reader) nearWeeks(by map[string][]*thread) {
 	r.near = map[string][]string{}
 	note := func(monday, ts string) { r.near[monday] = append(r.near[monday], ts) }
-	about := func(ts string) {
+	noteNear := func(ts string) {
 		ms, ok := millis(ts)
 		if !ok {
 			return
@@ -215,10 +215,10 @@ func (r *reader) nearWeeks(by map[string][]*thread) {
 			r.from = ms
 		}
 		r.to = max(r.to, ms)
-		about(ts)
+		noteNear(ts)
 	}
 	for ts := range r.deleted {
-		about(ts)
+		noteNear(ts)
 	}
 	for monday, list := range r.near {
 		slices.Sort(list)
@@ -230,54 +230,54 @@ func (r *reader) nearWeeks(by map[string][]*thread) {
 func (r *reader) addThread(w *Week, t *thread) {
 	for _, m := range t.all() {
 		m.week = w.Monday
-		if m.taken() && m.words == "" {
+		if m.included() && m.words == "" {
 			m.skip("it has no words")
 		}
 	}
 	var replies []*message
 	for _, m := range t.replies {
-		if m.taken() {
+		if m.included() {
 			replies = append(replies, m)
 		}
 	}
 	lead := t.lead
-	if lead != nil && lead.taken() {
+	if lead != nil && lead.included() {
 		if what := announcement(lead.words); what != "" && !r.opts.KeepAnnouncements {
 			if !slices.ContainsFunc(replies, func(m *message) bool { return strings.Contains(m.words, "?") }) {
 				for _, m := range append([]*message{lead}, replies...) {
 					m.result = Proposed
-					m.note("%s; --announcements takes it", cmp.Or(map[bool]string{m != lead: "a reply to an announcement, without a question"}[true], what))
+					m.note("%s; --announcements imports it", cmp.Or(map[bool]string{m != lead: "a reply to an announcement, without a question"}[true], what))
 				}
 				return
 			}
-			lead.note("%s; it was taken because a reply to it asks something", what)
+			lead.note("%s; it was imported because a reply to it asks something", what)
 		}
 	}
 	at := -1
 	switch {
-	case lead != nil && lead.taken():
+	case lead != nil && lead.included():
 		lead.result = Question
 		at = r.addPost(w, lead, -1)
 	case len(replies) == 0:
 		return
 	default:
-		stands := qa.ImportedPost{Parent: -1, Name: qa.NoName, Text: absentQuestion, AtMillis: t.at, Source: w.Source + "#" + t.ts}
+		placeholder := qa.ImportedPost{Parent: -1, Name: qa.NoName, Text: absentQuestion, AtMillis: t.at, Source: w.Source + "#" + t.ts}
 		switch {
 		case lead == nil:
 		case lead.deleted:
-			stands.Text = deletedQuestion
-			lead.note("its replies were taken, under a line that says so")
+			placeholder.Text = deletedQuestion
+			lead.note("its replies were imported, under a line that says so")
 		case lead.words != "":
 			// Without the words of a bot or a notice, the replies to it make no sense.
-			stands.Name, stands.Text = cmp.Or(r.nameOf(lead), qa.NoName), clipText(lead.words)
+			placeholder.Name, placeholder.Text = cmp.Or(r.nameOf(lead), qa.NoName), clipText(lead.words)
 			lead.result = Question
-			lead.note("it was taken because people replied to it")
+			lead.note("it was imported because people replied to it")
 		default:
-			stands.Text = wordlessLead
-			lead.note("its replies were taken, under a line that says so")
+			placeholder.Text = wordlessLead
+			lead.note("its replies were imported, under a line that says so")
 		}
 		at = len(w.Posts)
-		w.Posts = append(w.Posts, stands)
+		w.Posts = append(w.Posts, placeholder)
 	}
 	for _, m := range replies {
 		m.result = Reply
@@ -285,7 +285,7 @@ func (r *reader) addThread(w *Week, t *thread) {
 	}
 }
 
-// addPost adds a message as a post, and returns its index. importer.Finish splits one that is
+// addPost adds a message as a post, and returns its index. importer.Finish splits a message that is
 // longer than a post may be.
 func (r *reader) addPost(w *Week, m *message, parent int) int {
 	ms, _ := millis(m.TS)
@@ -293,7 +293,7 @@ func (r *reader) addPost(w *Week, m *message, parent int) int {
 		m.note("it is longer than %d bytes, so it continues in %d replies", schema.MaxText, n-1)
 	}
 	w.Posts = append(w.Posts, qa.ImportedPost{
-		Parent: parent, Name: r.nameOf(m), Text: m.words, AtMillis: ms, Source: w.Source + "#" + m.TS, X: r.carriedOver(m),
+		Parent: parent, Name: r.nameOf(m), Text: m.words, AtMillis: ms, Source: w.Source + "#" + m.TS, X: r.reactionsOf(m),
 	})
 	return len(w.Posts) - 1
 }
