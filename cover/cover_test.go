@@ -84,7 +84,7 @@ func TestTransparentBecomesWhite(t *testing.T) {
 	}
 }
 
-// TestHugeDimensionsAreRefused for a small file whose header claims an enormous picture.
+// TestHugeDimensionsAreRefused: a small file whose header claims an enormous picture is refused.
 func TestHugeDimensionsAreRefused(t *testing.T) {
 	b := encoded(t, "png", image.NewGray(image.Rect(0, 0, 1, 1)))
 	binary.BigEndian.PutUint32(b[16:], 1<<16)

@@ -70,8 +70,8 @@ func jpegOf(frame byte, w, h int, sampling []byte, scans int) []byte {
 	return append(b, 0xff, 0xd9)
 }
 
-// TestExpensivePicturesAreRefused because of their headers, before they are decoded, however
-// small the file is.
+// TestExpensivePicturesAreRefused: pictures that are expensive to decode are refused by their headers, before they are
+// decoded, even if the file is small.
 func TestExpensivePicturesAreRefused(t *testing.T) {
 	gif := append([]byte("GIF89a\x20\x4e\x20\x4e\x80\x00\x00\x00\x00\x00\xff\xff\xff"), // 20000 by 20000
 		0x2c, 0, 0, 0, 0, 0x20, 0x4e, 0x20, 0x4e, 0, 2, 0, 0x3b)

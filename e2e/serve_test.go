@@ -33,8 +33,8 @@ func copyDir(t *testing.T, from, to string) {
 	}
 }
 
-// TestSecondServeIsRefused with the address of the first. Other commands use the first process,
-// and nothing is lost when it stops.
+// TestSecondServeIsRefused: a second `flyleaf serve` is refused, and prints the address of the first.
+// Other commands use the first process, and nothing is lost when it stops.
 func TestSecondServeIsRefused(t *testing.T) {
 	t.Parallel()
 	a := newDevice(t)

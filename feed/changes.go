@@ -14,14 +14,14 @@ import (
 
 // Bounds of the streams that one API serves at the same time.
 const (
-	// MaxStreams is how many streams there are. A further request takes the place of a
-	// stream of the client that has the most: of the one that has had no entry for longest.
-	// Where no other client has more than the one that asks, the rule of
-	// MaxStreamsPerClient holds; the answer is then 503.
+	// MaxStreams is the maximum number of streams. A further request ends a stream of the
+	// client with the most streams: the stream that has had no entry for longest. If no
+	// other client has more streams than the requesting one, the rule of MaxStreamsPerClient
+	// applies, and the error is 503.
 	MaxStreams = 64
-	// MaxStreamsPerClient is how many streams one client has, where APIConfig.Client tells
-	// clients apart. A further request takes the place of one of its own that has had no
-	// entry for MinIdle. If there is none, the answer is 429.
+	// MaxStreamsPerClient is the maximum number of streams of one client, if
+	// APIConfig.Client distinguishes clients. A further request ends a stream of the same
+	// client that has had no entry for MinIdle. If there is none, the error is 429.
 	MaxStreamsPerClient = 16
 	// MinIdle is how long a client's stream must have had no entry before another of the
 	// same client takes its place.

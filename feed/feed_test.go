@@ -570,8 +570,8 @@ func getFrom(t *testing.T, url, address string) *http.Response {
 	return res
 }
 
-// Silent streams of one address keep nobody else out: it may have some, and of these
-// the one that was silent for longest gives way to another of its own. It is told.
+// TestSilentStreamsGiveWay: idle streams of one address do not keep others out. The number of streams of an address is
+// limited; a further request from it ends the stream that was idle for longest, and that stream is told why.
 func TestSilentStreamsGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
 	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(r *http.Request) string { return r.Header.Get("X-From") }})
@@ -585,7 +585,7 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 	for i := range feed.MaxStreams/feed.MaxStreamsPerClient - 1 {
 		follow(t, url, fmt.Sprint("203.0.113.", 2+i), feed.MaxStreamsPerClient)
 	}
-	// All places are taken; somebody else gets one of those who have many.
+	// The maximum number of streams is open; a new client's request ends a stream of a client with many.
 	follow(t, url, "198.51.100.7", 1)
 	api.SetMinIdle(time.Nanosecond)
 	follow(t, url, "203.0.113.1", feed.MaxStreamsPerClient)
@@ -597,8 +597,8 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 	}
 }
 
-// This machine, and a device whose readers are not told apart, have no bound of their
-// own; the silent ones still give way when all places are taken.
+// TestSilentStreamsOfOneMachineGiveWay: requests from this machine, and of clients that are not distinguished, have no
+// limit per client. Idle streams still end when the maximum number of streams is open.
 func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	h := newHouse(t, 1)
 	api := feed.NewAPI(feed.APIConfig{Source: h})
@@ -663,8 +663,8 @@ func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
 	all.Wait()
 }
 
-// TestTooManyStreams: who comes when all places are taken is told so, and a place
-// that was left is free again.
+// TestTooManyStreams: a request beyond the maximum number of streams gets an error that says so, and when a stream ends
+// another can be opened.
 func TestTooManyStreams(t *testing.T) {
 	h := newHouse(t, 1)
 	s := serve(t, h, nil)
@@ -693,8 +693,8 @@ func TestTooManyStreams(t *testing.T) {
 	}
 }
 
-// TestVoid: two versions of a change are told of as changes, and whoever applies the
-// entries has the rows as they are with both known.
+// TestVoid: two versions of a change are reported as changes. A program that applies the entries then has the same rows
+// as a device that knows both versions.
 func TestVoid(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	liar, reader := w.Writer("liar"), w.Writer("reader")

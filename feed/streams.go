@@ -34,7 +34,7 @@ func (s *openStream) last() time.Time {
 }
 
 // openStreams bounds the streams that are open at the same time. Locks: openStreams.mu is
-// taken before openStream.mu.
+// locked before openStream.mu.
 type openStreams struct {
 	mu  sync.Mutex
 	all map[*openStream]bool

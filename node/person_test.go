@@ -134,7 +134,8 @@ func TestAnAnonymousQuestionDoesNotShareTheProfile(t *testing.T) {
 	}
 }
 
-// TestANameFromAnotherDeviceIsUsed until a name is chosen on this device.
+// TestANameFromAnotherDeviceIsUsed: a device uses the name that its user chose on another device, until the user chooses
+// one here.
 func TestANameFromAnotherDeviceIsUsed(t *testing.T) {
 	key, err := keys.NewKey(nil)
 	must(t, err)

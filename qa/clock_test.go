@@ -50,7 +50,7 @@ func TestBelievedTimes(t *testing.T) {
 	}
 }
 
-// TestNothingIsShownAsWrittenLaterThanNow, whatever the views hold.
+// TestNothingIsShownAsWrittenLaterThanNow: times in the views that are later than now are not shown.
 func TestNothingIsShownAsWrittenLaterThanNow(t *testing.T) {
 	const now = 1_795_000_000_000
 	posts := []Post{{ID: "a", AtMillis: now + 1<<50}, {ID: "b", AtMillis: 1, ReceivedAtMillis: now + 9}, {ID: "c", AtMillis: now - 3}}

@@ -100,7 +100,7 @@ func TestAChangeIsCheckedWithWhatStandsThere(t *testing.T) {
 	}
 }
 
-// TestWallClockKnowsWhenClocksChange, and which days there are.
+// TestWallClockKnowsWhenClocksChange: hours that clocks skip, and dates that do not exist, are refused.
 func TestWallClockKnowsWhenClocksChange(t *testing.T) {
 	berlin, err := LoadZone("Europe/Berlin")
 	if err != nil {
@@ -125,7 +125,8 @@ func TestWallClockKnowsWhenClocksChange(t *testing.T) {
 	}
 }
 
-// TestClubsAndPhasesOfContradictoryWeeks do not run over, and begin when they begin.
+// TestClubsAndPhasesOfContradictoryWeeks: times at the limits of int64 do not overflow, and a week that ends before it
+// begins still begins at its start.
 func TestClubsAndPhasesOfContradictoryWeeks(t *testing.T) {
 	now := time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC).UnixMilli()
 	next := ListedWeek{ID: "next", StartsAtMillis: now + 1000, EndsAtMillis: now - 1000}

@@ -63,7 +63,7 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// TestEveryKindOfLogLineHasASentence of its own, on and off.
+// TestEveryKindOfLogLineHasASentence: each kind has two sentences of its own, for an act and for undoing it.
 func TestEveryKindOfLogLineHasASentence(t *testing.T) {
 	seen := map[string]LogKind{}
 	for _, kind := range []LogKind{LogHidden, LogPinned, LogApproved, LogAnswered, LogDuplicate, LogRole, LogBlock, LogClosed, LogApprove} {

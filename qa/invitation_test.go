@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestInvitationsAsPeoplePasteThem are found in the text around them.
-func TestInvitationsAsPeoplePasteThem(t *testing.T) {
+// TestInvitationsAreFoundInPastedText: an invitation is found in the text around it.
+func TestInvitationsAreFoundInPastedText(t *testing.T) {
 	id := MakeEventID([16]byte{1, 2, 3})
 	plain := Invitation{Event: id, Relay: "wss://relay.example.org:3030"}
 	bare := Invitation{Event: id}

@@ -317,13 +317,13 @@ func TestOrderOfAWeek(t *testing.T) {
 			post("q", 1001*day, 1, by("ann")), post("r", 1002*day, 2, under("q"), by("bob")), post("s", 1003*day, 3, under("r"), by("ann")), post("t", 1003*day, 4, under("s")),
 		}, "q(r s>Bob t>Ann)"},
 		{"a reply without its parent is shown", e, []Post{post("r", 1001*day, 2, under("gone")), post("s", 1002*day, 3, under("r"))}, "r(s)"},
-		{"a circle is cut and all is shown", e, []Post{post("a", 1001*day, 1, under("b")), post("b", 1001*day, 2, under("a"))}, ""},
+		{"a cycle is broken and all posts are shown", e, []Post{post("a", 1001*day, 1, under("b")), post("b", 1001*day, 2, under("a"))}, ""},
 		{"its own parent", e, []Post{post("a", 1001*day, 1, under("a"))}, "a()"},
 		{"nothing", e, nil, ""},
 	} {
 		w := NewWeek(c.event, c.posts, people)
 		got := shape(w)
-		if strings.Contains(c.name, "circle") {
+		if strings.Contains(c.name, "cycle") {
 			if n := len(w.Threads); n != 1 || len(w.Threads[0].Replies) != 1 {
 				t.Errorf("%s: %s", c.name, got)
 			}
@@ -406,8 +406,8 @@ func TestDuplicatesInACircleAreIgnored(t *testing.T) {
 	}
 }
 
-// circular reports whether a post's parents lead round in a circle.
-func circular(posts []Post, id PostID) bool {
+// inCycle reports whether a post's ancestors form a cycle.
+func inCycle(posts []Post, id PostID) bool {
 	parent := map[PostID]PostID{}
 	for _, p := range posts {
 		parent[p.ID] = p.Parent
@@ -433,7 +433,7 @@ func TestWeekDoesNotDependOnOrder(t *testing.T) {
 			posts[i] = post(fmt.Sprint("p", i), r.Int64N(400)*86_400_000, uint64(1+r.IntN(20)))
 			posts[i].Op.Actor = fmt.Sprint(i) // operations are never the same
 			if r.IntN(3) > 0 {
-				posts[i].Parent = PostID(fmt.Sprint("p", r.IntN(len(posts)))) // circles included
+				posts[i].Parent = PostID(fmt.Sprint("p", r.IntN(len(posts)))) // cycles included
 			}
 			if r.IntN(3) == 0 {
 				posts[i].Marks.DuplicateOf = PostID(fmt.Sprint("p", r.IntN(len(posts))))
@@ -445,9 +445,9 @@ func TestWeekDoesNotDependOnOrder(t *testing.T) {
 			seen := map[PostID]bool{th.Question.ID: true}
 			n += 1 + len(th.Replies)
 			for _, reply := range th.Replies {
-				// In a circle, one has to.
-				if !seen[reply.Parent] && !circular(posts, reply.Parent) {
-					t.Fatalf("seed %d: %s stands before its parent", seed, reply.ID)
+				// In a cycle, one post has to come before its parent.
+				if !seen[reply.Parent] && !inCycle(posts, reply.Parent) {
+					t.Fatalf("seed %d: %s comes before its parent", seed, reply.ID)
 				}
 				seen[reply.ID] = true
 			}

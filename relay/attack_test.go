@@ -154,7 +154,7 @@ func TestAcceptedAttacksHaveNoEffect(t *testing.T) {
 			before := p.Heads()
 			block := p.moderator.Do(func(d *policytest.Draft) { d.Str("blocks/"+string(p.eve.ID()), "spam") })
 			spam := p.eve.DoOn(before, func(d *policytest.Draft) { d.Post("", "Buy!") })
-			// Somebody answers, so the relay takes it all the same.
+			// Somebody answers the blocked post, so the relay still accepts it.
 			return []policytest.Signed{block, spam, p.reader.Do(func(d *policytest.Draft) { d.Post("", "No, thanks.") })}
 		}, func(t *testing.T, p *play, f *projection.Projection) {
 			hidden := 0

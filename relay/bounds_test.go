@@ -470,7 +470,7 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	write(t, other, 1)
 	onDisk(t, other)
 	for _, d := range devices {
-		eventually(t, "the rest comes", func() bool { c.advance(time.Minute); return d.State().Stored })
+		eventually(t, "the relay stores the deferred changes, too", func() bool { c.advance(time.Minute); return d.State().Stored })
 	}
 }
 
@@ -646,7 +646,7 @@ func TestFullDisk(t *testing.T) {
 	until(t, stranger, func(relaytest.State) bool { return stranger.Has(byFounder.Hash) })
 
 	free.Store(reserve - 1)
-	eventually(t, "nothing is taken", func() bool { return s.Scarcity() == 3 })
+	eventually(t, "the relay accepts nothing", func() bool { return s.Scarcity() == 3 })
 	if err := founder.Offer(e.ByFounder("ruling too", 1, byFounder.MaxOp()+1, []wire.Hash{byFounder.Hash}, e.Block(relaytest.KeyOf("another").Identity(), "spam"))); err != nil {
 		t.Fatal(err)
 	}

@@ -51,8 +51,8 @@ func TestHostileCasesThroughTheSocket(t *testing.T) {
 				genesis := c.Setup[0]
 				relaytest.Adopt(c.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
 			}
-			// What came before is sent first and by itself, so that a bad signature's
-			// length is the bad change's alone.
+			// The changes before it are sent in a message of their own, so that a signature of the wrong
+			// length can only belong to the bad change.
 			evil := relaytest.NewDevice("evil", c.Event)
 			evil.Keys = []keys.Key{policytest.KeyOf("founder")}
 			connect(t, s, evil)

@@ -95,7 +95,7 @@ func TestRateDefersAndAsksAgain(t *testing.T) {
 	}
 	quiet(t, a)
 	quiet(t, b)
-	write(t, b, 1) // built on what is there: nobody else is held up
+	write(t, b, 1) // depends on the stored changes only, so it is accepted at once
 	until(t, a, changes(21))
 
 	for n := 10; n <= 20; n += 5 {
@@ -382,7 +382,7 @@ func TestBlockedIsDeferred(t *testing.T) {
 	if !founder.Has(hers[1]) || founder.Has(hers[2]) {
 		t.Error("accepted something other than the changes that the answer depends on")
 	}
-	// The block is lifted: the rest comes by itself.
+	// After the block is revoked, the relay requests the deferred changes.
 	if _, err := founder.Do(func(wire.ActorID, uint64) []wire.Op {
 		return []wire.Op{e.Block(relaytest.KeyOf("eve").Identity(), "", block)}
 	}); err != nil {

@@ -100,7 +100,7 @@ func (t *fairLimiter) releaseLocked(l *lane) {
 // mayStart reports whether the lane may have one more.
 func (t *fairLimiter) mayStart(l *lane) bool { return t.perLane == 0 || l.running < t.perLane }
 
-// enqueue puts the lane at the end of those that are ready, if it is.
+// enqueue appends the lane to the queue of ready lanes, if it is ready and not queued.
 func (t *fairLimiter) enqueue(l *lane) {
 	if l.queued || len(l.waiting) == 0 || !t.mayStart(l) {
 		return

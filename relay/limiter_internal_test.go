@@ -169,7 +169,7 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	if slow.hasEnded() || handled.hasEnded() {
 		t.Error("another session was ended too")
 	}
-	// The address has 30 of 60, and its slowest is the one that wants more.
+	// The address uses 30 of 60, and the session that asks for more is its slowest.
 	if err := r.memory.reserve(slow, 31, true); err != error(errFullOfYours) {
 		t.Errorf("more than an address may have: %v", err)
 	}
@@ -184,14 +184,14 @@ func TestMemoryIsTakenFromTheSlowest(t *testing.T) {
 	}
 }
 
-// TestNewMessageIsNotTheSlowest: a message that begins now is not the slowest, whatever its connection sent before.
+// TestNewMessageIsNotTheSlowest: a message that has just begun is not the slowest, even if its connection was slow before.
 func TestNewMessageIsNotTheSlowest(t *testing.T) {
 	r := newTestRelay(t)
 	r.memory = newMemory(1<<20, 1<<20)
 	payload := make([]byte, 200<<10)
 	frame := clientFrame(0x80|byte(wsframe.Binary), [4]byte{}, payload)
 	s := newTestSession(r, frame)
-	for range 2 { // the second with what is left of the first
+	for range 2 { // the second time with the state that the first message left
 		stalled := newSession(r)
 		stalled.memory.due.Store(time.Now().Add(r.limits.Stall / 2).UnixNano())
 		if err := r.memory.reserve(stalled, 1<<20, true); err != nil {

@@ -19,7 +19,7 @@
 // data that any device can upload again.
 //
 // How it works: each connection has one goroutine that reads and one that writes. A
-// document in use is held in memory, its change graph and its peers' sync states, under
+// document in use is kept in memory: its change graph and its peers' sync states, under
 // one mutex. Readers decode and check changes and submit them. Documents with
 // submissions take turns; in a turn, a bounded part of the document's submissions is
 // added to its graph. One committer goroutine stores the results of many turns in one
@@ -272,7 +272,7 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		fmt.Fprint(w, "ok\n")
 	default:
-		http.Error(w, "Nothing here. WebSocket connections are taken at any path.", http.StatusNotFound)
+		http.Error(w, "Nothing here. WebSocket connections are accepted at any path.", http.StatusNotFound)
 	}
 }
 
@@ -302,7 +302,7 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 	if r.closing || len(r.sessions) >= r.limits.Connections {
 		r.mu.Unlock()
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "The relay takes no more connections now. Try again later.", http.StatusServiceUnavailable)
+		http.Error(w, "The relay has too many connections. Try again later.", http.StatusServiceUnavailable)
 		return
 	}
 	r.sessions[s] = true

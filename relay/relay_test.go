@@ -544,7 +544,7 @@ func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 0 {
-			<-l.entered // its commit is held up; the others gather behind it
+			<-l.entered // its commit is blocked; the others queue behind it
 		}
 	}
 	// The first writer's change is in the graph by now, but nobody heard of it.
@@ -655,7 +655,7 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 	connect(t, s, a)
 	onDisk(t, a)
 
-	// The only document is taken, so another document is not served, by name.
+	// The maximum number of documents is in use, so another one is not served, and the error says so.
 	other := relaytest.NewDevice("other", relaytest.EventID("other"))
 	write(t, other, 1)
 	connect(t, s, other)

@@ -199,7 +199,7 @@ func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
 	if _, data := pullFrom(t, s, event, "honest", "198.51.100.7", takes); data[0] != 0x43 {
 		t.Error("another address gets no whole document")
 	}
-	// Once one is there it costs nothing, whoever asks.
+	// A cached whole document is sent without a charge, to every client.
 	if _, data := pullFrom(t, s, event, "evil", "203.0.113.66", takes); data[0] != 0x43 {
 		t.Error("a whole document that was made already is not sent")
 	}

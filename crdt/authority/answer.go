@@ -267,8 +267,8 @@ func (a *Authority) place(change wire.Hash) int32 {
 	return -1
 }
 
-// RankAt returns the rank of what a person did in an added change, by all known
-// changes: the highest of these roles that authorizes it.
+// RankAt returns the rank of an added change by its writer's roles, given all known
+// changes: the highest of these roles that authorizes the change.
 func (a *Authority) RankAt(writer Person, change wire.Hash, roles Roles) Rank {
 	return a.rankAt(writer, change, roles, everything)
 }

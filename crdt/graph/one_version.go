@@ -6,7 +6,7 @@ package graph
 // The zero value is empty.
 type OneVersion struct {
 	graph *Graph
-	seen  int // how many changes of the whole graph were looked at
+	seen  int // how many changes of the whole graph were considered
 }
 
 // Add adds a change unless it is a second version or depends on a dropped change, and

@@ -576,7 +576,7 @@ func (v *validation) checkOpen(k int) error {
 }
 
 // checkParent checks that the parent of a post existed before the post: in the past, or
-// made earlier by the same change. So replies cannot form a circle.
+// made earlier by the same change. So replies cannot form a cycle.
 func (v *validation) checkParent(k int, in target) error {
 	id := string(v.c.Ops[k].Value.Raw)
 	if t, counter, _ := postOp(id); t == tagOf(v.c.Actor) && counter >= v.c.StartOp {

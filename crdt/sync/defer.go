@@ -81,8 +81,8 @@ func (p *Peer) withRerequested(g *graph.Graph, need []wire.Hash) []wire.Hash {
 }
 
 // noteRerequested checks whether a message contains any re-requested change. They may
-// arrive in several messages; after a few messages without any of them the peer is
-// taken not to have them any more.
+// arrive in several messages; after a few messages without any of them we
+// assume that the peer no longer has them.
 func (p *Peer) noteRerequested(m *wire.Message) {
 	if len(p.rerequested) == 0 || p.askNow {
 		return

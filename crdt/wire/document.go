@@ -367,7 +367,7 @@ func (d *documentEncoder) placeElements() error {
 			}
 		}
 	}
-	if placed != len(inserts) { // some refer to each other in a circle
+	if placed != len(inserts) { // some refer to each other in a cycle
 		return fail(ErrDocument, "element", -1)
 	}
 	return nil

@@ -66,7 +66,7 @@ var (
 type Error struct {
 	Err    error  // one of this package's sentinels
 	Where  string // the part of the format, such as "deps" or "column 0x42"
-	Offset int    // bytes from the start of what was decoded (inflated, if it was deflated); -1 if unknown
+	Offset int    // bytes from the start of the decoded input (after inflating); -1 if unknown
 }
 
 // Error implements error.

@@ -7,7 +7,7 @@ const (
 	MaxOps      = 1000      // operations in a change
 	MaxDeps     = 4096      // dependencies of a change
 	MaxPreds    = 1 << 14   // predecessors in a change, all operations together
-	MaxFrame    = 8 << 20   // one frame taken from a peer
+	MaxFrame    = 8 << 20   // one frame received from a peer
 	MaxMessage  = 512 << 10 // one sync message that we send
 )
 
@@ -20,7 +20,7 @@ const (
 	maxFilterParam    = 32      // bits per entry and probes; writers use 10 and 7
 )
 
-// Operation counters, sequence numbers aside, are held in 32 bits by Automerge.
+// Automerge stores operation counters in 32 bits (sequence numbers in 64).
 const maxCounter = 1<<32 - 1
 
 // Limits bound one change. Byte counts are of the type-1 chunk, so a change is

@@ -21,9 +21,8 @@ func richText(elements string) string {
 	return `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[` + elements + `]}]}`
 }
 
-// Words stand in many places of a message. None of them vanishes: it is among the words,
-// or in the account of what was left.
-func TestWordsWhereverTheyStand(t *testing.T) {
+// TestTextIsFoundEverywhereInAMessage: a message has text in many places. All of it is imported, or listed as left out.
+func TestTextIsFoundEverywhereInAMessage(t *testing.T) {
 	cell := func(s string) string { return richText(fmt.Sprintf(`{"type":"text","text":%q}`, s)) }
 	for _, c := range []struct {
 		name, raw, want string

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Each word of the form zqN is one that a person could read in Slack. It is among the words of
-// the post, or in the account of what was left.
+// TestNoWordIsLostInSilence: each word of the form zqN is one that a person could read in Slack. It is in the post's
+// text, or listed as left out.
 func TestNoWordIsLostInSilence(t *testing.T) {
 	for name, raw := range map[string]string{
 		"radio buttons":                       `{"text":"","blocks":[{"type":"actions","elements":[{"type":"radio_buttons","action_id":"a","options":[{"text":{"type":"plain_text","text":"zq1"},"description":{"type":"plain_text","text":"zq2"},"value":"v"},{"text":{"type":"plain_text","text":"zq3"},"value":"v"}]}]}]}`,

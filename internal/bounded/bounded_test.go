@@ -6,7 +6,7 @@ import (
 	"flyleaf/internal/bounded"
 )
 
-// TestAFullMapDropsTheOldestKey and never exceeds its maximum.
+// TestAFullMapDropsTheOldestKey: a map never exceeds its maximum; a full map drops its oldest key.
 func TestAFullMapDropsTheOldestKey(t *testing.T) {
 	const most = 100
 	m := bounded.New[int, int](most)
@@ -33,7 +33,8 @@ func TestAFullMapDropsTheOldestKey(t *testing.T) {
 	}
 }
 
-// TestARemovedKeyIsNewWhenAddedAgain, and its old place in the order displaces nothing.
+// TestARemovedKeyIsNewWhenAddedAgain: a key that was removed and added again counts as the newest key, and its old
+// place in the order does not make the map drop another key.
 func TestARemovedKeyIsNewWhenAddedAgain(t *testing.T) {
 	m := bounded.New[string, int](3)
 	for _, k := range []string{"a", "b", "c"} {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestSlowClientsAreDisconnected if they send half a header, half a body or nothing. A client
-// that reads a stream stays connected, however long there is nothing to send.
+// TestSlowClientsAreDisconnected: clients that send half a header, half a body or nothing are
+// disconnected. A client that reads a stream stays connected, even if nothing is sent for long.
 func TestSlowClientsAreDisconnected(t *testing.T) {
 	ln, err := TCP(t.Context(), "127.0.0.1:0")
 	if err != nil {

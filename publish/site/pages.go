@@ -230,7 +230,7 @@ func (b *builder) weekPage(w *week, p part) error {
 	return b.page("week.html", w.pagePath(p.number), l)
 }
 
-// aboutWeek adds what is on the first page of a week only.
+// aboutWeek adds the parts that only the first page of a week has.
 func (b *builder) aboutWeek(w *week, body *weekBody) {
 	e := w.event
 	body.Description, body.Rules = markdown.Prose(strings.TrimSpace(e.Description)), b.rules(e)

@@ -116,7 +116,7 @@ func (e *AmbiguousError) Error() string {
 // maxListed bounds how many people an error lists.
 const maxListed = 20
 
-// leastPrefix is how many characters of an identity are taken for its beginning.
+// leastPrefix is the minimum length of the beginning of an identity, in characters.
 const leastPrefix = 4
 
 // Find returns the people that typed may mean: by identity or its beginning, by a look-alike name,

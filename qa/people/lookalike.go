@@ -41,8 +41,8 @@ func (l Lookalike) String() string {
 	return l.Badge() + " " + l.Name + ", as far as the organisers have said"
 }
 
-// Lookalikes tells which names of a week could be taken for an author's or an
-// organiser's, and are not. It is not safe for concurrent use.
+// Lookalikes finds the names of a week that could be mistaken for an author's or an
+// organiser's. It is not safe for concurrent use.
 type Lookalikes struct {
 	week  *qa.Week
 	event *qa.Event
@@ -55,10 +55,10 @@ type Lookalikes struct {
 type knownName struct {
 	name, looks string
 	role        qa.Role
-	held        bool // by somebody who holds the role; else the week only names them
+	held        bool // the person holds the role; false: the week only names them
 }
 
-// maxKnown bounds the names that others are held against. Organisers decide how many
+// maxKnown bounds the names that others are compared with. Organisers decide how many
 // people hold a role.
 const maxKnown = 200
 
@@ -116,10 +116,10 @@ func (l *Lookalikes) Name(name string) Lookalike {
 	return said
 }
 
-// Call returns what somebody is called in a sentence: their name, with the beginning of
-// their identity where another's name looks the same, where they hold no role and their
-// name looks like that of somebody who does, or where the name holds what looks like an
-// identity; without a name that beginning alone.
+// Call returns how a sentence refers to a person: by name or, without a name, by the
+// beginning of the identity. The beginning of the identity follows the name if another
+// person's name looks the same, if the person holds no role and the name looks like that of
+// somebody who does, or if the name contains something that looks like an identity.
 func (l *Lookalikes) Call(id qa.Identity) string {
 	name := strings.Join(strings.Fields(l.week.People[id].Name), " ")
 	if name == "" {
@@ -146,7 +146,7 @@ const leastWithin = 6
 
 func (l *Lookalikes) look(name string) Lookalike {
 	looks := Skeleton(name)
-	// A bar stands between words, or for a letter: both are looked at.
+	// A bar may separate words or replace a letter: both readings are checked.
 	words := [...][]string{wordsOf(name, false), wordsOf(name, true)}
 	within := func(looks string) bool { return holds(words[0], looks) || holds(words[1], looks) }
 	for i := range l.known {

@@ -19,12 +19,11 @@ import (
 // maxTyped bounds what of a text is compared, in bytes: five times the longest name.
 const maxTyped = 5 * schema.MaxName
 
-// Skeleton returns what is left of a name when all is taken away that a reader may
-// overlook: two names with one skeleton can be taken for each other. It is NFKC, without
-// what cannot be seen, without case, accents, spaces and punctuation, and with the
-// characters that Unicode TS 39 lists as confusable replaced by one of them. What that
-// list leaves out is added: letters in boxes and circles, small capitals, and vv, which
-// looks like w. i, l, 1 and | are one letter, since a capital i is drawn like an l, and
+// Skeleton returns a name without the details that a reader may overlook: two names with
+// the same skeleton can be mistaken for each other. It is NFKC, without invisible characters,
+// case, accents, spaces and punctuation. Characters that Unicode TS 39 lists as confusable
+// are replaced by one of them, and so are some that the list does not have: letters in boxes
+// and circles, small capitals, and vv, which looks like w. i, l, 1 and | are one letter, since a capital i is drawn like an l, and
 // case does not count.
 //
 // It is for comparing, never for showing. It is "" only for a name that shows nothing.

@@ -220,8 +220,8 @@ func TestEachQuota(t *testing.T) {
 	}
 }
 
-// What is taken because somebody builds on it is debt, which is paid before anything
-// else is taken; with as much debt as a burst, nothing is taken at all.
+// TestDebt: a change that is accepted because another change depends on it is charged as debt. Nothing else is
+// accepted until the debt is paid; if the debt is as large as the burst, nothing at all is accepted.
 func TestDebt(t *testing.T) {
 	q := None
 	q.AddressBytesBurst, q.AddressBytesRate = 10_000, 3_600_000 // 1,000 bytes a second
