@@ -289,7 +289,7 @@ func TestBrowserWordsSurviveADeadServer(t *testing.T) {
 	b.setDead(true)
 	b.run(click("#ask .primary"))
 	b.until("the page to say that it is not saved", `document.querySelector('#ask .notice.grave')?.textContent.includes('Not saved')`)
-	b.until("the line at the top to tell the truth", `document.querySelector('#truth').textContent.includes('does not answer')`)
+	b.until("the line at the top to tell the truth", `document.querySelector('#truth').textContent.includes('not responding')`)
 	text := value[string](b, `document.querySelector('#q').value`)
 	if text != "These words must stay" {
 		t.Errorf("the box holds %q", text)

@@ -83,10 +83,10 @@ func downloadedEvents(library []qa.LibraryEntry) map[qa.EventID]qa.Event {
 	return here
 }
 
-// cardsOfListed returns cards of the first weeks, at most most of them.
-func (s *server) cardsOfListed(weeks []qa.ListedWeek, most int, here map[qa.EventID]qa.Event) []weekCard {
-	out := make([]weekCard, 0, min(len(weeks), most))
-	for _, w := range weeks[:min(len(weeks), most)] {
+// cardsOfListed returns the cards of the first limit weeks.
+func (s *server) cardsOfListed(weeks []qa.ListedWeek, limit int, here map[qa.EventID]qa.Event) []weekCard {
+	out := make([]weekCard, 0, min(len(weeks), limit))
+	for _, w := range weeks[:min(len(weeks), limit)] {
 		out = append(out, s.cardOfListed(w, here))
 	}
 	return out
@@ -125,8 +125,8 @@ func (s *server) countAllQuestions(ctx context.Context, p *libraryPage) {
 	}
 }
 
-// countQuestions sets the number of questions of each card. The card of a week that
-// cannot be read stays without: the page of the week shows the error.
+// countQuestions sets the number of questions of each card. If a week cannot be
+// read, its card has no number: the page of the week shows the error.
 func (s *server) countQuestions(ctx context.Context, books []weekCard) {
 	for i := range books {
 		b := &books[i]
@@ -155,7 +155,7 @@ type clubPage struct {
 // weeksOnPage is how many weeks one page of a club shows.
 const weeksOnPage = 100
 
-// clubWeeks shows all weeks of a club, those to come first.
+// clubWeeks shows all weeks of a club, from the latest to the earliest.
 func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	ctx, id := r.Context(), qa.EventID(r.PathValue("event"))
 	clubs, err := s.node.Clubs(ctx)

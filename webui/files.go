@@ -14,20 +14,20 @@ import (
 	"flyleaf/qa"
 )
 
-// filesPath is the page on which weeks come from files and become files.
+// filesPath is the address of the page that imports files, saves weeks as files and publishes them.
 const filesPath = "/files"
 
-// filesPage is its body.
+// filesPage is the body of the page at filesPath.
 type filesPage struct {
 	CSRF                 string
 	Weeks                []choice // on this device
 	Formats              []choice
-	Imported             []importedWeek // what became of the file that was sent just now
+	Imported             []importedWeek // the results of the import that was just requested
 	ImportError          string
 	Relay, Channel, Club string // typed
 }
 
-// importedWeek is what became of one week of a file.
+// importedWeek is the result of importing one week of a file.
 type importedWeek struct {
 	Title, Path, Words string
 	Notes              []string
@@ -76,7 +76,7 @@ func (s *server) weekChoices(ctx context.Context, chosen string) ([]choice, erro
 	return out, nil
 }
 
-// importFile takes a file and shows what became of it.
+// importFile imports the chosen file and shows the results.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	p := filesPage{
 		Relay: strings.TrimSpace(r.PostForm.Get("relay")), Channel: strings.TrimSpace(r.PostForm.Get("channel")),
@@ -126,7 +126,7 @@ func chosenFile(r *http.Request, field string, limit int64) (name string, data [
 	return header.Filename, data, err
 }
 
-// bundle is a week as a file to keep.
+// bundle sends a week as a bundle file.
 func (s *server) bundle(w http.ResponseWriter, r *http.Request) {
 	name, data, err := node.BundleFile(r.Context(), s.node, qa.EventID(r.URL.Query().Get("week")))
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request) {
 	download(w, "application/octet-stream", name, data)
 }
 
-// published is what was chosen to be published, as a ZIP.
+// published sends the chosen weeks in a published format, as a ZIP file.
 func (s *server) published(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p := node.Publication{Event: qa.EventID(q.Get("week")), Format: q.Get("format")}
@@ -153,5 +153,5 @@ func download(w http.ResponseWriter, kind, name string, data []byte) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": url.PathEscape(name)}))
-	_, _ = w.Write(data) // the reader has gone away: nobody to tell
+	_, _ = w.Write(data) // fails only when the browser has disconnected
 }

@@ -17,7 +17,8 @@ import (
 // any other account can send requests to it. The guard checks every request before
 // anything else does:
 //
-//  1. Host must be one of Config.Hosts: a name that an attacker points at 127.0.0.1 is not.
+//  1. Host must be one of Config.Hosts. An attacker can point a name at 127.0.0.1, but that
+//     name is not in Hosts.
 //  2. Origin, if the browser sends it, must be the page's own. A request that the
 //     browser marks as coming from another site may only open a page in its own window,
 //     not load, embed or read it. No connection is upgraded.
@@ -158,7 +159,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 				s.locked(w, r)
 				return
 			}
-			if q := r.URL.Query(); q.Has("token") && !changes { // one that was used, in a browser that is in
+			if q := r.URL.Query(); q.Has("token") && !changes { // the browser has the cookie and does not need the token
 				http.Redirect(w, r, withoutToken(r.URL), http.StatusSeeOther)
 				return
 			}
@@ -242,7 +243,7 @@ func (g *guard) letIn(w http.ResponseWriter, r *http.Request, s *server) {
 	default:
 		// The link was in another site's page. The browser would count a redirect as
 		// coming from that site, and would not send a strict cookie with it. So a page of
-		// Flyleaf's own leads on.
+		// Flyleaf's own redirects.
 		s.render.plain(w, http.StatusOK, "entered", target)
 	}
 }
@@ -261,7 +262,7 @@ func localPath(p string) string {
 func (s *server) locked(w http.ResponseWriter, r *http.Request) {
 	if wantsJSON(r) || r.Method != http.MethodGet || r.Header.Get("Accept") == "text/event-stream" {
 		s.refuse(w, r, "Flyleaf does not know this browser any more",
-			"Nothing was changed. Run the command that started Flyleaf again: it prints a link for this browser. Then try again.")
+			"Nothing was changed. Leave Flyleaf running, and run its command a second time: it prints a link for this browser. Then try again.")
 		return
 	}
 	s.render.plain(w, http.StatusUnauthorized, "locked", nil)

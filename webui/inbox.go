@@ -22,11 +22,11 @@ type inboxPage struct {
 	CSRF, Here      string
 	Heading         string
 	Lede            string
-	OthersAnswering []string // where the other authors are
+	OthersAnswering []string // which questions the other authors are answering
 	Filters         []filter
 	Orders          []filter
 	Entries         []entryView
-	SavedForLater   []entryView // put off, listed under what waits
+	SavedForLater   []entryView // listed below the questions to answer
 	Empty           string
 }
 
@@ -35,15 +35,15 @@ type inboxPage struct {
 type entryView struct {
 	ID                 qa.PostID
 	Elem               string
-	Path, Week         string // of the post's forms, and where it stands in the week
-	URL                string // opens it
+	Path, Week         string // of the post's forms, and the post's address on the page of the week
+	URL                string // address of the inbox with this question open
 	Who, LookalikeNote string
-	Label              string // what a button or a link is about, for who hears the page
+	Label              string // names the post in the labels of buttons and links, for screen readers
 	Excerpt            string
 	Open               bool
 	Words              template.HTML
 	Parts              []partView
-	PartlyAnswered     bool // some of them are answered
+	PartlyAnswered     bool // some parts are answered
 	Wants              int
 	When               moment
 	AskerUnanswered    bool // its asker has no answer yet
@@ -54,7 +54,7 @@ type entryView struct {
 	Late               bool
 	Later              bool
 	Answered           bool
-	AssignTo           []choice // authors it can be given to
+	AssignTo           []choice // authors to whom the question can be assigned
 	Draft              node.Draft
 	Key, Field         string
 	Me                 string
@@ -131,7 +131,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		}
 		return p.Inbox + "?" + to.Encode()
 	}
-	for i, name := range []string{"To answer", "Mine", "Taken by others", "Saved for later", "Answered"} {
+	for i, name := range []string{"To answer", "Taken by you", "Taken by others", "Saved for later", "Answered"} {
 		p.Filters = append(p.Filters, filter{
 			Name: name, URL: address(inboxShows[i], order, ""), Count: len(lists[inboxShows[i]]), Counted: true, Here: show == inboxShows[i],
 		})
@@ -139,7 +139,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	for _, o := range []struct {
 		order qa.InboxOrder
 		name  string
-	}{{qa.InboxWanted, "most wanted"}, {qa.InboxAge, "oldest"}, {qa.InboxAsker, "people without an answer"}} {
+	}{{qa.InboxWanted, "most wanted first"}, {qa.InboxAge, "oldest first"}, {qa.InboxAsker, "people without an answer first"}} {
 		p.Orders = append(p.Orders, filter{Name: o.name, URL: address(show, o.order, ""), Here: o.order == order})
 	}
 	open := qa.PostID(q.Get("open"))

@@ -36,7 +36,7 @@ type weekCard struct {
 	Title, By, Path, Days, Day string
 	Line                       []weekday
 	CoverColour                int
-	Bold, Posts                string // number of questions, and of unanswered ones; or why it is not known
+	Bold, Posts                string // number of questions, and of unanswered questions; or "not downloaded yet"
 	Why                        string // why the week is not downloaded yet
 	Cover                      string // address of its picture; "" when it has none
 	Today                      string // "day 3 of 5"; "" outside the week
@@ -141,7 +141,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 	b.Line = c.weekline(e)
 	b.Today = today(b.Line)
 	if e.StartsAtMillis != 0 {
-		b.Day = c.at(e.StartsAtMillis).Format("Jan 2")
+		b.Day = c.at(e.StartsAtMillis).Format("2 Jan")
 	}
 	return b
 }
@@ -209,7 +209,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
-			refuse(http.StatusUnprocessableEntity, "The "+err.Error()+". A relay address looks like ws://127.0.0.1:3030. Leave it empty to work without a relay for now.")
+			refuse(http.StatusUnprocessableEntity, sentence(err.Error())+" A relay address looks like ws://127.0.0.1:3030. Leave it empty to work without a relay for now.")
 			return
 		}
 	}
@@ -218,7 +218,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	if f.Zone != "" {
 		z, err := qa.LoadZone(f.Zone)
 		if err != nil {
-			refuse(http.StatusUnprocessableEntity, sentence(err.Error()+", or left empty"))
+			refuse(http.StatusUnprocessableEntity, sentence(err.Error()+", or leave it empty"))
 			return
 		}
 		zone = z

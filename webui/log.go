@@ -15,8 +15,8 @@ type logPage struct {
 	Event qa.Event
 	Path  string
 	Lines []logLine
-	Older string // where the page before this one is
-	Newer string
+	Older string // address of the page with older entries; "" for none
+	Newer string // the same for newer entries
 }
 
 // logLine is one entry of the moderation log, as a sentence.

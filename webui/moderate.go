@@ -129,7 +129,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 	return out[max(0, len(out)-maxQuestions):]
 }
 
-var errNoReason = errors.New("write a reason: the writer of the post and everyone else can read it")
+var errNoReason = errors.New("write a reason; everyone can read it")
 
 // markFrom returns the act of the button that was pressed. The button's name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {
@@ -205,7 +205,7 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 	p := postAt(t, i)
 	act, err := blockFrom(r.PostForm, p.By)
 	if err == nil && act.Text != "" && (v.mine(p) || v.Event.HasRole(p.By, qa.RoleOrganiser)) {
-		err = errors.New("an organiser cannot be blocked, nor can you block yourself")
+		err = errors.New("you cannot block an organiser, or yourself")
 	}
 	if err == nil {
 		_, err = s.node.Do(r.Context(), v.Event.ID, act)

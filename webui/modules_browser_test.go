@@ -141,7 +141,7 @@ func TestBrowserModules(t *testing.T) {
 		b.dead = true
 		b.mu.Unlock()
 		gone := module[string](b, "server.js", `m.send(`+"`"+b.week()+"/ask`"+`, new URLSearchParams({body: "x"})).then(() => "taken", e => e.message)`)
-		if !strings.HasPrefix(gone, "Not saved. Flyleaf does not answer ") {
+		if !strings.HasPrefix(gone, "Not saved. Flyleaf is no longer responding ") {
 			t.Errorf("a program that has stopped: %q", gone)
 		}
 	})

@@ -128,7 +128,7 @@ func TestInvitationsToARole(t *testing.T) {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	link := all[0].Link.String()
-	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(key)+`.svg"`, "becomes author")
+	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(key)+`.svg"`, "gets the role “author”")
 	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; the role is being granted: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
 		s.node.edit(s.event, func(w *shownWeek) {
 			w.invites = slices.Clone(all)

@@ -11,7 +11,7 @@ import (
 // about it.
 type refusal struct {
 	Elem, Title, Why, Next string
-	Words                  string // the reader's own, kept
+	Words                  string // the text that the reader wrote
 	Rows                   int    // height of the box that shows Words, in lines
 	Week, Path             string
 	PostURL                string // address of the post that the change is about; "" when it is not on this device
@@ -62,11 +62,11 @@ func (v *weekView) refusal(n qa.NotAccepted, csrf string, organisers []personLin
 	}
 	switch {
 	case n.ByRelay && n.Deferred:
-		r.Next = "The relay does not accept it now. It is saved here and will be sent again automatically."
+		r.Next = "The relay does not accept the change now. The change is saved here and will be sent again automatically."
 	case n.ByRelay:
-		r.Next = "Only this relay rejects it; this device finds nothing wrong with it. It is saved here, and another relay may accept it."
+		r.Next = "This relay rejects the change, although it is valid. The change is saved here, and another relay may accept it."
 	default:
-		r.Next = "Other devices reject it, so nobody else will see it. Your words are kept here until you discard them."
+		r.Next = "Other devices reject the change, so nobody else will see it. Your words are kept here until you discard them."
 		r.Discard = path + "/refused/" + n.Hash
 	}
 	return r
@@ -90,7 +90,7 @@ func actWords(a qa.Act) string {
 		if a.On {
 			return "Your withdrawal of a post"
 		}
-		return "Your request to show a post again"
+		return "Your change to show a post again"
 	case qa.ActReact:
 		if a.Emoji == qa.WantEmoji {
 			return "Your “me too”"
@@ -101,11 +101,11 @@ func actWords(a qa.Act) string {
 	case qa.ActMark:
 		return "Your change to a post’s status"
 	case qa.ActRole, qa.ActInvite, qa.ActAdmit:
-		return "Your change of a role"
+		return "Your change to somebody’s role"
 	case qa.ActClaim:
 		return "Your invitation"
 	case qa.ActBlock:
-		return "Your block of a person"
+		return "Your change to who is blocked"
 	case qa.ActEvent, qa.ActCreate:
 		return "Your change to the week’s settings"
 	}

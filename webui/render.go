@@ -147,8 +147,12 @@ func notSaved(err error) string {
 	var field *qa.FieldError
 	if errors.As(err, &field) {
 		if errors.Is(err, qa.ErrTooLong) {
-			return "It " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
-				" fit. Your words are still in the box; shorten them or split them into two posts."
+			advice := "shorten them."
+			if field.Field == "post/text" {
+				advice = "shorten them or split them into two posts."
+			}
+			return "The " + qa.FieldName(field.Field) + " " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
+				" fit. Your words are still in the box; " + advice
 		}
 		return sentence(err.Error()) + " Your words are still in the box."
 	}

@@ -153,7 +153,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		typed := s.typedSetup(r)
-		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. Choose the image again."
+		typed.Error = "Not saved. " + sentence(err.Error()) + " What you typed is still here. If you chose an image, choose it again."
 		s.showSetup(w, r, http.StatusUnprocessableEntity, v, typed)
 		return
 	}
@@ -187,7 +187,7 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	if want.Zone != "" {
 		z, err := qa.LoadZone(want.Zone)
 		if err != nil {
-			return want, fmt.Errorf("%w, or left empty", err)
+			return want, fmt.Errorf("%w, or leave it empty", err)
 		}
 		zone = z
 	}

@@ -266,3 +266,13 @@ func TestAWrongClockIsSaid(t *testing.T) {
 	})
 	mustContain(t, s.get(s.week()), "Clock was wrong", "2126", "The time shown is when this device received it.")
 }
+
+// TestErrorsOfTheNewWeekFormAreSentences: the form's own words and the error's fit together.
+func TestErrorsOfTheNewWeekFormAreSentences(t *testing.T) {
+	s := newSite(t, "")
+	for _, c := range [][2]string{{"relay", "x"}, {"zone", "Nowhere"}} {
+		page := s.send("/new", "title", "Small Weather", c[0], c[1]).Body.String()
+		mustContain(t, page, map[string]string{"relay": "The relay", "zone": "or leave it empty."}[c[0]])
+		mustNotContain(t, page, "The the", "or left empty")
+	}
+}

@@ -59,7 +59,8 @@ var staticFiles, staticVersion = func() (map[string][]byte, string) {
 func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }
 
 // static serves a static file. Browsers may cache the current version for good. A page of
-// an earlier program asks for another version, and gets the current file, uncached.
+// an earlier version of the program asks for another version of the file. It gets the current
+// file, which the browser then does not cache.
 func static(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	file, ok := staticFiles[name]

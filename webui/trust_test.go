@@ -267,7 +267,7 @@ func TestImportedReactionsAreNoVotes(t *testing.T) {
 	})
 	page := s.get(s.week())
 	a := article(t, page, s.id(pMine))
-	mustContain(t, a, `<span title="Ada and Bo, where it was first posted">🐝 7</span>`, `<span title="1 person where it was first posted">🍯 1</span>`, "<b>0</b>")
+	mustContain(t, a, `<span title="from Ada and Bo, before this post was imported">🐝 7</span>`, `<span title="from 1 person, before this post was imported">🍯 1</span>`, "<b>0</b>")
 	mustNotContain(t, a, `value="🐝"`)
 	mustNotContain(t, article(t, page, s.id(pSecond)), "carried")
 }

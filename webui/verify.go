@@ -65,7 +65,7 @@ func (s *server) proof(w http.ResponseWriter, r *http.Request) {
 		}
 		if c.Role != "" {
 			line.Role = string(c.Role)
-			line.Granted = "as the founder of the week"
+			line.Granted = "founder of the week"
 			if c.GrantedBy != "" {
 				line.Granted = "given by " + v.nameOrYou(c.GrantedBy)
 				if c.GrantedAtMillis != 0 {

@@ -45,9 +45,9 @@ func importedReactions(x map[string]string) []importedReaction {
 		if len([]rune(r.Emoji)) > maxEmojiShown {
 			continue
 		}
-		words := plural(r.Count, "person", "people") + " where it was first posted"
+		words := "from " + plural(r.Count, "person", "people") + ", before this post was imported"
 		if len(r.By) > 0 {
-			words = and(r.By) + ", where it was first posted"
+			words = "from " + and(r.By) + ", before this post was imported"
 		}
 		out = append(out, importedReaction{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
 	}
@@ -62,7 +62,7 @@ type postView struct {
 	Thread            string // HTML element of the post's thread
 	Kind              string // "question", "answer", "reply"
 	Class             string
-	Label             string // names the post in the labels of buttons and links, for those who hear the page
+	Label             string // names the post in the labels of buttons and links, for screen readers
 	Who, Verb         string
 	Author, Mine      bool
 	Open              bool   // the event accepts changes
@@ -245,7 +245,7 @@ func (v *weekView) possessive(p *qa.PostView) string {
 	return "your"
 }
 
-// label names a post in the labels of its buttons and links, for those who hear the page:
+// label names a post in the labels of its buttons and links, for screen readers:
 // "Maren Holt’s question, Mon 09:04".
 func (v *weekView) label(p *qa.PostView) string {
 	return v.possessive(p) + " " + kindOf(p) + ", " + v.writtenAt(p).Words
@@ -344,7 +344,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 		case p.ByAuthor:
 			verb = "answers"
 			if you(p) {
-				verb = "answer"
+				verb = "answered"
 			}
 			if i == 0 || !t.Replies[i-1].ByAuthor || !t.Replies[i-1].Shown() {
 				break
@@ -352,7 +352,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			if before := &t.Replies[i-1]; before.By != p.By || before.Name != p.Name {
 				verb += " too"
 			} else if verb = "adds"; you(p) {
-				verb = "add"
+				verb = "added"
 			}
 		case you(p):
 			verb = "added"
@@ -430,7 +430,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 	}
 	if p.Late {
 		out.Badges = append(out.Badges, "Late")
-		note := "Written without knowing that the week was closed."
+		note := "Written before the writer’s device knew that the week was closed."
 		if p.AfterClosing {
 			note += " It is published only when a moderator approves it."
 		}

@@ -302,7 +302,7 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	s.sent(react, "want", "1") // twice does no harm
-	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), `value="0" aria-pressed="true"><b>1</b> <span>you too`)
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), `value="0" aria-pressed="true"><b>1</b> <span>me too`)
 	s.sent(react, "on", "🐟")
 	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟 <b>1</b>")
 	s.sent(react, "off", "🐟")
@@ -529,7 +529,7 @@ func TestSyncSummary(t *testing.T) {
 	s := newSite(t, "")
 	relay := func(r qa.RelayStatus) { s.node.edit(s.event, func(w *shownWeek) { w.relay = &r }) }
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline, Why: "no route to host", SinceMillis: testNow.UnixMilli()})
-	mustContain(t, s.get("/sync"), "1 change only on this device", "On page 140 you", "No route to host.", "Cannot be reached", "ws://relay.example:3030", "1 change only on this device")
+	mustContain(t, s.get("/sync"), "1 change only on this device", "On page 140 you", "No route to host.", "Relay unreachable", "ws://relay.example:3030", "1 change only on this device")
 	mustContain(t, s.get("/sync"), "Flyleaf sends your changes the next time")
 	relay(qa.RelayStatus{State: qa.RelayNone})
 	mustContain(t, s.get("/sync"), "only on this device", "On page 140 you")

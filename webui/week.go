@@ -134,7 +134,8 @@ func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event q
 	st, statusErr := s.node.Status(r.Context(), event)
 	switch {
 	case node.KindOf(statusErr) == node.NotFound && s.relay != "" && isEventID(event):
-		// Somebody followed the address of a page instead of an invitation. The worker takes this.
+		// Somebody opened the address of a page instead of an invitation. In a browser tab, the
+		// page at /join/EVENT lets them join the week.
 		http.Redirect(w, r, "/join/"+url.PathEscape(string(event)), http.StatusSeeOther)
 		return
 	case node.KindOf(statusErr) == node.NotFound:
@@ -197,6 +198,9 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = s.claimWords(r.Context(), e.ID)
+	if p.Claim != "" && e.Access != "invited" {
+		p.Claim += " Meanwhile you can read and ask."
+	}
 	p.OfferPhrase = s.offersPhrase(r.Context(), v)
 	p.NotAccepted = len(v.rejected)
 	p.Invited, p.CSRF = e.Access == "invited", v.csrf

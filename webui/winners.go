@@ -75,8 +75,8 @@ type wonCopy struct{ Name, How, Through string }
 type drawView struct {
 	State        qa.DrawState
 	Words        string
-	LastWords    string   // who could keep it from being held
-	Skipped      []string // whom it passed over, and why
+	LastReveal   string   // warns about the person who reveals last
+	Skipped      []string // people who cannot win, each with the reason
 	Participants []string // names of the people who take part
 	CanCommit    bool     // the reader may take part
 	Committed    bool
@@ -256,7 +256,7 @@ func (v *weekView) wonCopy(p qa.Prize) wonCopy {
 		out.How = "chosen by " + and(names)
 	}
 	if p.OnBehalfOf != "" {
-		out.Through = "sent through " + v.personName(p.By) + ", who asked for them"
+		out.Through = "goes to " + v.personName(p.By) + ", who asked on their behalf"
 	}
 	return out
 }
@@ -276,7 +276,7 @@ func (v *weekView) announcement(prizes []qa.Prize) string {
 		goes = "A copy of " + v.Event.Title + " goes to "
 	}
 	return "Thank you for " + plural(len(v.Threads), "question") + ". " + goes + and(names) +
-		". Open the week in Flyleaf to say where your copy goes; only the organiser can read it."
+		". Open the week in Flyleaf and enter the address for your copy; only the organiser can read the address."
 }
 
 func (v *weekView) drawView(d qa.Drawn) drawView {
@@ -293,7 +293,7 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		}
 		out.Secrets = append(out.Secrets, drawSecret{v.personName(c.By), c.Hash, c.Secret})
 	}
-	out.LastWords = v.LastRevealWarning(d)
+	out.LastReveal = v.LastRevealWarning(d)
 	for _, p := range v.Ineligible(d) {
 		out.Skipped = append(out.Skipped, v.entrant(p.Entrant)+": "+p.Why)
 	}

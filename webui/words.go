@@ -37,7 +37,7 @@ type delivery struct {
 	State, Words string
 	Record       []step // the steps so far, for the reader's own posts
 	More         string // address of the page that says more; "" for none
-	About        string // names the post, for those who hear the page
+	About        string // names the post, for screen readers
 }
 
 // step is one line of the record of a post. Todo means that it has not happened yet.
@@ -157,9 +157,9 @@ func relayNow(r qa.RelayStatus) (bold, rest string) {
 		return "No relay", "This week is only on this device until an organiser adds a relay."
 	}
 	if r.Why == "" {
-		return "Cannot be reached", "Flyleaf keeps trying."
+		return "Relay unreachable", "Flyleaf keeps trying."
 	}
-	return "Cannot be reached", sentence(r.Why)
+	return "Relay unreachable", sentence(r.Why)
 }
 
 // sentence returns a reason as a sentence: with a capital letter and a full stop.

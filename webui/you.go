@@ -104,7 +104,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 		return false, ""
 	}
 	if v.undelivered > 0 {
-		return false, "You can ask without your name once everything you wrote here is on the relay. Until then, what this device sends together could show who asked."
+		return false, "You can ask without your name once everything you wrote here is on the relay. Until then, this device would send your question together with your other posts, which could show who asked."
 	}
 	return true, ""
 }
@@ -112,7 +112,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 // checkAnonymous refuses an anonymous question that would reveal who asks.
 func checkAnonymous(a qa.Act) error {
 	if a.OnBehalfOf != "" {
-		return errors.New("a question for someone else shows your name, so you cannot ask it without your name; clear one of the two")
+		return errors.New("a question for someone else shows your name. Either remove their name, or untick “Ask without my name”")
 	}
 	return nil
 }
@@ -127,11 +127,11 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	role := own.Role
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "You opened an invitation to be " + roleWords(role) + ". The role is granted automatically when the organiser’s device is next online. Until then you can read and ask."
+		return "You opened an invitation to be " + roleWords(role) + ". The role is granted automatically when the organiser’s device is next online."
 	case qa.InviteUsedByOther:
-		return "Someone else already used the invitation you opened, to be " + roleWords(role) + ". It works once. Ask an organiser for another."
+		return "Someone else already used your invitation to be " + roleWords(role) + ". Each invitation works once. Ask an organiser for another."
 	case qa.InviteRevoked:
-		return "The invitation you opened, to be " + roleWords(role) + ", was revoked. Ask an organiser for another."
+		return "Your invitation to be " + roleWords(role) + " was revoked. Ask an organiser for another."
 	}
 	return ""
 }

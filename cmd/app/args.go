@@ -118,7 +118,7 @@ func (a *app) jsonFlag(c *cobra.Command) *cobra.Command {
 
 // eventFlag adds --event.
 func eventFlag(c *cobra.Command, event *string) *cobra.Command {
-	c.Flags().StringVarP(event, "event", "e", "", "the event: its `ID`, or a beginning that fits only one")
+	c.Flags().StringVarP(event, "event", "e", "", "the event: its `ID`, or a unique beginning of it")
 	return c
 }
 
@@ -176,7 +176,7 @@ func (a *app) textArg(args []string) (string, error) {
 
 // clubFlag adds --club.
 func clubFlag(c *cobra.Command, club *string) *cobra.Command {
-	c.Flags().StringVar(club, "club", "", "the club's `ID`, or a beginning of it or of its name that fits only one")
+	c.Flags().StringVar(club, "club", "", "the club's `ID`, or a unique beginning of its ID or its name")
 	return c
 }
 

@@ -177,7 +177,7 @@ and the inbox shows which parts are still open.`,
 			})
 		},
 	}
-	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question, as flyleaf author inbox numbers them")
+	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question: its number in flyleaf author inbox")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 

@@ -71,7 +71,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.Uint64Var(&w.copies, "copies", 0, "the `number` of copies to win")
 	f.StringVar(&w.cover, "cover", "", "the cover: a JPEG, PNG, GIF or WebP `file`, which is scaled down")
 	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on` or off")
-	clubName := "add the week to this club's list: its `ID`, or a beginning of its ID or name"
+	clubName := "add the week to the list of this club: the club's `ID`, or a unique beginning of its ID or its name"
 	f.StringVar(&w.club, "club", "", clubName)
 }
 
@@ -282,9 +282,9 @@ func (a *app) eventCloseCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "close [flags]",
 		Short: "Close an event: no more questions and replies",
-		Long: `Close an event: no more questions and replies are accepted. Posts that were written before
-their writer's device knew of the closing are shown as late. Editing, reacting and moderating
-remain possible. With --undo the event is opened again.`,
+		Long: `Close an event: no more questions and replies are accepted. Posts that this
+device does not have yet, by writers who do not know of the closing, are accepted and shown as
+late. Editing, reacting and moderating remain possible. With --undo the event is opened again.`,
 		Example: "  flyleaf event close\n  flyleaf event close --undo",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

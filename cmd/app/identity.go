@@ -336,8 +336,8 @@ func (a *app) identityPassphraseCmd() *cobra.Command {
 		Short: "Protect the key file with a passphrase, or change it",
 		Long: `Protect the key file of this device with a passphrase, or change the passphrase; with --undo,
 remove it. From then on each start asks for it on the terminal, unless it is given with
---passphrase-file or $FLYLEAF_PASSPHRASE. If you forget it, you need the recovery phrase. It
-encrypts only the key, not what you wrote.`,
+--passphrase-file or $FLYLEAF_PASSPHRASE. If you forget the passphrase, you need
+the recovery phrase. The passphrase encrypts only the key, not what you wrote.`,
 		Example: "  flyleaf identity passphrase\n  flyleaf identity passphrase --undo",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -29,9 +29,9 @@ func (a *app) modHideCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "hide [flags] POST REASON…",
 		Short: "Hide a post, with a reason",
-		Long: `Hide a post, with a reason. Everybody sees that the post was hidden and by whom; its
-writer also sees the reason. The reason is also in the moderation log, which everybody
-can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hiding is not deleting.`,
+		Long: `Hide a post, with a reason. Everybody sees that the post was hidden, by whom, and the
+reason. The reason is also in the moderation log (` + "`flyleaf mod log`" + `). Devices that have the
+post keep it: hiding is not deleting.`,
 		Example: `  flyleaf mod hide 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "names a person who did not agree to it"
   flyleaf mod hide --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
 		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
@@ -41,7 +41,7 @@ can read (` + "`flyleaf mod log`" + `). Devices that have the post keep it: hidi
 			}
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
-				return codedf(exitUsage, "give a reason; the writer of the post will see it")
+				return codedf(exitUsage, "give a reason; everybody can read it")
 			}
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
 		},

@@ -31,8 +31,8 @@ func (a *app) searchCmd() *cobra.Command {
 		Use:   "search [flags] WORDS…",
 		Short: "Search the posts of all weeks on this device",
 		Long: `Search all weeks on this device for posts that contain all the words, best matches first. With
---event, search one week only. With --by, find only posts that one person wrote, under whatever
-name; without words, all their posts.
+--event, search one week only. With --by, find only posts that one person wrote, under any
+name. With --by and no WORDS, find all posts of that person.
 
 The person is given as an identity, a beginning of one, or a name, as for ` + "`flyleaf event grant`" + `.`,
 		Example: "  flyleaf search double entry\n  flyleaf search --event 4rk9 double entry\n  flyleaf search --by \"Tino\"",

@@ -93,8 +93,8 @@ The secrets and the list of candidates determine the order in which copies go ou
 can know that order before all secrets are revealed, and anybody can check it with
 `+"`verify`"+`. Organisers and authors cannot win, and nobody wins twice.
 
-A secret is revealed for one closing of the event, and the draw belongs to the closing for which
-all secrets were revealed. Closing the event again or changing the rule afterwards does not
+If the event is reopened and closed again, there is a draw only if all secrets were revealed for
+the same closing. Once there is a draw, closing the event again or changing the rule does not
 affect it. The person who reveals last can compute the result beforehand, and can prevent the
 draw by not revealing; `+"`verify`"+` says who that is.
 

@@ -310,7 +310,7 @@ func (b *builder) indexPage() error {
 		name := "No date"
 		if at := cmp.Or(e.StartsAtMillis, e.EndsAtMillis); at != 0 {
 			t := time.UnixMilli(at).In(e.Location())
-			x.Short, name = t.Format("Jan 2"), t.Format("2006")
+			x.Short, name = t.Format("2 Jan"), t.Format("2006")
 		}
 		if len(body.Recent) < maxRecent {
 			body.Recent = append(body.Recent, x)

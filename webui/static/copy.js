@@ -2,7 +2,7 @@
 import { all } from './dom.js';
 import { toast } from './toast.js';
 
-// addCopyButtons adds one to every field below root that has none yet.
+// addCopyButtons adds a button to every field below root that has none yet.
 export function addCopyButtons(root) {
   if (!navigator.clipboard) return;
   for (const field of all('[data-copy]', root)) {
@@ -26,6 +26,6 @@ async function copy(field) {
   } catch {
     field.focus();
     field.select();
-    toast('Selected: copy it with Ctrl C.');
+    toast('The text is selected. Copy it with Ctrl+C (⌘C on a Mac).');
   }
 }

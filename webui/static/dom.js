@@ -1,10 +1,10 @@
-// Short names for finding elements, and what the page says about itself.
+// Short names for finding elements, and values that the server wrote into the page.
 
 export const one = (selector, root = document) => root.querySelector(selector);
 export const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 export const byID = (id, doc = document) => doc.getElementById(id);
 
-// root is the path below which all pages stand, with a slash at its end.
+// root is the path that the addresses of all pages begin with. It ends with a slash.
 export const root = document.body.dataset.root;
 
 // eventPath is the path of the event the page belongs to; undefined on other pages.
@@ -16,7 +16,8 @@ export const here = () => location.pathname + location.search;
 // adopt copies a node of another document into this one.
 export const adopt = node => document.importNode(node, true);
 
-// comparable is an element as HTML, without what only this browser did to it.
+// comparable returns an element as HTML, without the differences that scripts and the reader
+// make in this browser: the animation class, the tab index, open details.
 export function comparable(element) {
   const copy = element.cloneNode(true);
   copy.classList.remove('arrive');

@@ -24,9 +24,9 @@ function contentOf(form) {
   return content;
 }
 
-// keepCopy puts what a form holds into the browser's storage.
+// keepCopy saves the contents of a form in the browser's storage.
 export function keepCopy(form) {
-  try { localStorage[copyName(form)] = contentOf(form).toString() } catch { /* no storage: the program has it soon */ }
+  try { localStorage[copyName(form)] = contentOf(form).toString() } catch { /* no storage: only the program saves the draft */ }
 }
 
 // forgetDraft removes the browser's copy.
@@ -67,8 +67,8 @@ export async function stopSaving(form) {
   await sending.get(form);
 }
 
-// leavingByForm says that a form with the words is on its way, so that leaving the page
-// does not save them as a draft once more.
+// leavingByForm is called when a form with the draft is being sent. Leaving the page then
+// does not save the draft again.
 export function leavingByForm() { leaving = true }
 
 export function startDrafts() {

@@ -1,4 +1,5 @@
-// Forms that stay in the page: their words are in the box until the program has saved them.
+// Forms that are sent without leaving the page. The words stay in the box until the program
+// has saved them.
 import { all, byID, comparable, here, one, replaceFilters, root } from './dom.js';
 import { offerPhrase } from './browser.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
@@ -7,7 +8,7 @@ import { readPosts, replacePost, showMissing } from './posts.js';
 import { readPage, send } from './server.js';
 import { toast } from './toast.js';
 
-// showError says above the box of a form why it was not taken.
+// showError shows above the box of a form why the form was not saved.
 function showError(form, words) {
   let box = one('.notice.grave', form);
   if (!box) {
@@ -21,7 +22,7 @@ function showError(form, words) {
   box.replaceChildren(message);
 }
 
-// submit sends a form with a text in it.
+// submit sends a form that has a text box.
 async function submit(form, button) {
   if (form.dataset.busy) return;
   form.dataset.busy = 'yes';
@@ -45,7 +46,7 @@ async function submit(form, button) {
     if (to.pathname + to.search === here()) location.reload();
   } catch (e) {
     const box = one('textarea[name=body]', form);
-    if (box && e.words !== undefined && e.words !== box.value) box.value = e.words; // without what cannot stand in a post
+    if (box && e.words !== undefined && e.words !== box.value) box.value = e.words; // without characters that are not allowed
     showError(form, e.message);
   } finally {
     delete form.dataset.busy;
@@ -53,7 +54,7 @@ async function submit(form, button) {
   }
 }
 
-// showPosted shows a post that was made just now; false when the page does not have it.
+// showPosted shows the post that was just made. It returns false if the post is not in the page.
 async function showPosted(form, id) {
   const box = form.closest('.reply-box');
   if (box) box.open = false;
@@ -70,7 +71,7 @@ function setBusy(button, busy) {
   }
 }
 
-// press sends one of the small buttons under a post, and shows the post as it is then.
+// press sends one of the small buttons under a post, and then updates the post.
 async function press(button) {
   const post = button.closest('.post');
   const fields = new URLSearchParams(new FormData(byID('act')));

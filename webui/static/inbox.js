@@ -4,7 +4,7 @@ import { adopt, all, byID, here, one, replaceFilters } from './dom.js';
 import { newsWords } from './news.js';
 import { readPage } from './server.js';
 
-// refreshInbox shows who took what, and says how many questions came or went.
+// refreshInbox updates who took which question, and says how many questions are new or gone.
 export async function refreshInbox() {
   const doc = await readPage(here()), entries = all('.entry', doc);
   const gone = all('.entry').filter(e => !byID(e.id, doc)).length;
@@ -16,7 +16,7 @@ export async function refreshInbox() {
     }
   }
   replaceFilters(doc);
-  const words = newsWords([[fresh, 'new'], [gone, 'answered or taken']]), bar = byID('news');
+  const words = newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'), bar = byID('news');
   if (!words) {
     bar.replaceChildren();
     return;
@@ -30,8 +30,8 @@ export async function refreshInbox() {
 
 const setting = 'flyleaf keys'; // in the browser's storage: "off" or "on"
 
-// startInboxKeys has single keys work outside of fields, without Ctrl, Alt or Meta, unless
-// they were turned off.
+// startInboxKeys starts the single-key shortcuts, unless they were turned off. They work
+// outside of fields, without Ctrl, Alt or Meta.
 export function startInboxKeys() {
   const off = byID('keys-off');
   if (!off) return;

@@ -1,8 +1,8 @@
-// The pages read and work without any of this. The scripts add: posts that change or
+// Every page works without these scripts. The scripts add: posts that change or
 // arrive while a page is open, forms that keep their words when they cannot be saved, and
 // drafts. Three rules hold for all of them: what somebody types, selects or reads does not
-// move; nothing new is inserted before it is asked for; nothing is said to be saved before
-// the program has said so.
+// move; nothing new is inserted before it is asked for; the page says that something is saved
+// only after the program has said so.
 import { startBrowser } from './browser.js';
 import { addCopyButtons } from './copy.js';
 import { startDrafts } from './drafts.js';

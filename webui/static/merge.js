@@ -1,13 +1,13 @@
-// Adding to a list of threads what a newer version of the page has more.
+// Adds to a list of threads the threads and posts that only a newer version of the page has.
 import { adopt, byID, one } from './dom.js';
 
-// addMissing puts the children of theirs that are not in the page into mine, each after the
-// one it follows there, and does the same inside the children that both have. It returns
-// the posts that were added, in the order of the page. Elements are the same when their IDs
-// are; elements without an ID are left alone.
+// addMissing adds the children of theirs that are not in the page to mine, each after the
+// child that it follows in theirs, and does the same inside the children that both have. It
+// returns the added posts, in the order of the page. Elements are the same if they have the
+// same ID; elements without an ID are left alone.
 export function addMissing(mine, theirs, inside = true) {
   const added = [];
-  let last = null; // the last child of mine that theirs has, too
+  let last = null; // the last child of mine that is also in theirs
   for (const now of [...theirs.children]) {
     if (!now.id) continue;
     const old = byID(now.id);

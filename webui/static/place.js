@@ -7,8 +7,8 @@ export function isVisible(element) {
   return box.bottom > 0 && box.top < innerHeight;
 }
 
-// keepPlace runs change and scrolls by what it moved, so that the line being read, or the
-// field being written in, stays where it is.
+// keepPlace runs change, and then scrolls so that the line being read, or the field being
+// written in, stays in the same place of the window.
 export function keepPlace(change) {
   const active = document.activeElement;
   const anchor = active && active.matches('textarea, input') && isVisible(active) ? active
@@ -27,7 +27,7 @@ export function inUse(element) {
     || !selected.isCollapsed && selected.rangeCount > 0 && selected.getRangeAt(0).intersectsNode(element);
 }
 
-// focusPost leads to a post, for the eye and for a screen reader.
+// focusPost scrolls to a post and moves the focus there, for screen readers.
 export function focusPost(post) {
   post.tabIndex = -1;
   post.focus({ preventScroll: true });

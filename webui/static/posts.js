@@ -6,10 +6,11 @@ import { focusPost, inUse, isVisible, keepPlace } from './place.js';
 import { readPage } from './server.js';
 
 const missing = new Set();   // IDs of posts that are not in the page yet
-const heldBack = new Map();  // element ID → its new version, not shown before it is asked for
+const heldBack = new Map();  // element ID → its new version, shown when the reader asks for it
 const changed = new Set();   // IDs of posts to ask for
 
-// maxAsked is how many posts are asked for one by one; of more, the page is read again.
+// maxAsked is the maximum number of posts in one request. If more have changed, the whole page
+// is read again.
 const maxAsked = 40;
 
 // replacePost puts the new version of a post in place of the old one. What was open stays
@@ -27,8 +28,8 @@ export function replacePost(old, now) {
   (all('button, a, summary', now).find(isSame) || one('.link', now) || now).focus({ preventScroll: true });
 }
 
-// update shows the new version of a post that is in the page, or holds it back while
-// somebody writes in it or, unless it was asked for, reads it.
+// update shows the new version of a post that is in the page. It holds the new version back
+// while the reader writes in the post, or, unless asked, while the post is visible.
 function update(now, asked) {
   const old = byID(now.id);
   if (!old) return;
@@ -39,8 +40,9 @@ function update(now, asked) {
   else replacePost(old, now);
 }
 
-// take updates a post, or notes that it is missing if the page would show it.
-function take(now) {
+// updateOrNote updates a post that is in the page. It notes a missing post if the page should
+// have it.
+function updateOrNote(now) {
   if (byID(now.id)) update(now, false);
   else if (belongsHere(now)) missing.add(now.dataset.post);
 }
@@ -51,7 +53,7 @@ function belongsHere(now) {
   return belongsToView(location.search, now.classList.contains('question'));
 }
 
-// showNews says in the bar what waits to be shown.
+// showNews says in the bar how many posts are not shown yet.
 function showNews() {
   const bar = byID('news');
   if (!bar) return;
@@ -74,7 +76,7 @@ function showNews() {
 
 const postAddress = id => eventPath + '/go/' + encodeURIComponent(id);
 
-// showMissing inserts the posts that wait, each in its place. With go it then leads to the
+// showMissing inserts the missing posts, each in its place. With go it then scrolls to the
 // first of them.
 export async function showMissing(go) {
   const doc = await readPage(here()), mine = byID('threads'), theirs = byID('threads', doc);
@@ -99,7 +101,7 @@ export async function showMissing(go) {
   else if (elsewhere) location.assign(postAddress(elsewhere));
 }
 
-// readPosts asks for posts as they are now and returns them as elements.
+// readPosts fetches the current version of posts and returns them as elements.
 export async function readPosts(ids) {
   const doc = await readPage(eventPath + '/fragment?' + new URLSearchParams(ids.map(id => ['post', id])));
   return all('.post', doc);
@@ -107,7 +109,7 @@ export async function readPosts(ids) {
 
 let timer = 0, running = Promise.resolve();
 
-// postsChanged has the page follow: ids are the posts that changed, if any.
+// postsChanged brings the page up to date soon. ids are the posts that changed, if any.
 export function postsChanged(ids = []) {
   for (const id of ids) changed.add(id);
   if (!timer) timer = setTimeout(() => { timer = 0; runAfter(readChanged) }, 120);
@@ -127,7 +129,7 @@ async function readChanged() {
     await compareAll();
     return;
   }
-  for (const now of await readPosts(ids)) take(now);
+  for (const now of await readPosts(ids)) updateOrNote(now);
   showNews();
 }
 
@@ -143,14 +145,15 @@ async function readWaiting() {
 async function compareAll() {
   if (byID('waiting')) await readWaiting();
   if (!byID('threads')) return;
-  for (const now of all('#threads .post', await readPage(here()))) take(now);
+  for (const now of all('#threads .post', await readPage(here()))) updateOrNote(now);
   showNews();
 }
 
-// reconnected catches up with what changed while no updates came.
+// reconnected catches up with changes that happened while no updates came.
 export function reconnected() { runAfter(compareAll) }
 
-// What was held back while somebody wrote is shown when they are done, where nobody looks.
+// When the reader leaves a field, versions that were held back are shown, unless the post is
+// visible.
 document.addEventListener('focusout', () => setTimeout(() => {
   for (const [id, now] of heldBack) {
     const old = byID(id);

@@ -1,5 +1,5 @@
-// The line at the top that says whether everything was sent, and the pages that are read
-// again as a whole when something changes.
+// Updates the line at the top, which says whether everything was sent. Reloads the content of
+// pages such as lists when something changes.
 import { adopt, all, byID, comparable, here, one, root } from './dom.js';
 import { addCopyButtons } from './copy.js';
 import { keepPlace } from './place.js';
@@ -26,7 +26,7 @@ export async function refreshStatus() {
     const old = byID('truth');
     if (old) {
       old.dataset.state = 'draft';
-      old.lastChild.textContent = 'Flyleaf does not answer';
+      old.lastChild.textContent = 'Flyleaf is not responding';
     }
   } finally {
     checking = false;
@@ -37,11 +37,11 @@ export async function refreshStatus() {
   }
 }
 
-// isWhole reports whether this page is read again as a whole.
+// isWhole reports whether this page reloads its whole content (see layout.RefreshWhole).
 export const isWhole = () => byID('main').dataset.whole !== undefined;
 
-// refreshPage reads this page again when it is a list of what there is, unless somebody is
-// busy in it; of other pages only the notice about an invitation.
+// refreshPage reloads the whole content if isWhole and the reader is not busy in it. On other
+// pages it reloads only the notice about an invitation.
 async function refreshPage() {
   if (isWhole()) await refreshMain(byID('main'));
   else if (byID('claim')) await refreshClaim(byID('claim'));

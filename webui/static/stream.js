@@ -38,7 +38,7 @@ function open() {
   if (stream || document.hidden) return;
   stream = new EventSource(document.body.dataset.stream);
   stream.addEventListener('hello', () => {
-    if (connectedBefore || byID('waiting')) catchUp(); // it may have come before the stream was open
+    if (connectedBefore || byID('waiting')) catchUp(); // changes may have happened before the stream was open
     connectedBefore = true;
     document.body.dataset.live = 'yes';
   });

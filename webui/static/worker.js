@@ -10,7 +10,7 @@ const pingEvery = 10_000; // ms; a worker without anything to do is ended after 
 
 const lookEvery = 3_600_000; // ms between two looks for a new version
 
-// ask asks the worker for something and returns its answer.
+// ask sends the worker a request and returns its response.
 export function ask(question, value) {
   return new Promise((resolve, reject) => {
     const worker = navigator.serviceWorker.controller;
@@ -21,14 +21,14 @@ export function ask(question, value) {
   });
 }
 
-// listen calls update with what the worker tells of changes: {event, posts, status}.
+// listen calls update with each message of the worker about changes: {event, posts, status}.
 export function listen(update) {
   navigator.serviceWorker.addEventListener('message', e => { if (e.data.posts) update(e.data) });
   navigator.serviceWorker.startMessages();
 }
 
-// startWorker keeps the worker alive, has it try its relays when there is reason to, and
-// opens the week of an address such as /#EVENT@wss://RELAY.
+// startWorker keeps the worker alive, asks it to reconnect to relays when the page becomes
+// visible or the device online, and joins the week of an address such as /#EVENT@wss://RELAY.
 export function startWorker() {
   if (!inWorker) return;
   setInterval(() => { if (!document.hidden) ask('ping').catch(() => {}) }, pingEvery);
