@@ -10,7 +10,8 @@ import (
 	"flyleaf/schema"
 )
 
-// planWinner chooses the writer of a post as a winner, with a note.
+// planWinner plans to choose the writer of a post as a winner, with a.Text as the note. An empty
+// a.Text withdraws the choice.
 func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 	if _, err := d.post(a.Post); err != nil {
 		return nil, err
@@ -30,6 +31,8 @@ func (d *Document) planWinner(a *qa.Act) (*plan, error) {
 	return p, d.setUnlessAbsent(p, mine, string(a.Post), a.Text, "")
 }
 
+// planDraw plans to set the rule of the draw (a.Text), or this person's commitment or secret
+// (a.Bytes), as a.Mark says.
 func (d *Document) planDraw(a *qa.Act) (*plan, error) {
 	draw, err := d.rootMap(schema.KeyDraw)
 	if err != nil {

@@ -41,8 +41,9 @@ func TestReadDates(t *testing.T) {
 	}
 }
 
-// TestReadPageTops: pages are read completely if they are in another language with consecutive lines at
-// the top, if the authors come before the title, and if the title has Markdown markup.
+// TestReadPageTops: pages are read completely if the title, authors and dates at the top are in another
+// language without empty lines between them, if the authors come before the title, and if the title
+// has Markdown markup.
 func TestReadPageTops(t *testing.T) {
 	messages := "\n\nAbout it.\n\nQuestions and Answers\n\nTino\n\nWhen?\n\nIlse Marrow\n\nNow.\n"
 	for top, title := range map[string]string{

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// minForSnapshot is the number of changes loaded one by one from which writing a
-	// snapshot is worth it.
+	// minForSnapshot is the smallest number of changes since the last snapshot for which close
+	// stores a new one. Fewer changes are quickly loaded from the ledger.
 	minForSnapshot = 200
 	// longHistory is the number of writes of one key above which all changes are loaded at
 	// once. Loading them one by one takes quadratic time, 0.2 s for 4,000 writes.
@@ -36,9 +36,9 @@ const (
 type engine struct {
 	host *document
 	doc  *crdt.Document // nil: not loaded, or in use by a method that has unlocked mu
-	// overState says that doc has no changes of its own and writes from the contents, see
-	// openOverState.
-	overState bool
+	// fromState says that doc stores no changes and reads the current values from
+	// host.contents; see openFromState.
+	fromState bool
 	pending   [][]byte      // changes that are on disk and in the contents, but not in doc
 	busy      chan struct{} // closed when the engine is free again; nil: it is free
 	// generation counts how often doc, or a doc that was being loaded, was dropped.
@@ -72,10 +72,10 @@ func (e *engine) open(ctx context.Context) error {
 			if err := e.awaitFree(ctx); err != nil {
 				return err
 			}
-		case e.doc != nil && forked && !e.overState:
+		case e.doc != nil && forked && !e.fromState:
 			e.drop()
 		case e.doc == nil && forked:
-			if err := e.openOverState(); err != nil {
+			if err := e.openFromState(); err != nil {
 				return err
 			}
 		case e.doc == nil:
@@ -134,9 +134,10 @@ func (e *engine) drawActor() error {
 	return err
 }
 
-// openOverState opens a doc that writes from the contents. It is needed for events in which
-// an actor signed two versions of a change, which no Automerge engine can load.
-func (e *engine) openOverState() error {
+// openFromState opens a doc that stores no changes and reads the current values from
+// host.contents (crdt.FromState). Events in which an actor signed two versions of a change need
+// it, because no Automerge engine can load them.
+func (e *engine) openFromState() error {
 	if err := e.drawActor(); err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (e *engine) openOverState() error {
 	if err != nil {
 		return fmt.Errorf("opening event %s: %w", e.host.id, err)
 	}
-	e.doc, e.overState, e.pending, e.sinceSnapshot = doc, true, nil, 0
+	e.doc, e.fromState, e.pending, e.sinceSnapshot = doc, true, nil, 0
 	return nil
 }
 
@@ -215,7 +216,7 @@ func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
 // addPending records changes for doc that are on disk and in the contents.
 func (e *engine) addPending(changes ...[]byte) {
-	if e.isOpen() && !e.overState {
+	if e.isOpen() && !e.fromState {
 		e.pending = append(e.pending, changes...)
 	}
 }
@@ -313,7 +314,7 @@ func (e *engine) drop() {
 	if e.doc != nil {
 		e.doc.Close()
 	}
-	e.doc, e.pending, e.overState = nil, nil, false
+	e.doc, e.pending, e.fromState = nil, nil, false
 	e.generation++
 }
 
@@ -321,13 +322,13 @@ func (e *engine) drop() {
 // old actors.
 func (e *engine) dropActors() { e.actor, e.actors = "", nil }
 
-// close drops doc, after storing a snapshot if loading took long. mu is unlocked while
-// the snapshot is made.
+// close drops doc. If doc got at least minForSnapshot changes since its snapshot, close first
+// stores a new one. mu is unlocked while the snapshot is made.
 func (e *engine) close(ctx context.Context) {
 	if e.doc == nil {
 		return
 	}
-	if e.sinceSnapshot >= minForSnapshot && !e.overState && len(e.pending) <= maxAppliedLocked && e.applyPending() == nil {
+	if e.sinceSnapshot >= minForSnapshot && !e.fromState && len(e.pending) <= maxAppliedLocked && e.applyPending() == nil {
 		if err := e.saveSnapshot(ctx); err != nil {
 			e.host.node.cfg.Log.Warn("a snapshot could not be saved", "event", e.host.id, "error", err)
 		}

@@ -73,8 +73,8 @@ func DecodeView(b []byte, into any) error {
 }
 
 // Prepare does the part of Append that needs no transaction: it checks the entries and
-// encodes the views of each batch. work is false when there is nothing to write.
-func Prepare(batches []Batch) (rows []ViewRows, work bool, err error) {
+// encodes the views of each batch. writes is false when there is nothing to write.
+func Prepare(batches []Batch) (rows []ViewRows, writes bool, err error) {
 	rows = make([]ViewRows, len(batches))
 	for i := range batches {
 		b := &batches[i]
@@ -87,9 +87,9 @@ func Prepare(batches []Batch) (rows []ViewRows, work bool, err error) {
 			return nil, false, err
 		}
 		rows[i].Replace = b.ReplaceViews
-		work = work || !b.Empty(&rows[i])
+		writes = writes || !b.Empty(&rows[i])
 	}
-	return rows, work, nil
+	return rows, writes, nil
 }
 
 // Empty reports whether b, with its encoded rows, writes nothing.

@@ -108,8 +108,8 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
 	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts, Converter: convert.Direct{}})
-	programs := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
-	web := listen.Server(routeAPI(programs, pages))
+	api := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
+	web := listen.Server(routeAPI(api, pages))
 	web.BaseContext = inRequests
 	commands := listen.Server(socketHandler(l.Device, starts))
 	commands.BaseContext = inRequests
@@ -155,20 +155,20 @@ func alreadyRunningError(ctx context.Context, h home) error {
 	return codedf(exitBusy, "another flyleaf has the data directory %s open; nothing was changed. Wait until it ends, and try again", h.dir)
 }
 
-// routeAPI sends API requests to programs and all others to pages. Each checks access itself.
-func routeAPI(programs, pages http.Handler) http.Handler {
+// routeAPI sends API requests to api and all others to pages. Each checks access itself.
+func routeAPI(api, pages http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, feed.APIPrefix) {
-			programs.ServeHTTP(w, r)
+			api.ServeHTTP(w, r)
 			return
 		}
 		pages.ServeHTTP(w, r)
 	})
 }
 
-// openBrowser opens the pages if there is a desktop. It opens a file that only this user can
-// read and that redirects to the pages, because all users can see the arguments of a running
-// program. If it fails, the user still has the printed link.
+// openBrowser opens the pages if there is a desktop. It gives the browser a file that leads to the
+// pages, and not the start link: all users can see the arguments of a running program, but only
+// this user can read the file. If it fails, the user still has the printed link.
 func (h home) openBrowser(base string, starts *webui.StartTokens) error {
 	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
 		return nil

@@ -30,7 +30,7 @@ func newFamily() *family {
 	return f
 }
 
-// before are the changes before the parent.
+// before returns the changes that were made before the parent.
 func (f *family) before() (out []policytest.Signed) {
 	for _, s := range f.Changes {
 		if s.Change.Hash == f.parent.Change.Hash {
@@ -82,13 +82,13 @@ func (f *family) orphan(t *testing.T) {
 func TestRefusingRejectsPendingDependents(t *testing.T) {
 	f := newFamily()
 	f.orphan(t)
-	f.d.Forget(f.child.Change.Hash) // as a relay does when the session leaves that sent it
+	f.d.Forget(f.child.Change.Hash) // as a relay does when the session that sent the child ends
 	if added := f.add(t, f.other); len(added.Applied) != 1 || len(added.Rejected) != 0 {
 		t.Errorf("%+v", added)
 	}
 }
 
-// TestRetriedChangesAreAccepted: once the parent has arrived with its right signature, the child
+// TestRetriedChangesAreAccepted: once the parent has arrived with its correct signature, the child
 // is accepted too, whichever of the two arrives first.
 func TestRetriedChangesAreAccepted(t *testing.T) {
 	for _, childFirst := range []bool{true, false} {
@@ -105,13 +105,13 @@ func TestRetriedChangesAreAccepted(t *testing.T) {
 			}
 		}
 		if !f.d.Graph().Has(f.child.Change.Hash) || f.d.Unwanted(f.child.Change.Hash) {
-			t.Error("a valid change is shut out")
+			t.Error("a valid change is not accepted")
 		}
 	}
 }
 
 // TestExcludedRowIsOfferedAgain: a row that is excluded for its signature becomes part of the
-// document, in memory and on disk, when a peer offers it with the right signature.
+// document, in memory and on disk, when a peer offers it with the correct signature.
 func TestExcludedRowIsOfferedAgain(t *testing.T) {
 	f := newFamily()
 	row := func(s policytest.Signed) storage.Entry {

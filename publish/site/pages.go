@@ -180,7 +180,7 @@ func (b *builder) weekPage(w *week, p part) error {
 	for i := range p.threads {
 		t := &p.threads[i]
 		x := thread{post: postOf(e, &t.PublishedPost, "asks", body.Lang), Wants: t.Wants, Won: t.Won}
-		if t.continued() {
+		if t.continued {
 			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
 		}
 		if t.to < len(t.Replies) {

@@ -29,20 +29,19 @@ type part struct {
 // threadPart is a thread, or the part of a long one that is on one page.
 type threadPart struct {
 	*publish.PublishedThread
-	index    int  // of the thread in the week
-	from, to int  // its replies on this page, as indices: from ≤ i < to
-	later    bool // the question is on an earlier page
+	index     int  // of the thread in the week
+	from, to  int  // its replies on this page, as indices: from ≤ i < to
+	continued bool // the question is on an earlier page
 }
-
-// continued reports whether the question is on an earlier page.
-func (t *threadPart) continued() bool { return t.from > 0 || t.later }
 
 // divide puts threads on pages. A thread that does not fit on the rest of a page begins on
 // the next one. A thread that is longer than a page is cut between replies.
 func divide(threads []publish.PublishedThread) []part {
 	parts := []part{{number: 1}}
 	posts, bytes := 0, 0
-	full := func(p, b int) bool { return posts > 0 && (posts+p > pagePosts || bytes+b > pageBytes) }
+	overflows := func(p, b int) bool { // p posts with b bytes do not fit on the current page
+		return posts > 0 && (posts+p > pagePosts || bytes+b > pageBytes)
+	}
 	nextPage := func() {
 		parts = append(parts, part{number: len(parts) + 1})
 		posts, bytes = 0, 0
@@ -54,17 +53,17 @@ func divide(threads []publish.PublishedThread) []part {
 			words += len(t.Replies[j].Text)
 		}
 		whole := 1+len(t.Replies) <= pagePosts && words <= pageBytes
-		if whole && full(1+len(t.Replies), words) || !whole && full(1, len(t.Text)) {
+		if whole && overflows(1+len(t.Replies), words) || !whole && overflows(1, len(t.Text)) {
 			nextPage()
 		}
 		piece := threadPart{PublishedThread: t, index: i}
 		posts, bytes = posts+1, bytes+len(t.Text)
 		for j := range t.Replies {
-			if !whole && full(1, len(t.Replies[j].Text)) {
+			if !whole && overflows(1, len(t.Replies[j].Text)) {
 				last := &parts[len(parts)-1]
 				last.threads = append(last.threads, piece)
 				nextPage()
-				piece = threadPart{PublishedThread: t, index: i, from: j, to: j, later: true}
+				piece = threadPart{PublishedThread: t, index: i, from: j, to: j, continued: true}
 			}
 			piece.to = j + 1
 			posts, bytes = posts+1, bytes+len(t.Replies[j].Text)
@@ -98,7 +97,7 @@ func (w *week) layOut() {
 	for _, p := range w.parts {
 		for i := range p.threads {
 			t := &p.threads[i]
-			if !t.continued() {
+			if !t.continued {
 				w.pageOf[weekfile.Anchor(t.ID)] = p.number
 			}
 			for j := t.from; j < t.to; j++ {
@@ -108,16 +107,16 @@ func (w *week) layOut() {
 	}
 }
 
-// where writes the file in which site.js finds the page of a post: [path, [anchors]] for
+// writeWhere writes the file in which site.js finds the page of a post: [path, [anchors]] for
 // each page, with paths below books/.
-func (b *builder) where(w *week) {
+func (b *builder) writeWhere(w *week) {
 	type page [2]any
 	pages := make([]page, len(w.parts))
 	for i, p := range w.parts {
 		anchors := []string{}
 		for j := range p.threads {
 			t := &p.threads[j]
-			if !t.continued() {
+			if !t.continued {
 				anchors = append(anchors, weekfile.Anchor(t.ID))
 			}
 			for k := t.from; k < t.to; k++ {
@@ -199,8 +198,9 @@ func (w *week) link(from int, anchor string) string {
 	return "#" + anchor
 }
 
-// remember notes how many pages a week has had, because no page is ever removed.
-func (b *builder) remember(w *week) {
+// rememberPages stores the largest number of pages that a week has had, because no page is ever
+// removed.
+func (b *builder) rememberPages(w *week) {
 	key := "pages " + w.Key
 	was, err := strconv.Atoi(b.Memory[key])
 	if err != nil || was < 0 || was > maxPagesKept {
@@ -212,7 +212,8 @@ func (b *builder) remember(w *week) {
 	}
 }
 
-// maxPagesKept bounds the pages that an edited memory can ask for.
+// maxPagesKept is the maximum number of pages that is read from Memory. Memory is in a file that
+// somebody may have edited.
 const maxPagesKept = 10_000
 
 // weekPages adds the pages of a week.
@@ -228,7 +229,7 @@ func (b *builder) weekPages(w *week) error {
 		}
 	}
 	if w.kept > 1 {
-		b.where(w)
+		b.writeWhere(w)
 	}
 	return nil
 }

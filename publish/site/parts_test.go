@@ -272,7 +272,7 @@ func TestDivide(t *testing.T) {
 		size := 0
 		for i := range p.threads {
 			th := &p.threads[i]
-			if !th.continued() {
+			if !th.continued {
 				size += len(th.Text)
 				posts++
 			}

@@ -246,7 +246,7 @@ func (b *builder) addWeeks(weeks []Week) {
 		}
 		b.memory["page "+w.Key] = w.slug
 		w.layOut()
-		b.remember(w)
+		b.rememberPages(w)
 	}
 }
 

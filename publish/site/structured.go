@@ -50,10 +50,10 @@ type ldItem struct {
 }
 
 type ldBook struct {
-	Type    string     `json:"@type"`
-	Name    string     `json:"name"`
-	Second  string     `json:"alternativeHeadline,omitempty"` // the subtitle
-	Authors []ldPerson `json:"author,omitempty"`
+	Type     string     `json:"@type"`
+	Name     string     `json:"name"`
+	Subtitle string     `json:"alternativeHeadline,omitempty"`
+	Authors  []ldPerson `json:"author,omitempty"`
 }
 
 type ldEvent struct {
@@ -90,7 +90,7 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 			page = "../" + page
 		}
 	}
-	book := ldBook{Type: "Book", Name: w.event.Title, Second: w.event.Subtitle}
+	book := ldBook{Type: "Book", Name: w.event.Title, Subtitle: w.event.Subtitle}
 	for _, n := range people.SplitNames(w.event.Authors) {
 		book.Authors = append(book.Authors, ldPerson{"Person", n})
 	}
@@ -116,7 +116,7 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 	for i := range p.threads {
 		t := &p.threads[i]
 		q := ldPostOf(here, &t.PublishedPost, "DiscussionForumPosting")
-		if t.continued() {
+		if t.continued {
 			// Its text is on an earlier page; this page has further comments.
 			q = ldPost{Type: "DiscussionForumPosting", Identifier: t.ID, ID: w.postAddress(b, p.number, weekfile.Anchor(t.ID))}
 			q.URL = q.ID

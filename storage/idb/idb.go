@@ -31,10 +31,10 @@ const (
 	storeSettings  = "settings"  // k
 	storeSnapshots = "snapshots" // e
 
-	indexHash    = "hash"    // of changes: event, hash
-	indexPending = "pending" // of changes: event, position; only pending ones
-	indexOutside = "outside" // of changes: event; only those that are not in the document
-	indexWords   = "words"   // of posts: each word
+	indexHash          = "hash"    // of changes: event, hash
+	indexPending       = "pending" // of changes: event, position; only pending ones
+	indexNotInDocument = "outside" // of changes: event; only those that are not in the document
+	indexWords         = "words"   // of posts: each word
 )
 
 // Store is a storage.Store. It is safe for concurrent use.
@@ -156,7 +156,7 @@ func makeSchema(db js.Value, old int) {
 	changes := store(storeChanges, []any{"e", "n"})
 	changes.Call("createIndex", indexHash, []any{"e", "h"}, map[string]any{"unique": true})
 	changes.Call("createIndex", indexPending, []any{"w", "n"})
-	changes.Call("createIndex", indexOutside, "o")
+	changes.Call("createIndex", indexNotInDocument, "o")
 	store(storePosts, []any{"e", "id"}).Call("createIndex", indexWords, "w", map[string]any{"multiEntry": true})
 	store(storeReactions, []any{"e", "p", "m", "b"})
 	store(storePeople, []any{"e", "id"})

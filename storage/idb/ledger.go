@@ -18,15 +18,15 @@ var ledgerStores = []any{storeMeta, storeChanges, storePosts, storeReactions, st
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
-	rows, work, err := storage.Prepare(batches)
+	rows, writes, err := storage.Prepare(batches)
 	if err != nil {
 		return err
 	}
 	stores := ledgerStores
-	if !work {
+	if !writes {
 		stores = []any{storeMeta} // only checks that the store is open
 	}
-	return s.do(ctx, work, stores, func(t *tx) error {
+	return s.do(ctx, writes, stores, func(t *tx) error {
 		for i := range batches {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -119,7 +119,7 @@ func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
 }
 
 func (t *tx) setStatuses(b *storage.Batch) error {
-	return t.change(string(b.Event), keysOf(b.Statuses), func(e *storage.Entry) bool {
+	return t.updateEntries(string(b.Event), keysOf(b.Statuses), func(e *storage.Entry) bool {
 		status := b.Statuses[e.Hash]
 		differs := e.Status != status
 		e.Status = status
@@ -135,9 +135,9 @@ func keysOf(m map[wire.Hash]storage.Status) []wire.Hash {
 	return all
 }
 
-// change calls f for each entry and stores it if f returns true. f must not modify immutable
-// fields.
-func (t *tx) change(event string, hashes []wire.Hash, f func(*storage.Entry) bool) error {
+// updateEntries calls f for each entry with one of the hashes, and stores the entry if f returns
+// true. f must not modify a field that the checksum covers.
+func (t *tx) updateEntries(event string, hashes []wire.Hash, f func(*storage.Entry) bool) error {
 	for _, h := range hashes {
 		v, err := t.await(func() js.Value {
 			return t.store(storeChanges).Call("index", indexHash).Call("get", []any{event, h.String()})
@@ -146,13 +146,13 @@ func (t *tx) change(event string, hashes []wire.Hash, f func(*storage.Entry) boo
 			return err
 		}
 		if v.Truthy() {
-			t.changeRow(event, v, f)
+			t.updateRow(event, v, f)
 		}
 	}
 	return t.failed
 }
 
-func (t *tx) changeRow(event string, v js.Value, f func(*storage.Entry) bool) {
+func (t *tx) updateRow(event string, v js.Value, f func(*storage.Entry) bool) {
 	e, sum, _ := entryOf(v)
 	if f(&e) {
 		t.put(storeChanges, row(event, &e, sum)) // keep the checksum, so that damage stays detectable
@@ -240,10 +240,10 @@ func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bo
 	}
 	return s.do(ctx, true, []any{storeChanges}, func(t *tx) error {
 		if len(hashes) > 0 {
-			return t.change(string(event), hashes, set)
+			return t.updateEntries(string(event), hashes, set)
 		}
 		if err := t.each(storeChanges, "", keysUnder(string(event)), 0, func(v js.Value) error {
-			t.changeRow(string(event), v, set)
+			t.updateRow(string(event), v, set)
 			return nil
 		}); err != nil {
 			return err
@@ -260,7 +260,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 		if err != nil {
 			return err
 		}
-		if c.NotInDocument, err = t.count(storeChanges, indexOutside, keyRange("only", string(event))); err != nil {
+		if c.NotInDocument, err = t.count(storeChanges, indexNotInDocument, keyRange("only", string(event))); err != nil {
 			return err
 		}
 		c.Changes = all - c.NotInDocument

@@ -35,11 +35,11 @@ const insertChange = `INSERT INTO changes
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
-	rows, work, err := storage.Prepare(batches)
+	rows, writes, err := storage.Prepare(batches)
 	if err != nil {
 		return err
 	}
-	if !work {
+	if !writes {
 		done, err := s.enter()
 		if err == nil {
 			done()

@@ -74,15 +74,15 @@ func (b *build) posts() {
 		"source": wire.StringValue("a page"), "origin": wire.StringValue(postID),
 	}
 	for key, v := range later {
-		b.addBy(reader, policy.CodeOnce, "back-dated: "+key+" of a post that is there", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
+		b.addBy(reader, policy.CodeOnce, "the "+key+" of an existing post, set later", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
 	}
-	b.addBy(founder, policy.CodeOnce, "marked as an author's later", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
-	b.addBy(reader, policy.CodeOnce, "a map of a post made again", func(s *scene, d *Draft) { d.Map(s.at("reactions")) })
+	b.addBy(founder, policy.CodeOnce, "an existing post marked as an author's", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
+	b.addBy(reader, policy.CodeOnce, "a map of a post made twice", func(s *scene, d *Draft) { d.Map(s.at("reactions")) })
 	b.addBy(eve, policy.CodeOnce, "a time of a post set twice", func(_ *scene, d *Draft) {
 		at := "posts/" + string(d.Post("", "Hello"))
 		d.Set(at+"/at", wire.IntValue(5))
 	})
-	b.add(policy.CodeOnce, "a map of reactions made again", func(s *scene) Signed {
+	b.add(policy.CodeOnce, "a map of reactions made twice", func(s *scene) Signed {
 		s.reader.Do(func(d *Draft) { d.React(s.reply, "want", true) })
 		d := s.reader.Draft()
 		d.Map("posts/" + string(s.reply) + "/reactions/" + string(s.reader.ID()))
