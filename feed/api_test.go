@@ -404,7 +404,7 @@ func TestFeeds(t *testing.T) {
 			t.Errorf("%v: %+v", err, read)
 		}
 		if bytes.Contains(body, []byte(feed.SubscriptionKey(token, f.event))) {
-			t.Error("the key stands in the feed")
+			t.Error("the feed contains the key")
 		}
 		if res, _ := get(res.Header.Get("ETag")); res.StatusCode != http.StatusNotModified {
 			t.Errorf("what did not change is sent again: %s", res.Status)

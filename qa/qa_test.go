@@ -423,7 +423,7 @@ func inCycle(posts []Post, id PostID) bool {
 }
 
 // TestWeekDoesNotDependOnOrder: the posts of a random week in another order give the
-// same week, every post is in it once, and none stands before its parent.
+// same week, every post is in it once, and none comes before its parent.
 func TestWeekDoesNotDependOnOrder(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 2))

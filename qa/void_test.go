@@ -46,7 +46,7 @@ func TestVoidIsNotShown(t *testing.T) {
 	}
 	for id, want := range map[PostID]PostID{"v": "two", "same": "two", "other": "one", "gone": "two"} {
 		if under[id] != want {
-			t.Errorf("%s stands in the thread of %s, want %s", id, under[id], want)
+			t.Errorf("%s is in the thread of %s, want %s", id, under[id], want)
 		}
 	}
 	if void.Shown() || (Event{}).Published(&void) {

@@ -223,7 +223,7 @@ func TestWeeksThatAreOverBecomeIdle(t *testing.T) {
 	join(t, b, club, host.url())
 	waitSynced(t, b, club, 0)
 	if got := followed(t, b); len(got) != 1 {
-		t.Errorf("%d events are followed beside the club", len(got)-1)
+		t.Errorf("%d events other than the club are followed", len(got)-1)
 	}
 	if err := b.Visit(t.Context(), ids[weeks/2]); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@ const (
 	maxFilterParam    = 32      // bits per entry and probes; writers use 10 and 7
 )
 
-// Automerge stores operation counters in 32 bits (sequence numbers in 64).
+// Automerge stores operation counters in 32 bits. Sequence numbers may be larger.
 const maxCounter = 1<<32 - 1
 
 // Limits bound one change. Byte counts are of the type-1 chunk, so a change is

@@ -8,7 +8,7 @@ import (
 	"flyleaf/keys"
 )
 
-// linkMark begins the part of a link that has the recovery phrase. It stands behind the #, which
+// linkMark begins the part of a link that has the recovery phrase. It comes after the #, which
 // browsers do not send to servers.
 const linkMark = "#identity="
 

@@ -100,7 +100,7 @@ type rules struct {
 	Prizes string
 }
 
-// withheldWords stand in the place of a withheld question (PublishedPost.Withheld).
+// withheldWords are shown instead of a withheld question (PublishedPost.Withheld).
 var withheldWords = map[string]string{
 	publish.Withdrawn: "This question was withdrawn by its writer.",
 	publish.Hidden:    "This question was hidden by the moderators.",
