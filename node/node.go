@@ -162,7 +162,8 @@ type Node interface {
 	// Import imports a week into an event, all or nothing. An empty event ID means a new event,
 	// or the event that an earlier import of the same week created.
 	Import(ctx context.Context, event qa.EventID, week qa.Imported, relay string) (ImportResult, error)
-	// ImportListed is Import for a past week that a club will list.
+	// ImportListed is Import for a week that a club is about to list. If the week is over, it is
+	// not attached to its relay at once, so that a thousand weeks are not synced together.
 	ImportListed(ctx context.Context, week qa.Imported, relay string) (ImportResult, error)
 	// Bundle returns an event's changes and signatures as one file.
 	Bundle(ctx context.Context, event qa.EventID) ([]byte, error)

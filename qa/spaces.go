@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// PlainSpaces makes each kind of space that a browser copies (no-break, thin, of fixed width) a
-// isVisibleASCII one, removes zero-width characters and trims.
+// PlainSpaces replaces each kind of space that a browser copies (no-break, thin, of fixed width) with
+// an ASCII space, and removes zero-width characters, soft hyphens, and spaces at both ends. It is for one
+// line: in text that is not ASCII, a line break becomes a space, too.
 func PlainSpaces(s string) string {
 	ascii := true
 	for i := range len(s) {

@@ -21,15 +21,16 @@ const (
 	maxRecentBytes    = 12 << 20
 )
 
-// encodedMessage is a sync message as it is sent to every peer of a document that is in
-// the same state. The frames differ only in the peer's name.
+// encodedMessage is a sync message, encoded once for all peers of a document that need the
+// same message. Their frames differ only in the peer's name.
 type encodedMessage struct {
 	message *amsync.Message
 	frame   *wsframe.Shared
 }
 
-// encodedMessage returns the frame of a message to the peer, from the cache if
-// possible. whole says that the message's one change is a document chunk.
+// encodedMessage encodes a message for all peers that need it, or finds it in the cache. peer
+// is one of them; its name is not in the result. whole says that the message's one change is a
+// document chunk.
 func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
 	if e := d.relay.recentMessages.get(d.event, m); e != nil {
 		return e, nil
@@ -41,13 +42,14 @@ func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*
 	return e, err
 }
 
-// encode makes the frame of a message to the peer, in its parts.
+// encode encodes a message for all peers that need it. See encodedMessage.
 func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
 	data := m.Encode()
 	if whole {
 		data[0] = messageV2
 	}
-	// A change of the largest allowed size, with its envelope, exceeds the frame limit.
+	// Twice the limit for received frames: with its envelope, a change of the largest allowed size
+	// exceeds that limit.
 	head, tail, err := repo.EncodeForMany(&repo.Message{
 		Type: repo.TypeSync, SenderID: d.relay.id, TargetID: peer, DocumentID: string(d.event),
 		Data: data, Signatures: repo.JoinSignatures(m.Signatures),
@@ -93,8 +95,9 @@ func keyOf(event qa.EventID, m *amsync.Message) (k messageKey, ok bool) {
 	return k, true
 }
 
-// sameMessage reports whether two messages have the same bytes. It may return false for
-// equal messages.
+// sameMessage reports whether two messages of one document have the same bytes. It may return
+// false for equal messages. Changes are compared by their address; one address has one signature,
+// because storedChange caches both together.
 func sameMessage(a, b *amsync.Message) bool {
 	return slices.Equal(a.Heads, b.Heads) && slices.Equal(a.Need, b.Need) &&
 		slices.EqualFunc(a.Have, b.Have, func(a, b wire.Have) bool {

@@ -1,5 +1,5 @@
-// Package replica is one device's node: it holds the events that the device follows, each
-// as a document, and syncs them with relays.
+// Package replica holds the events that one device follows, each as a document, and syncs
+// them with relays.
 //
 // It guarantees that
 //

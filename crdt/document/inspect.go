@@ -25,8 +25,9 @@ type Work struct {
 // An Inspector is safe for concurrent use if its functions are.
 type Inspector struct {
 	Event qa.EventID
-	// Open is for any Automerge document: changes have wire.OpenLimits, need no
-	// signature and may have any shape.
+	// Open says that the document is any Automerge document, not an event (it has nothing to do
+	// with the access to an event): changes have wire.OpenLimits, need no signature and may
+	// have any shape.
 	Open bool
 	// Unsigned accepts changes of an event without signatures. Then nothing proves who wrote
 	// them.
@@ -44,8 +45,8 @@ type Inspected struct {
 	Hash    wire.Hash
 	Signed  bool            // the writer's signature is valid
 	Known   bool            // Inspector.Known returned true, and nothing else was checked
-	Refusal *policy.Refusal // nil: Change is well formed and signed by its writer
-	Change  *Change
+	Refusal *policy.Refusal // nil: the change passed, or is Known
+	Change  *Change         // nil if Known, or if there is a Refusal
 }
 
 // Limits returns the limits of the changes that the Inspector accepts.
@@ -56,9 +57,9 @@ func (in *Inspector) Limits() wire.Limits {
 	return wire.EventLimits
 }
 
-// Inspect inspects a type-1 chunk and its signature, in the order of cost. Inflate a deflated
-// change first, see InflationBudget. The resulting change does not alias chunk. An error is
-// always that of Charge.
+// Inspect inspects a type-1 chunk and its signature, the cheapest check first. Inflate a deflated
+// change first, see InflationBudget. The resulting change does not alias chunk. A change that
+// fails a check is a Refusal; the only errors are those of Charge.
 func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	charge := in.Charge
 	if charge == nil {

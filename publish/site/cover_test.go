@@ -13,8 +13,8 @@ import (
 	"flyleaf/qa"
 )
 
-// TestCoverThatCostsTooMuch: a picture of an event that claims an edge of 40 million
-// pixels is not put into the site, and the week has a drawn one.
+// TestCoverThatCostsTooMuch: a cover that claims a width of 40 million pixels is left out of
+// the site. The site has the drawn picture of the week (pictures/) in any case.
 func TestCoverThatCostsTooMuch(t *testing.T) {
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
@@ -41,7 +41,7 @@ func TestCoverThatCostsTooMuch(t *testing.T) {
 				pictures++
 			}
 			if c.covers == 0 && bytes.Contains(f.Body, []byte("covers/")) && strings.HasSuffix(f.Path, ".html") {
-				t.Errorf("%s: %s speaks of a cover", name, f.Path)
+				t.Errorf("%s: %s refers to a cover", name, f.Path)
 			}
 		}
 		if covers != c.covers || pictures != 1 {

@@ -30,10 +30,10 @@ func TestBucket(t *testing.T) {
 	}
 	b.Spend(21) // 20 are owed
 	if now = now.Add(20 * time.Second); b.Has(r, now, 1, 0) {
-		t.Error("what is owed is not paid")
+		t.Error("a debt is forgotten before it is paid")
 	}
 	if now = now.Add(time.Second); !b.Has(r, now, 1, 0) {
-		t.Error("what is owed is never paid")
+		t.Error("a debt is never paid")
 	}
 	if now = now.Add(time.Hour); b.Left(r, now) != 10 || !b.Full(r, now) {
 		t.Errorf("%v units after an hour", b.Left(r, now))
@@ -51,7 +51,7 @@ func TestBucket(t *testing.T) {
 	none := PerMinute(-1, 0)
 	b.Spend(1e9)
 	if !b.Has(none, now, 1e6, 0) {
-		t.Error("no bound is one")
+		t.Error("a bucket without a limit is empty")
 	}
 }
 
@@ -65,7 +65,7 @@ func TestQuotasAreSetByName(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	// Each has one name, so the numbers of all are there, each once.
+	// The numbers differ, so each setting has set a field of its own, and no field is left out.
 	v := reflect.ValueOf(all)
 	seen := map[int64]bool{}
 	for i := range v.NumField() {
@@ -88,7 +88,7 @@ func TestQuotasAreSetByName(t *testing.T) {
 		t.Errorf("%+v", q)
 	}
 	if None.WithDefaults().PersonBurst != -1 {
-		t.Error("no bound became one")
+		t.Error("an unlimited quota got a limit")
 	}
 }
 
@@ -111,7 +111,7 @@ func TestAddressOf(t *testing.T) {
 		{"127.0.0.1:9", "203.0.113.5:443", true, "203.0.113.5"},
 		{"127.0.0.1:9", "[2001:db8:1:2:3::4]:443", true, "2001:db8:1:2::/64"},
 		{"127.0.0.1:9", "2001:db8:1:2:3::4", true, "2001:db8:1:2::/64"},
-		{"127.0.0.1:9", "127.0.0.1", true, "127.0.0.1"}, // not this machine's word
+		{"127.0.0.1:9", "127.0.0.1", true, "127.0.0.1"}, // a client that claims to be this machine
 		{"10.0.0.1:9", "nonsense", true, "10.0.0.1"},
 		{"127.0.0.1:9", "", true, ""},
 	} {
@@ -140,7 +140,7 @@ func newWorld(q Quotas) *world {
 	return w
 }
 
-// write takes a change of somebody's, if it is within the quotas, and returns why not.
+// write charges a change if it is within the quotas. Otherwise it returns the reason.
 func (w *world) write(who qa.Identity, tier Tier, size int64) policy.Code {
 	c := &Change{Writer: who, Units: Units(int(size), 0), Size: size}
 	if why := w.event.Exceeded(c, w.from, tier, w.now); why.Code != "" {
@@ -162,9 +162,9 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// Each quota alone stops somebody, with its code, after as much as it says; who has a
-// role, who is organiser, and who has another address goes on as far as that quota is
-// not theirs.
+// Each quota alone stops a stranger after as many changes as it allows, with its code. It stops
+// people with a role, organisers, and writers at another address only if it applies to them.
+// The quotas of a role stop nobody but people with a role.
 func TestEachQuota(t *testing.T) {
 	const many = 20
 	for _, c := range []struct {
@@ -174,7 +174,7 @@ func TestEachQuota(t *testing.T) {
 		ok   int  // changes of 100 bytes that a stranger may write
 		role bool // somebody with a role is bound too
 		org  bool // an organiser is bound too
-		all  bool // also from another address
+		all  bool // at another address, too
 	}{
 		{"nothing", func(*Quotas) {}, "", many, false, false, false},
 		{"a person's rate", func(q *Quotas) { q.PersonBurst, q.PersonRate = 3, 1 }, policy.CodeRate, 3, false, false, true},
@@ -227,17 +227,17 @@ func TestDebt(t *testing.T) {
 	q.AddressBytesBurst, q.AddressBytesRate = 10_000, 3_600_000 // 1,000 bytes a second
 	w := newWorld(q)
 	c := &Change{Writer: "somebody", Units: 1, Size: 5_000 - RowBytes}
-	for i := range 4 { // 20,000 bytes: all, and as much again
+	for i := range 4 { // 20,000 bytes: the whole burst, and as much debt
 		if why := w.event.InDebt(w.from, w.now); why.Code != "" {
 			t.Fatalf("change %d: %+v", i, why)
 		}
 		w.event.Charge(c, w.from, Stranger, w.now)
 	}
 	if why := w.event.InDebt(w.from, w.now); why.Code != policy.CodeRate || why.After < 10*time.Second || why.After > 11*time.Second {
-		t.Errorf("with all the debt there may be: %+v", why)
+		t.Errorf("with as much debt as is allowed: %+v", why)
 	}
 	if w.from.Affords(&q, 1, w.now) {
-		t.Error("something else is afforded with debt")
+		t.Error("other work is accepted in spite of the debt")
 	}
 	w.now = w.now.Add(time.Second)
 	if why := w.event.InDebt(w.from, w.now); why.Code != "" {
@@ -284,7 +284,8 @@ func TestYoungEvents(t *testing.T) {
 	}
 }
 
-// Whoever begins events from an address is not new in each, and has a bound of these.
+// A person who created an event from an address does not count there as a newcomer in other
+// events. The number of events created from an address is limited.
 func TestFoundersAndNewcomers(t *testing.T) {
 	q := None
 	q.NewcomersBurst, q.NewcomersRate = 2, 1
@@ -301,7 +302,7 @@ func TestFoundersAndNewcomers(t *testing.T) {
 	}
 	for i := range 3 {
 		if left := w.from.FoundingsLeft(w.totals.Quotas(), 2, w.now); left != min(2, 3-i) {
-			t.Errorf("%d events may be begun after %d", left, i)
+			t.Errorf("%d events may be created after %d", left, i)
 		}
 		if why := w.totals.MayFound(w.from, w.now); why.Code != "" {
 			t.Fatalf("event %d: %+v", i, why)
@@ -317,17 +318,17 @@ func TestFoundersAndNewcomers(t *testing.T) {
 		t.Errorf("one more: %+v", why)
 	}
 	if got := w.write("c", Stranger, 100); got != "" {
-		t.Errorf("who began events from here counts as new: %s", got)
+		t.Errorf("a founder at this address counts as a newcomer: %s", got)
 	}
 	for i := range maxFounders {
 		w.from.found(qa.Identity(fmt.Sprint("founder ", i)))
 	}
 	if w.from.knows("c") || !w.from.knows("founder 0") || len(w.from.founders) != maxFounders {
-		t.Error("not the latest founders are remembered")
+		t.Error("the remembered founders are not the latest")
 	}
 }
 
-// What is planned counts before it is spent.
+// A plan counts the changes that were added to it, but charges nothing.
 func TestPlan(t *testing.T) {
 	for name, set := range map[string]func(*Quotas){
 		"person":  func(q *Quotas) { q.PersonBurst = 3 },
@@ -347,11 +348,11 @@ func TestPlan(t *testing.T) {
 			}
 		}
 		if why := w.event.Exceeded(c, w.from, Stranger, w.now); why.Code != "" {
-			t.Errorf("%s: what is planned is spent: %+v", name, why)
+			t.Errorf("%s: the plan was charged: %+v", name, why)
 		}
 		other := &Change{Writer: "another", Units: 1, Size: 100}
 		if got := plan.Add(w.event, other, &Address{}, Stranger, w.now); got == (name == "young") {
-			t.Errorf("%s: somebody else's from elsewhere fits: %v", name, got)
+			t.Errorf("%s: a change of another person at another address fits: %v", name, got)
 		}
 	}
 }
@@ -383,40 +384,40 @@ func TestWaste(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	var a Address
 	if spent := a.ChargeWaste(AddressWaste.Burst, now); spent != AddressWaste.Burst || a.BannedFor(now) != 0 {
-		t.Errorf("%v spent, kept out for %v", spent, a.BannedFor(now))
+		t.Errorf("%v spent, banned for %v", spent, a.BannedFor(now))
 	}
 	if spent := a.ChargeWaste(-1000, now); spent != AddressWaste.Burst-1000 {
 		t.Errorf("%v spent after some was given back", spent)
 	}
 	a.ChargeWaste(2000, now)
 	if got := a.BannedFor(now); got < 30*time.Second || got > 31*time.Second {
-		t.Errorf("kept out for %v", got)
+		t.Errorf("banned for %v", got)
 	}
 	if got := a.BannedFor(now.Add(31 * time.Second)); got != 0 {
-		t.Errorf("kept out for %v more", got)
+		t.Errorf("still banned for %v", got)
 	}
 	shared := Address{Shared: true}
 	shared.ChargeWaste(2*AddressWaste.Burst, now)
 	if got := shared.BannedFor(now); got != 0 {
-		t.Errorf("many addresses are kept out for %v for what one sent", got)
+		t.Errorf("a shared address is banned for %v", got)
 	}
 	var none *Address
 	if none.ChargeWaste(1e9, now) != 0 || none.BannedFor(now) != 0 || !none.Affords(&Defaults, 1e9, now) || !none.PassEphemeral(1e9, now) || !none.MayMakeWhole(now) {
-		t.Error("this machine has a bound")
+		t.Error("this machine is limited")
 	}
 	none.Spend(1)
 	none.ChargeWhole(1)
 	if !a.PassEphemeral(EphemeralAddressBurst, now) || a.PassEphemeral(1, now) || !a.PassEphemeral(EphemeralAddressRate, now.Add(time.Second)) {
-		t.Error("ephemeral messages have not the bound that they should")
+		t.Error("the limit of ephemeral messages is wrong")
 	}
 	if !a.MayMakeWhole(now) {
-		t.Error("no whole document is made")
+		t.Error("a whole document within the budget is refused")
 	}
 	a.ChargeWhole(WholeWork.Burst + 1)
 	if a.MayMakeWhole(now) || !a.MayMakeWhole(now.Add(time.Second)) {
-		t.Error("whole documents have not the bound that they should")
+		t.Error("the limit of whole documents is wrong")
 	}
 	if a.Unspent(&Defaults, now) || !a.Unspent(&Defaults, now.Add(24*time.Hour)) {
-		t.Error("forgotten while something is spent, or never")
+		t.Error("the address is unspent too early, or never")
 	}
 }

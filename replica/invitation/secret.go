@@ -12,7 +12,7 @@ import (
 type Secret struct {
 	Role     qa.Role
 	Label    string // whom it is for, in the organiser's words
-	Seed     []byte // of the invitation's key, keys.SeedSize bytes; the link contains it
+	Seed     []byte // of the invitation's private key, keys.SeedSize bytes; the link contains it
 	AtMillis int64  // when it was made
 }
 
@@ -25,7 +25,7 @@ type secretJSON struct {
 }
 
 // SettingsPrefix returns the prefix of the settings that hold an event's secrets. The rest
-// of a setting's name is the invitation's key.
+// of a setting's name is the invitation's public key, as a qa.Identity.
 func SettingsPrefix(event qa.EventID) string { return "invite/" + string(event) + "/" }
 
 // Encode returns the secret as a setting's value.

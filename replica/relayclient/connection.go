@@ -42,7 +42,7 @@ type connection struct {
 	dirty  map[qa.EventID]bool // events that the session has to handle
 	asked  map[qa.EventID]bool // events for which Client.Ask was called
 	queued []queued            // at most maxQueued
-	// state and why are the first status of an event that is attached now.
+	// state and why are the connection's own status. An event that is attached starts with it.
 	state, why string
 	clockOff   int64 // ms, see ClockOff
 }
@@ -231,8 +231,8 @@ func (c *connection) setStatus(id qa.EventID, state, why string) {
 	c.client.cfg.Changed(id)
 }
 
-// setAll records the state of the connection itself, which is also the state of all its
-// events.
+// setAll records the state of the connection itself, connecting or offline, and sets the state
+// of all its events to it.
 func (c *connection) setAll(state, why string) {
 	c.mu.Lock()
 	c.state, c.why = state, why

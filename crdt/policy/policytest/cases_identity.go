@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// WeakKeys returns public keys of small order. For these keys the signature of SignWeak
-// satisfies the verification equation for every message.
+// WeakKeys returns three encodings of the neutral point, by description. As public keys they are
+// weak: the signature that SignWeak returns satisfies the verification equation for every message.
 func WeakKeys() map[string][32]byte {
 	return map[string][32]byte{
 		"the neutral point":                {1},
@@ -20,7 +20,8 @@ func WeakKeys() map[string][32]byte {
 	}
 }
 
-// SignWeak returns the signature that WeakKeys is about: R is the neutral point and S is 0.
+// SignWeak returns the signature in which R is the neutral point and S is 0. It satisfies the
+// verification equation for each of WeakKeys and every message.
 func SignWeak() []byte { return append([]byte{1}, make([]byte, keys.SignatureSize-1)...) }
 
 // byWeakKey returns a change by a weak key that sets a name.
