@@ -1,10 +1,12 @@
 package webui
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"flyleaf/markdown"
 	"flyleaf/node"
@@ -15,6 +17,8 @@ import (
 var errEmpty = errors.New("there is no text yet")
 
 func (s *server) ask(w http.ResponseWriter, r *http.Request) {
+	s.posting.Lock() // before the week is read, see postOnce
+	defer s.posting.Unlock()
 	v, ok := s.load(w, r)
 	if !ok {
 		return
@@ -50,7 +54,7 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	}
 	var id qa.PostID
 	if err == nil {
-		id, err = s.node.Do(ctx, v.Event.ID, act)
+		id, err = s.postOnce(ctx, v, act)
 	}
 	if err != nil {
 		s.notAsked(w, r, v, d, err)
@@ -60,6 +64,29 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 }
 
 // posted deletes the draft and redirects to the new post, which v does not contain yet.
+// sameFor is how long a post with the same words counts as the same post.
+const sameFor = time.Minute
+
+// postOnce posts, unless the reader posted the same words in the same place within the last minute:
+// then it returns that post. A browser sends a form twice when somebody clicks twice, and when it
+// ended the tab's program before the answer arrived. The caller holds posting since before v was read.
+func (s *server) postOnce(ctx context.Context, v *weekView, act qa.Act) (qa.PostID, error) {
+	same := act
+	same.Clean()
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		for k := -1; k < len(t.Replies); k++ {
+			p := postAt(t, k)
+			age := s.now().Sub(time.UnixMilli(p.AtMillis))
+			if v.mine(p) && !p.Withdrawn && p.Parent == same.Parent && p.Text() == same.Text && p.OnBehalfOf == same.OnBehalfOf &&
+				v.anonymous(p) == same.Anonymous && age >= 0 && age < sameFor {
+				return p.ID, nil
+			}
+		}
+	}
+	return s.node.Do(ctx, v.Event.ID, act)
+}
+
 func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
 	// The post is saved, so a draft that cannot be deleted loses nothing.
 	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})
@@ -91,6 +118,8 @@ func tagsFrom(s string) []string {
 }
 
 func (s *server) reply(w http.ResponseWriter, r *http.Request) {
+	s.posting.Lock() // before the week is read, see postOnce
+	defer s.posting.Unlock()
 	v, t, i, ok := s.loadPost(w, r)
 	if !ok {
 		return
@@ -111,7 +140,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 	err := errEmpty
 	var made qa.PostID
 	if strings.TrimSpace(d.Text) != "" {
-		made, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
+		made, err = s.postOnce(ctx, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
 	}
 	if err != nil {
 		s.notReplied(w, r, v, t, i, d, err)

@@ -259,6 +259,8 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 
 // answer posts an author's answer, saves it as a draft, or saves the question for later.
 func (s *server) answer(w http.ResponseWriter, r *http.Request) {
+	s.posting.Lock() // before the week is read, see postOnce
+	defer s.posting.Unlock()
 	v, t, i, ok := s.loadPost(w, r)
 	if !ok {
 		return
@@ -309,7 +311,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your words are still in the box.")
 		return
 	}
-	if _, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
+	if _, err := s.postOnce(ctx, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}

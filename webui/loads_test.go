@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"fmt"
 	"context"
 	"net/http/httptest"
 	"strings"
@@ -131,8 +132,8 @@ func compareCalls(t *testing.T, what string, got, want map[string]int) {
 // loading the week again.
 func TestAFormLeadsToTheNewPost(t *testing.T) {
 	s := newSite(t, "")
-	for range ThreadsOnPage - 8 + 1 { // the sample has 8 threads: the last fills no page
-		to := s.sent(s.week()+"/ask", "body", "One more?")
+	for n := range ThreadsOnPage - 8 + 1 { // the sample has 8 threads: the last fills no page
+		to := s.sent(s.week()+"/ask", "body", fmt.Sprintf("One more, the %d.?", n))
 		path, elem, _ := strings.Cut(to, "#")
 		if page := s.get(path); !strings.Contains(page, `id="`+elem+`"`) {
 			t.Fatalf("%s does not show the new question", to)

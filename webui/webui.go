@@ -15,6 +15,7 @@ import (
 	"context"
 	"embed"
 	"net/http"
+	"sync"
 	"time"
 
 	"flyleaf/cover"
@@ -83,6 +84,9 @@ type server struct {
 	useIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error // nil: not offered
 	storage     func(ctx context.Context) (Storage, error)                                    // nil: not offered
 	converter   node.Converter
+
+	// posting is held while a question, reply or answer is posted; see postOnce.
+	posting sync.Mutex
 
 	announced announcer
 }
