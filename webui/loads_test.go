@@ -1,8 +1,8 @@
 package webui
 
 import (
-	"fmt"
 	"context"
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"sync"
