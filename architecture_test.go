@@ -59,13 +59,13 @@ func boxOf(pkg string) string {
 type packages struct {
 	packages []string                   // in the order of the table
 	synopsis map[string]string          // the first sentence of a package's documentation
-	rooms    map[string][]string        // box: the packages in it
+	boxes    map[string][]string        // box: the packages in it
 	above    map[string]map[string]bool // importing box: the imported boxes
 }
 
 func readPackages(t *testing.T) packages {
 	t.Helper()
-	pkgs := packages{synopsis: map[string]string{}, rooms: map[string][]string{}, above: map[string]map[string]bool{}}
+	pkgs := packages{synopsis: map[string]string{}, boxes: map[string][]string{}, above: map[string]map[string]bool{}}
 	all := slices.Sorted(maps.Keys(rules))
 	for _, p := range append([]string{"cmd/app", "cmd/syncserver"}, all...) {
 		pkg, err := build.ImportDir(p, 0)
@@ -77,7 +77,7 @@ func readPackages(t *testing.T) packages {
 			continue
 		}
 		r := boxOf(p)
-		pkgs.rooms[r] = append(pkgs.rooms[r], p)
+		pkgs.boxes[r] = append(pkgs.boxes[r], p)
 		if pkgs.above[r] == nil {
 			pkgs.above[r] = map[string]bool{}
 		}
@@ -111,7 +111,7 @@ func (pkgs packages) levels(t *testing.T) [][]string {
 		return l
 	}
 	var out [][]string
-	for _, r := range slices.Sorted(maps.Keys(pkgs.rooms)) {
+	for _, r := range slices.Sorted(maps.Keys(pkgs.boxes)) {
 		l := find(r, nil)
 		for len(out) <= l {
 			out = append(out, nil)
@@ -249,7 +249,7 @@ text { fill: #eee }
 // inside lists the packages that share a box with the package that gives it its name.
 func (pkgs packages) inside(r string) string {
 	var names []string
-	for _, p := range pkgs.rooms[r] {
+	for _, p := range pkgs.boxes[r] {
 		if p != r {
 			names = append(names, strings.TrimPrefix(p, r+"/"))
 		}

@@ -62,9 +62,9 @@ func newEquivocation(questions int) *equivocation {
 	for i := range questions {
 		post(w.Writer(fmt.Sprint("reader ", i)), "", fmt.Sprintf("Question %d?", i))
 	}
-	liar := w.Writer("liar")
-	other, on := liar.Clone(), w.Heads()
-	l.question = post(liar, "", "This?")
+	equivocator := w.Writer("equivocator")
+	other, on := equivocator.Clone(), w.Heads()
+	l.question = post(equivocator, "", "This?")
 	post(l.reader, l.question, "An answer to this.")
 	for id, p := range l.wantBefore {
 		l.wantAfterward[id] = p

@@ -697,11 +697,11 @@ func TestTooManyStreams(t *testing.T) {
 // as a device that knows both versions.
 func TestVoid(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	liar, reader := w.Writer("liar"), w.Writer("reader")
-	other := liar.Clone()
+	equivocator, reader := w.Writer("equivocator"), w.Writer("reader")
+	other := equivocator.Clone()
 	var question, reply qa.PostID
 	on := w.Heads()
-	liar.Do(func(d *policytest.Draft) { question = d.Post("", "Honest?") })
+	equivocator.Do(func(d *policytest.Draft) { question = d.Post("", "Honest?") })
 	reader.Do(func(d *policytest.Draft) { reply = d.Post(question, "A reply.") })
 	other.DoOn(on, func(d *policytest.Draft) { d.Post("", "Another?") })
 	store := mem.New()

@@ -586,16 +586,23 @@ func (w *Week) whyIneligible(who Entrant) string {
 			return "its writer is blocked"
 		}
 	}
-	return "organisers and authors cannot win"
+	return roleCannotWin
+}
+
+// roleCannotWin is why organisers and authors get no copy.
+const roleCannotWin = "organisers and authors cannot win"
+
+// WhyIneligible returns in words why a question's entrant can get no copy whatever else happens; "" if
+// the entrant can. Questions asked for somebody else are always eligible.
+func (w *Week) WhyIneligible(q *PostView) string {
+	if q.OnBehalfOf == "" && (w.Event.HasRole(q.By, RoleAuthor) || w.Event.HasRole(q.By, RoleOrganiser)) {
+		return roleCannotWin
+	}
+	return ""
 }
 
 // mayWin reports whether the question's entrant can get a copy.
-func (w *Week) mayWin(q *PostView) bool {
-	if !q.Shown() {
-		return false
-	}
-	return q.OnBehalfOf != "" || !w.Event.HasRole(q.By, RoleAuthor) && !w.Event.HasRole(q.By, RoleOrganiser)
-}
+func (w *Week) mayWin(q *PostView) bool { return q.Shown() && w.WhyIneligible(q) == "" }
 
 func union(a, b []Identity) []Identity {
 	out := append(slices.Clone(a), b...)

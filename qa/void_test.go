@@ -28,7 +28,7 @@ func TestRestoredQuestionCountsOnce(t *testing.T) {
 // TestVoidIsNotShown: a void post keeps its place among the threads, and nothing of it
 // counts as words.
 func TestVoidIsNotShown(t *testing.T) {
-	void := Post{ID: "v", By: "liar", Void: true, VoidVersion: "one", Parent: "two", Op: OpID{Counter: 3}}
+	void := Post{ID: "v", By: "equivocator", Void: true, VoidVersion: "one", Parent: "two", Op: OpID{Counter: 3}}
 	posts := []Post{
 		{ID: "one", By: "rita", Op: OpID{Counter: 1}},
 		{ID: "two", By: "rita", Op: OpID{Counter: 2}},

@@ -63,10 +63,10 @@ func TestEquivocation(t *testing.T) {
 		until(t, d, changes(1))
 	}
 	next := a.NextOp()
-	good := e.Post("liar", 1, next, []wire.Hash{first}, "in good faith")
-	one := e.Post("liar", 2, good.MaxOp()+1, []wire.Hash{good.Hash}, "this")
-	later := e.Post("liar", 3, one.MaxOp()+1, []wire.Hash{one.Hash}, "and more")
-	two := e.Post("liar", 2, good.MaxOp()+1, []wire.Hash{good.Hash}, "that")
+	good := e.Post("equivocator", 1, next, []wire.Hash{first}, "in good faith")
+	one := e.Post("equivocator", 2, good.MaxOp()+1, []wire.Hash{good.Hash}, "this")
+	later := e.Post("equivocator", 3, one.MaxOp()+1, []wire.Hash{one.Hash}, "and more")
+	two := e.Post("equivocator", 2, good.MaxOp()+1, []wire.Hash{good.Hash}, "that")
 	if err := evil.Offer(good, one, later); err != nil {
 		t.Fatal(err)
 	}
@@ -151,8 +151,8 @@ func TestClientKeepsItsVersion(t *testing.T) {
 		connect(t, s, a, stock, evil)
 		until(t, evil, changes(1))
 		both := []relaytest.Signed{
-			e.Post("liar", 1, a.NextOp(), []wire.Hash{first}, "this"),
-			e.Post("liar", 1, a.NextOp(), []wire.Hash{first}, "that"),
+			e.Post("equivocator", 1, a.NextOp(), []wire.Hash{first}, "this"),
+			e.Post("equivocator", 1, a.NextOp(), []wire.Hash{first}, "that"),
 		}
 		if err := evil.Offer(both[order[0]]); err != nil {
 			t.Fatal(err)
@@ -182,8 +182,8 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	until(t, b, changes(1))
 	next := a.NextOp()
 	on := []wire.Hash{first}
-	one, two := e.Post("liar", 1, next, on, "one"), e.Post("liar", 1, next, on, "two")
-	elsewhere := relaytest.NewEvent("elsewhere", "open").Post("liar", 1, next, on, "three")
+	one, two := e.Post("equivocator", 1, next, on, "one"), e.Post("equivocator", 1, next, on, "two")
+	elsewhere := relaytest.NewEvent("elsewhere", "open").Post("equivocator", 1, next, on, "three")
 	tell := func(p *repo.Proof) {
 		t.Helper()
 		if err := a.Send(&repo.Message{Type: repo.TypeProof, SenderID: a.Name, DocumentID: string(event), Proof: p}); err != nil {
@@ -226,7 +226,7 @@ func TestEquivocationAmongWaitingChanges(t *testing.T) {
 	until(t, b, changes(1))
 	late := e.Post("late", 1, a.NextOp(), []wire.Hash{first}, "what both wait for")
 	on := []wire.Hash{late.Hash}
-	one, two := e.Post("liar", 1, late.MaxOp()+1, on, "one"), e.Post("liar", 1, late.MaxOp()+1, on, "two")
+	one, two := e.Post("equivocator", 1, late.MaxOp()+1, on, "one"), e.Post("equivocator", 1, late.MaxOp()+1, on, "two")
 	above := e.Post("above", 1, one.MaxOp()+1, []wire.Hash{one.Hash}, "on top")
 	for _, c := range []relaytest.Signed{above, one, two, late} {
 		if err := a.Offer(c); err != nil {
@@ -253,8 +253,8 @@ func TestManyVersions(t *testing.T) {
 	next := a.NextOp()
 	var one, many []relaytest.Signed
 	for i := range 300 {
-		name := fmt.Sprint("liar ", i)
-		one = append(one, e.Post("liar", 1, next, []wire.Hash{first}, fmt.Sprint("version ", i)))
+		name := fmt.Sprint("equivocator ", i)
+		one = append(one, e.Post("equivocator", 1, next, []wire.Hash{first}, fmt.Sprint("version ", i)))
 		many = append(many, e.Post(name, 1, next, []wire.Hash{first}, "this"), e.Post(name, 1, next, []wire.Hash{first}, "that"))
 	}
 	if err := a.Offer(append(slices.Clone(one), many...)...); err != nil {
@@ -286,7 +286,7 @@ func TestChangesExcludedByEarlierVersionsComeBack(t *testing.T) {
 	s.stop()
 	next := a.NextOp()
 	on := []wire.Hash{first}
-	one, two := e.Post("liar", 1, next, on, "one"), e.Post("liar", 1, next, on, "two")
+	one, two := e.Post("equivocator", 1, next, on, "one"), e.Post("equivocator", 1, next, on, "two")
 	honest := e.Post("honest", 1, one.MaxOp()+1, hashes(one), "an answer to it")
 	missing := e.Post("missing", 1, next, on, "what is not here")
 	above := e.Post("above", 1, missing.MaxOp()+1, hashes(missing), "on top of what is not here")

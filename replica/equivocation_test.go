@@ -259,9 +259,9 @@ func attackWithDependents(t *testing.T) (a *attackedDevice, mine, reply qa.PostI
 	return a, mine, reply
 }
 
-// checkOnlyLiarVoid checks that the post of the actor who signed two versions is void, and
+// checkOnlyEquivocatorVoid checks that the post of the actor who signed two versions is void, and
 // that the own question with its edit and vote, and the reply to the void post, are unchanged.
-func checkOnlyLiarVoid(t *testing.T, a *attackedDevice, n *replica.Node, mine, reply qa.PostID) {
+func checkOnlyEquivocatorVoid(t *testing.T, a *attackedDevice, n *replica.Node, mine, reply qa.PostID) {
 	t.Helper()
 	id := a.relay.event
 	w := weekOf(t, n, id)
@@ -301,7 +301,7 @@ func TestEquivocationVoidsOnlyItsActor(t *testing.T) {
 			id := a.relay.event
 			reveal(a)
 			eventually(t, a.node, "the second version", func() bool { return statusOf(t, a.node, id).Changes == 7 })
-			checkOnlyLiarVoid(t, a, a.node, mine, reply)
+			checkOnlyEquivocatorVoid(t, a, a.node, mine, reply)
 
 			// Further changes by the equivocating actor have no effect.
 			after := a.next(setAt(a.x, "z"))
@@ -395,7 +395,7 @@ func TestChangesExcludedByAnEarlierVersionAreRestored(t *testing.T) {
 	if r := refusalsOf(t, n, id); len(r) != 0 { // every page reads them
 		t.Fatalf("%+v", r)
 	}
-	checkOnlyLiarVoid(t, a, n, mine, reply)
+	checkOnlyEquivocatorVoid(t, a, n, mine, reply)
 	if s := statusOf(t, n, id); s.Changes != 7 || s.Pending != 4 {
 		t.Fatalf("%+v", s)
 	}

@@ -210,9 +210,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 			}
 			rows = append(rows, winnersRow{Who: name})
 			chosen[who] = map[qa.Identity]bool{}
-			if q.OnBehalfOf == "" && (v.Event.HasRole(q.By, qa.RoleAuthor) || v.Event.HasRole(q.By, qa.RoleOrganiser)) {
-				rows[k].Excluded = "organisers and authors cannot win"
-			}
+			rows[k].Excluded = v.WhyIneligible(q)
 		}
 		row := &rows[k]
 		row.Asked = append(row.Asked, askedLine{Words: markdown.Line(q.Text(), 120), URL: v.address(q.ID)})

@@ -446,7 +446,7 @@ func twice(t *target) (string, error) {
 	last := all[len(all)-1]
 	var pairs [][]relaytest.Signed
 	for n := range 200 {
-		name := fmt.Sprint("liar ", n)
+		name := fmt.Sprint("equivocator ", n)
 		pairs = append(pairs, []relaytest.Signed{
 			e.ByFounder(name, 1, last.MaxOp()+1, []wire.Hash{last.Hash}, e.Block(relaytest.KeyOf("a").Identity(), "x")),
 			e.ByFounder(name, 1, last.MaxOp()+1, []wire.Hash{last.Hash}, e.Block(relaytest.KeyOf("a").Identity(), "y")),

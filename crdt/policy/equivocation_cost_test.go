@@ -52,21 +52,21 @@ func TestEquivocationsCostFewSteps(t *testing.T) {
 		"many people, two versions each": func(w *policytest.World) (out []policytest.Signed) {
 			on := w.Heads()
 			for i := range n {
-				x := w.Writer(fmt.Sprint("liar ", i))
+				x := w.Writer(fmt.Sprint("equivocator ", i))
 				y := x.Clone()
 				out = append(out, x.DoOn(on, post("X?")), y.DoOn(on, post("Y?")))
 			}
 			return out
 		},
 		"one person, many versions": func(w *policytest.World) (out []policytest.Signed) {
-			on, x := w.Heads(), w.Writer("liar")
+			on, x := w.Heads(), w.Writer("equivocator")
 			for i := range 2 * n {
 				out = append(out, x.Clone().DoOn(on, post(fmt.Sprint("Version ", i, "?"))))
 			}
 			return out
 		},
 		"a long row of posts, and then a second version of the first": func(w *policytest.World) (out []policytest.Signed) {
-			on, x := w.Heads(), w.Writer("liar")
+			on, x := w.Heads(), w.Writer("equivocator")
 			first, before := x.Clone(), on
 			for i := range 2*n - 1 {
 				s := x.DoOn(on, post(fmt.Sprint("Post ", i, "?")))
@@ -75,7 +75,7 @@ func TestEquivocationsCostFewSteps(t *testing.T) {
 			return append(out, first.DoOn(before, post("Another first?")))
 		},
 		"a long row of posts, and then a second version of each, from the last to the first": func(w *policytest.World) (out []policytest.Signed) {
-			on, x := w.Heads(), w.Writer("liar")
+			on, x := w.Heads(), w.Writer("equivocator")
 			type step struct {
 				x  *policytest.Writer
 				on []wire.Hash
@@ -92,7 +92,7 @@ func TestEquivocationsCostFewSteps(t *testing.T) {
 			return out
 		},
 		"a post that many answer and react to, and then its second version": func(w *policytest.World) (out []policytest.Signed) {
-			on, x := w.Heads(), w.Writer("liar")
+			on, x := w.Heads(), w.Writer("equivocator")
 			second := x.Clone()
 			var id qa.PostID
 			out = append(out, x.DoOn(on, func(d *policytest.Draft) { id = d.Post("", "Is that so?") }))

@@ -51,7 +51,7 @@ func week(f *projection.Projection) qa.Week { return qa.NewWeek(f.Event(), f.Pos
 // of others stay where they were.
 func TestVoidPostKeepsItsPosition(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	equivocator, reader, author := w.Writer("liar"), w.Writer("reader"), w.Writer("author")
+	equivocator, reader, author := w.Writer("equivocator"), w.Writer("reader"), w.Writer("author")
 	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
 	var before, question, after, reply, below qa.PostID
 	reader.Do(func(d *policytest.Draft) { before = d.Post("", "Before?") })
@@ -90,7 +90,7 @@ func TestVoidPostKeepsItsPosition(t *testing.T) {
 	kept.DoOn(genesis, func(d *policytest.Draft) { d.Post(before, "Another.") })
 	same("when it is", true)
 	// A third version creates no post at all.
-	third := w.Writer("liar")
+	third := w.Writer("equivocator")
 	third.DoOn(genesis, func(d *policytest.Draft) { d.Path("people/" + string(third.ID())) })
 	same("with a third version", true)
 	// People who know of it continue below posts that are not void.
@@ -112,7 +112,7 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 			inFirst := 0
 			for hash := range 12 { // so that each of the two hashes is sometimes the lower one
 				w := policytest.NewWorld(policytest.Options{})
-				equivocator, reader, third := w.Writer("liar"), w.Writer("reader"), w.Writer("third")
+				equivocator, reader, third := w.Writer("equivocator"), w.Writer("reader"), w.Writer("third")
 				var one, two, a, b qa.PostID
 				reader.Do(func(d *policytest.Draft) { one = d.Post("", "One?") })
 				reader.Do(func(d *policytest.Draft) { two = d.Post("", "Two?") })
@@ -150,7 +150,7 @@ func TestRepliesStayWithTheirVersion(t *testing.T) {
 // valid write replaced it too; also if the void post has later branches.
 func TestVoidWritesReplaceNothing(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	equivocator, mod := w.Writer("liar"), w.Writer("mod")
+	equivocator, mod := w.Writer("equivocator"), w.Writer("mod")
 	w.Founder.Do(func(d *policytest.Draft) {
 		d.Role(equivocator.ID(), qa.RoleOrganiser, true).Role(mod.ID(), qa.RoleOrganiser, true)
 		d.Str("event/title", "Founded")
@@ -211,7 +211,7 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 		t.Errorf("%d lines of the log are void", void)
 	}
 	// Another device of the same person is not void, and continues from the current values.
-	second := w.Writer("liar/2")
+	second := w.Writer("equivocator/2")
 	second.Do(func(d *policytest.Draft) { d.Str(me+"/name", "Honest again") })
 	second.Do(rev("Last words."))
 	f = shown(t, w)
@@ -227,13 +227,13 @@ func TestVoidWritesReplaceNothing(t *testing.T) {
 // map that a void change made still count.
 func TestOthersEntriesInVoidMaps(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
-	equivocator, boss := w.Writer("liar"), w.Writer("boss")
+	equivocator, boss := w.Writer("equivocator"), w.Writer("boss")
 	w.Founder.Do(func(d *policytest.Draft) {
 		d.Role(equivocator.ID(), qa.RoleOrganiser, true).Role(boss.ID(), qa.RoleOrganiser, true)
 	})
 	var post qa.PostID
 	boss.Do(func(d *policytest.Draft) { post = d.Post("", "Why?") })
-	second := w.Writer("liar/2")
+	second := w.Writer("equivocator/2")
 	friend := w.Writer("friend").ID()
 	x, on := equivocator.Clone(), w.Heads()
 	equivocator.Do(func(d *policytest.Draft) {

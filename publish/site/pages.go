@@ -281,7 +281,7 @@ type year struct {
 	Books []book
 }
 
-// maxRecent is how many books the shelf on the first page shows.
+// maxRecent is how many books the first page shows.
 const maxRecent = 12
 
 func (b *builder) indexPage() error {
