@@ -302,11 +302,15 @@ func sameWhenGrown(event qa.EventID, changes []*wire.Change, whole *projection.P
 	return nil
 }
 
-// rolesNow returns the current roles and blocks by the policy, and checks them against the
+// rolesNow returns whether the event is closed, and the current roles and blocks, by the policy, and checks them against the
 // projection.
 func rolesNow(g *policy.Policy, f *projection.Projection) []bool {
-	var out []bool
 	e := f.Event()
+	closed := g.Authority().Closed()
+	if closed != e.Closed {
+		panic("policy and projection disagree on whether the event is closed")
+	}
+	out := []bool{closed}
 	for _, name := range []string{"founder", "olga", "otto", "mia", "max", "ann", "rita", "rudi"} {
 		id := policytest.KeyOf(name).Identity()
 		blocked := g.Blocked(id)
