@@ -18,7 +18,7 @@ build: ## bin/flyleaf and bin/syncserver
 
 web: ## Flyleaf for the browser: bin/web for any web server, webapp/dist to be embedded in the relay
 	$(GO) run ./internal/buildweb -out bin/web
-	$(GO) run ./internal/buildweb -embed -out webapp/dist
+	$(GO) run ./internal/buildweb -embed -from bin/web -out webapp/dist
 
 dist: web ## bin/dist: archives of both programs for Linux, macOS and Windows, with checksums; ARGS="-version v1.2.0"
 	$(GO) run ./internal/builddist $(ARGS)

@@ -11,12 +11,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 )
@@ -25,8 +27,9 @@ func main() {
 	out := flag.String("out", "bin/web", "the `directory` to write; everything in it except .gitignore is replaced")
 	embed := flag.Bool("embed", false, "leave out the files that the relay does not need: the uncompressed program, and gzip versions")
 	fast := flag.Bool("fast", false, "compress less, for tests and make run")
+	from := flag.String("from", "", "a `directory` written before, whose compressed files are used if it has the same build")
 	flag.Parse()
-	if err := build(*out, options{*embed, *fast}); err != nil {
+	if err := build(*out, options{*embed, *fast, *from}); err != nil {
 		fmt.Fprintln(os.Stderr, "buildweb:", err)
 		os.Exit(1)
 	}
@@ -34,7 +37,10 @@ func main() {
 
 const static = "cmd/web/static"
 
-type options struct{ embed, fast bool }
+type options struct {
+	embed, fast bool
+	from        string
+}
 
 // versionFile identifies the build in a directory, so that the same build is not written again.
 const versionFile = ".version"
@@ -78,7 +84,7 @@ func build(out string, o options) error {
 	version := stamp(files)
 	if had, err := os.ReadFile(filepath.Join(out, versionFile)); err == nil {
 		// A better compressed build of the same files is fine too.
-		if is := string(had); is == (options{o.embed, false}).describe(version) || is == o.describe(version) {
+		if is := string(had); is == (options{embed: o.embed}).describe(version) || is == o.describe(version) {
 			return nil
 		}
 	}
@@ -96,10 +102,22 @@ func build(out string, o options) error {
 			}
 		}
 	}
+	if had, err := os.ReadFile(filepath.Join(o.from, versionFile)); o.from != "" && (err != nil || string(had) != (options{fast: o.fast}).describe(version)) {
+		o.from = ""
+	}
+	var writing sync.WaitGroup
+	var mu sync.Mutex
 	for name, b := range files {
-		if err := write(filepath.Join(out, name), b, o); err != nil {
-			return err
-		}
+		writing.Go(func() {
+			if werr := write(out, name, b, o); werr != nil {
+				mu.Lock()
+				err = errors.Join(err, werr)
+				mu.Unlock()
+			}
+		})
+	}
+	if writing.Wait(); err != nil {
+		return err
 	}
 	return os.WriteFile(filepath.Join(out, versionFile), []byte(o.describe(version)), 0o644)
 }
@@ -157,7 +175,8 @@ func stamp(files map[string][]byte) string {
 }
 
 // write writes a file and, if they are smaller, its compressed versions.
-func write(path string, b []byte, o options) error {
+func write(dir, name string, b []byte, o options) error {
+	path := filepath.Join(dir, name)
 	if !o.embed || filepath.Ext(path) != ".wasm" {
 		if err := os.WriteFile(path, b, 0o644); err != nil {
 			return err
@@ -172,6 +191,19 @@ func write(path string, b []byte, o options) error {
 		".gz": func(w io.Writer) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, gz) },
 	} {
 		if o.embed && suffix == ".gz" {
+			continue
+		}
+		if o.from != "" {
+			packed, err := os.ReadFile(filepath.Join(o.from, name+suffix))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // it would not be smaller
+			}
+			if err == nil {
+				err = os.WriteFile(path+suffix, packed, 0o644)
+			}
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		var packed bytes.Buffer
