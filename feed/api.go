@@ -23,7 +23,7 @@ const APIPrefix = "/api/v1/"
 //go:embed openapi.yaml
 var description []byte
 
-// OpenAPI returns the description of the API: OpenAPI 3, as YAML.
+// OpenAPI returns the description of the API, in OpenAPI 3 as YAML.
 func OpenAPI() []byte { return slices.Clone(description) }
 
 // Node is the device whose events are served.
@@ -32,21 +32,21 @@ type Node interface {
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 }
 
-// APIConfig is what an API serves, and to whom.
+// APIConfig configures an API: the data that it serves, and the clients that may read it.
 type APIConfig struct {
 	// Node is nil on a relay, which has change feeds and no pages.
 	Node   Node
 	Source Source
-	// Requests must send Token in the Authorization header ("Bearer …"). A relay has none, "".
+	// Requests must send Token in the Authorization header ("Bearer …"). A relay has no token: "".
 	Token string
-	// Hosts are the values of the Host header that are answered; none: all. A device must set it,
-	// to prevent DNS rebinding: otherwise a page of another site could reach the API through a host
-	// name of its own.
+	// Hosts are the allowed values of the Host header; none: all. A device must set Hosts to prevent
+	// DNS rebinding: otherwise a page of another site could reach the API through its own host
+	// name.
 	Hosts []string
 	// Stop ends all streams when it is closed. nil: never.
 	Stop <-chan struct{}
 	// Client returns a key for the client (such as its IP address), for the limit
-	// MaxStreamsPerClient. "" has no bound of its own. nil: all are "".
+	// MaxStreamsPerClient. Clients with the key "" do not have this limit. nil: all keys are "".
 	Client func(*http.Request) string
 }
 
@@ -87,7 +87,7 @@ func NewAPI(c APIConfig) *API {
 	return a
 }
 
-// ServeHTTP refuses requests of pages of other sites, and answers all others.
+// ServeHTTP refuses requests from pages of other sites, and answers all other requests.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -104,7 +104,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.handler.ServeHTTP(w, r)
 }
 
-// TokenFrom derives the API's token from the secret that lets a browser into the device's
+// TokenFrom derives the API's token from the secret that gives a browser access to the device's
 // pages. A program that has the token cannot learn the secret from it.
 func TokenFrom(secret string) string { return derivedKey(secret, "flyleaf api v1") }
 
@@ -128,8 +128,8 @@ func (a *API) withToken(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// event returns the event that a request is about. It answers the request itself, and
-// returns false, when the path names none.
+// event returns the event in a request's path. If the path has no valid event ID, it answers the
+// request and returns false.
 func event(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	id, err := qa.ParseEventID(r.PathValue("event"))
 	if err != nil {
@@ -139,7 +139,7 @@ func event(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	return id, true
 }
 
-// readableEvent is like eventID, and also checks that the client may read the event.
+// readableEvent is like event, and also checks that the client may read the event.
 func (a *API) readableEvent(w http.ResponseWriter, r *http.Request) (qa.EventID, bool) {
 	id, ok := event(w, r)
 	return id, ok && a.allowed(w, r, id)
@@ -186,7 +186,7 @@ func (a *API) week(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, week)
 }
 
-// failure is the answer to a request that failed, and the last line of a stream that did.
+// failure is the answer to a failed request, and the last line of a failed stream.
 type failure struct {
 	Error string `json:"error"`
 }

@@ -27,7 +27,7 @@ import (
 
 const token = "the-token"
 
-// source is a store as a feed.Source in which one event is not to be read.
+// source is a store as a feed.Source, in which one event may not be read.
 type source struct {
 	*mem.Store
 	forbidden qa.EventID
@@ -45,7 +45,7 @@ func (s source) Allowed(ctx context.Context, event qa.EventID) error {
 
 func (source) Watch(qa.EventID) (<-chan struct{}, func()) { return nil, func() {} }
 
-// fixture is an API over a week in which something of every kind was done.
+// fixture is an API with a week that has an act of every kind.
 type fixture struct {
 	url       string
 	event     qa.EventID
@@ -122,8 +122,8 @@ type request struct {
 	method string
 }
 
-// ask sends a request and holds request and answer against the description.
-// outside says that the request itself is not one of the described.
+// ask sends a request and checks that request and answer match the description. outside: the request
+// itself is not described.
 func (f *fixture) ask(t *testing.T, r request, outside bool) (status int, body []byte) {
 	t.Helper()
 	if r.method == "" {
@@ -190,9 +190,9 @@ func (f *fixture) check(t *testing.T, schema *openapi3.Schema, b []byte) {
 	}
 }
 
-// TestDescription asks for everything the description has, in every way that it
-// names an answer for, and holds all against it.
-func TestDescription(t *testing.T) {
+// TestAnswersMatchTheDescription sends every request in the description, once for each described
+// answer, and checks that every answer matches.
+func TestAnswersMatchTheDescription(t *testing.T) {
 	f := newFixture(t, false)
 	other := string(qa.MakeEventID([16]byte{1}))
 	event := string(f.event)
@@ -249,8 +249,7 @@ func TestDescription(t *testing.T) {
 	}
 	for path, item := range f.doc.Paths.Map() {
 		for status := range item.Get.Responses.Map() {
-			// All places being taken is tested where streams are.
-			// So is that nothing has changed, in TestFeeds.
+			// Too many streams are tested in feed_test.go, and unchanged feeds in TestAtomAndJSONFeeds.
 			if status != "503" && status != "429" && status != "304" && !seen[path+" "+status] {
 				t.Errorf("%s %s is described and was never seen", path, status)
 			}
@@ -271,7 +270,7 @@ func operationOf(path string) (string, bool) {
 	return "", false
 }
 
-// TestStreamIsDescribed: server-sent events carry the described entries.
+// TestStreamIsDescribed: the entries in server-sent events match the description.
 func TestStreamIsDescribed(t *testing.T) {
 	f := newFixture(t, false)
 	ctx, stop := context.WithCancel(t.Context())
@@ -312,8 +311,9 @@ func TestStreamIsDescribed(t *testing.T) {
 	}
 }
 
-// TestNothingElse: what is not described is not there, and nothing is changed.
-func TestNothingElse(t *testing.T) {
+// TestUndescribedRequestsAreRefused: paths and methods without a description are refused, and change
+// nothing.
+func TestUndescribedRequestsAreRefused(t *testing.T) {
 	f := newFixture(t, false)
 	relay := newFixture(t, true)
 	for _, c := range []struct {
@@ -346,9 +346,9 @@ func TestNothingElse(t *testing.T) {
 	}
 }
 
-// TestOtherNames: a name that somebody pointed at this machine is not answered, not
-// even with the description.
-func TestOtherNames(t *testing.T) {
+// TestOtherHostNamesAreRefused: a request to a host name that somebody pointed at this
+// machine is refused, even for the description.
+func TestOtherHostNamesAreRefused(t *testing.T) {
 	f := newFixture(t, false)
 	for _, path := range []string{"/openapi.yaml", "/events"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
@@ -368,9 +368,9 @@ func TestOtherNames(t *testing.T) {
 	}
 }
 
-// TestFeeds: independent readers read them; what did not change is not sent twice; a
-// relay has none.
-func TestFeeds(t *testing.T) {
+// TestAtomAndJSONFeeds: independent readers read the feeds, an unchanged feed is not sent twice,
+// and a relay has no feeds.
+func TestAtomAndJSONFeeds(t *testing.T) {
 	f := newFixture(t, false)
 	for _, json := range []bool{false, true} {
 		address := strings.TrimSuffix(f.url, "/api/v1") + feed.SubscriptionPath(token, f.event, json)
@@ -428,8 +428,8 @@ func TestTokenFrom(t *testing.T) {
 	}
 }
 
-// TestKeysStayTheSame: an address or a token that was given to a program stays good.
-func TestKeysStayTheSame(t *testing.T) {
+// TestTokenAndKeyNeverChange: addresses and tokens that other programs have stay valid.
+func TestTokenAndKeyNeverChange(t *testing.T) {
 	token := feed.TokenFrom("secret")
 	if want := "LzqmICYkb1Lh_UbxdgmILWqOac8hC8KPEWZS_gj_GFg"; token != want {
 		t.Errorf("the token is %s, was %s", token, want)

@@ -23,8 +23,8 @@ const (
 	// APIConfig.Client distinguishes clients. A further request ends a stream of the same
 	// client that has had no entry for MinIdle. If there is none, the error is 429.
 	MaxStreamsPerClient = 16
-	// MinIdle is how long a client's stream must have had no entry before another of the
-	// same client takes its place.
+	// MinIdle is how long a client's stream must have been without an entry before it is closed
+	// in favour of another stream of the same client.
 	MinIdle = 30 * time.Second
 )
 
@@ -41,8 +41,8 @@ const (
 //	after=CURSOR  resume after this cursor (default 0: from the start)
 //	follow=1      keep the stream open for new changes
 //
-// A stream of server-sent events always follows, and begins after Last-Event-ID where the client
-// sends one. If a stream ends because of an error, its last line (or an event named error) is
+// A stream of server-sent events always follows. It begins after Last-Event-ID, if the client sends
+// one. If a stream ends because of an error, its last line (or an event named error) is
 // {"error": text}.
 func (a *API) changes(w http.ResponseWriter, req *http.Request) {
 	event, ok := a.readableEvent(w, req)
@@ -124,7 +124,7 @@ func parameters(req *http.Request) (after int64, follow, sse bool, err error) {
 	case "1", "true":
 		follow = true
 	default:
-		return 0, false, false, errors.New("follow takes 1 or 0")
+		return 0, false, false, errors.New("follow must be 1 or 0")
 	}
 	return after, follow || sse, sse, nil
 }
@@ -154,7 +154,7 @@ func (s *stream) entry(e Entry) error {
 		return err
 	}
 	id := ""
-	if !e.More { // a client cannot go on from the middle of an entry
+	if !e.More { // a client cannot resume in the middle of an entry
 		id = strconv.FormatInt(e.Cursor, 10)
 	}
 	if err := s.line(b, "", id); err != nil {
@@ -187,7 +187,7 @@ func (s *stream) line(b []byte, name, id string) error {
 	return nil
 }
 
-// pause sends what was written. If nothing is new, it sends a keep-alive (an empty line or a
+// pause flushes the lines that were written. If nothing is new, it sends a keep-alive (an empty line or a
 // comment), so that both sides notice a broken connection.
 func (s *stream) pause(news bool) error {
 	if !news {

@@ -5,17 +5,16 @@
 //
 // A program that applies the entries in order, from any cursor at which it stopped, ends up with
 // the same event, posts and people as Flyleaf: an Entry's rows replace the rows of the same ID. A
-// cursor is the position of a change in the ledger. It stays valid across restarts, and belongs to
-// the ledger of that device or relay alone.
+// cursor is the position of a change in the ledger of one device or relay. It stays valid across
+// restarts, but has no meaning for another ledger.
 //
 // An entry holds the rows as they were after its change, not as they are now. When changes are
 // excluded from the event, an entry with Reset tells the reader to delete all rows of the event.
 // The following rows are the complete new state.
 //
-// No request changes anything. The API of a device needs its token for everything but the
-// description and an event's Atom and JSON feeds, which have a key of their own, and
-// does not answer pages of other sites (see APIConfig.Hosts). A relay has no token: its
-// source decides what may be read.
+// No request changes anything. Requests to a device need its token, except for the description and
+// for an event's Atom and JSON feeds, which have their own key. A device does not answer pages of
+// other sites (see APIConfig.Hosts). A relay has no token: its source decides what may be read.
 package feed
 
 import (
@@ -37,7 +36,7 @@ const maxRows = 200
 
 // Entry is one change of an event, or a part of one.
 type Entry struct {
-	// Cursor is the position of the change: reading goes on after it.
+	// Cursor is the position of the change. Reading resumes after it.
 	Cursor int64                  `json:"cursor"`
 	Change string                 `json:"change"` // hash, hex
 	By     qa.Identity            `json:"by"`
@@ -47,10 +46,10 @@ type Entry struct {
 	// an earlier change. If a change becomes void later, the entry of the change that revealed the
 	// equivocation has the updated rows.
 	Void bool `json:"void,omitempty"`
-	// Reset: forget all rows of the event before those of this entry are applied.
+	// Reset: delete all rows of the event before applying the rows of this entry.
 	Reset bool `json:"reset,omitempty"`
 	Now   Rows `json:"now"`
-	// More: another entry with the same cursor follows, and both are of one change. A reader that
+	// More: another entry with the same cursor follows, and both belong to one change. A reader that
 	// stops between them must resume from the previous cursor.
 	More bool `json:"more,omitempty"`
 }
@@ -68,16 +67,16 @@ type Ledger interface {
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error
 }
 
-// Reader reads the change feed of one event. It is not safe for concurrent use. It holds
+// Reader reads the change feed of one event. It is not safe for concurrent use. It keeps
 // the event in memory.
 type Reader struct {
 	ledger   Ledger
 	event    qa.EventID
 	cursor   int64
-	document *document.Document // nil: must be built up to the cursor
+	document *document.Document // nil: it must be built from the changes up to the cursor
 }
 
-// NewReader returns a reader that goes on after a cursor; 0 is the beginning.
+// NewReader returns a reader that begins after a cursor; 0 is the beginning.
 func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
 	return &Reader{ledger: ledger, event: event, cursor: max(after, 0)}
 }
@@ -85,13 +84,13 @@ func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
 // Cursor returns the position up to which the feed was read.
 func (r *Reader) Cursor() int64 { return r.cursor }
 
-// Read calls fn with each entry after the cursor, in order, and returns when there is no more; a
-// later Read goes on from there. The first Read also reads all changes up to the cursor, without
+// Read calls fn with each entry after the cursor, in order, and returns when there are no more. A
+// later Read continues from there. The first Read also reads all changes up to the cursor, without
 // calling fn. An error of fn or of the ledger is returned, and the next Read repeats that entry.
 //
-// storage.ErrDamaged is returned after all that could be read when rows of the ledger are
-// damaged. They come back at their old positions once they have been fetched again, so the
-// feed must then be read again from 0.
+// If rows of the ledger are damaged, Read reads all other rows and then returns storage.ErrDamaged.
+// Rows that have been fetched again have their old positions, so the feed must then be read again
+// from 0.
 func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	if r.document == nil {
 		if err := r.build(ctx, r.cursor, math.MaxInt); err != nil {
@@ -102,7 +101,7 @@ func (r *Reader) Read(ctx context.Context, fn func(Entry) error) error {
 	return r.ledger.Entries(ctx, r.event, r.cursor, func(e storage.Entry) error {
 		err := r.next(ctx, e, fn)
 		if err != nil {
-			r.document = nil // it is ahead of the cursor now
+			r.document = nil // the document is ahead of the cursor now
 			return err
 		}
 		r.cursor = e.Position
@@ -116,8 +115,8 @@ func (r *Reader) empty() *document.Document {
 	return document.New(r.event, document.Options{Projection: true, Validated: true})
 }
 
-// build makes the document of the changes up to a position. ErrTooLong is returned for more than
-// most changes.
+// build makes the document from the changes up to a position. ErrTooLong is returned if there are
+// more than most changes.
 func (r *Reader) build(ctx context.Context, until int64, most int) error {
 	r.document = r.empty()
 	err := r.ledger.Entries(ctx, r.event, 0, func(e storage.Entry) error {
@@ -140,20 +139,21 @@ func (r *Reader) build(ctx context.Context, until int64, most int) error {
 	return err
 }
 
-// ErrTooLong is returned for an event of more changes than were to be read.
-var ErrTooLong = errors.New("feed: the event has more changes than are read for this")
+// ErrTooLong is returned for an event with more changes than the caller allows.
+var ErrTooLong = errors.New("feed: the event has too many changes")
 
 // errStop ends Ledger.Entries early.
 var errStop = errors.New("feed: stop")
 
-// add adds a row to the document. It returns the row's change, followed by those that were waiting
-// for it because rows of the ledger were damaged; none if the row's change has to wait itself.
+// add adds a row to the document. It returns the row's change, followed by the changes that were
+// pending without it because rows of the ledger were damaged. It returns none if the row's change is
+// itself pending.
 func (r *Reader) add(e storage.Entry) ([]*document.Change, error) {
 	c, err := decode(&e)
 	if err != nil {
 		return nil, err
 	}
-	// Without its bytes, the document leaves the change decoded.
+	// Without the bytes, the document keeps the change decoded.
 	added, err := r.document.Add(document.NewChange(c, nil, nil, e.ReceivedAtMillis))
 	if err == nil && added.Refusal != nil {
 		err = added.Refusal
@@ -214,7 +214,8 @@ func entryOf(cursor int64, c *wire.Change) Entry {
 	return Entry{Cursor: cursor, Change: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), At: qa.ClampMillis(c.TimeMillis)}
 }
 
-// touched returns the rows that the last change touched. A post whose reactions changed is one.
+// touched returns the rows that the last change touched. A change of a post's reactions touches the
+// post.
 func (r *Reader) touched() Rows {
 	t := r.document.Touched()
 	seen := map[qa.PostID]bool{}

@@ -32,7 +32,7 @@ import (
 
 const wait = 20 * time.Second
 
-// house is a device whose log is served, and what it writes.
+// house is a device that writes changes and serves its change feed.
 type house struct {
 	t     *testing.T
 	store *mem.Store
@@ -79,7 +79,7 @@ func (h *house) do(a qa.Act) qa.PostID {
 	return id
 }
 
-// anything does one act at random.
+// anything performs one random act.
 func (h *house) anything() {
 	text := fmt.Sprintf("words %d", h.rnd.Int())
 	if len(h.posts) == 0 {
@@ -140,7 +140,7 @@ func (h *house) Watch(qa.EventID) (<-chan struct{}, func()) {
 	}
 }
 
-// outside is somebody else's copy of the views, made from the log alone.
+// outside is another program's copy of the views, made only from the change feed.
 type outside struct {
 	cursor int64
 	event  qa.Event
@@ -170,7 +170,7 @@ func (o *outside) take(e feed.Entry) {
 	}
 }
 
-// differs says where the copy differs from what the device shows.
+// differs returns how the copy differs from the views of the device.
 func (o *outside) differs(t *testing.T, h *house) string {
 	t.Helper()
 	event, err := h.store.Event(t.Context(), h.event)
@@ -238,9 +238,9 @@ func get(t *testing.T, url, accept string) *http.Response {
 	return res
 }
 
-// TestACopyStaysInStep keeps an outside copy from nothing but the log, cut off in
-// the middle of answers again and again, and compares it with the device's views.
-func TestACopyStaysInStep(t *testing.T) {
+// TestCopyFromTheFeedEqualsTheDevice: a copy that is made only from the feed, with connections that
+// end again and again in the middle of an answer, equals the device's views.
+func TestCopyFromTheFeedEqualsTheDevice(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("FLYLEAF_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
@@ -284,9 +284,9 @@ func TestACopyStaysInStep(t *testing.T) {
 	}
 }
 
-// TestFollowLive: server-sent events go on as things happen, and after a lost
-// connection from the last one's ID.
-func TestFollowLive(t *testing.T) {
+// TestStreamContinuesAfterReconnecting: server-sent events are sent as changes are made,
+// and after a lost connection they continue after the ID of the last event.
+func TestStreamContinuesAfterReconnecting(t *testing.T) {
 	h := newHouse(t, 1)
 	stop := make(chan struct{})
 	s := serve(t, h, stop)
@@ -339,8 +339,8 @@ func (closed) Watch(qa.EventID) (<-chan struct{}, func()) {
 	return c, func() {}
 }
 
-// TestFollowEndsWithItsSource: what there is is told, then Follow returns.
-func TestFollowEndsWithItsSource(t *testing.T) {
+// TestFollowEndsWhenTheLedgerIsClosed: Follow reports all existing entries, then returns.
+func TestFollowEndsWhenTheLedgerIsClosed(t *testing.T) {
 	h := newHouse(t, 1)
 	h.do(qa.Act{Kind: qa.ActPost, Text: "Is it over?"})
 	var told []string
@@ -376,8 +376,8 @@ func nextEvent(t *testing.T, lines *bufio.Scanner) map[string]string {
 	}
 }
 
-// TestWhatActsBecome names what every act that a device can author becomes in the feed.
-func TestWhatActsBecome(t *testing.T) {
+// TestEveryActHasADescription: the feed describes every act that a device can author.
+func TestEveryActHasADescription(t *testing.T) {
 	h := newHouse(t, 1)
 	q := h.do(qa.Act{Kind: qa.ActPost, Text: "Q", Tags: []string{"a"}})
 	r := h.do(qa.Act{Kind: qa.ActPost, Parent: q, Text: "R", OnBehalfOf: "Zoë"})
@@ -414,8 +414,9 @@ func TestWhatActsBecome(t *testing.T) {
 	}
 }
 
-// TestReset: when changes leave the event the copy begins anew, wherever it was.
-func TestReset(t *testing.T) {
+// TestExcludedChangesResetTheCopy: when changes are excluded from the event, a copy starts again, whatever
+// its cursor.
+func TestExcludedChangesResetTheCopy(t *testing.T) {
 	h := newHouse(t, 1)
 	keep := h.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
 	h.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
@@ -437,8 +438,8 @@ func TestReset(t *testing.T) {
 	for id, p := range live.posts {
 		late.posts[id] = p
 	}
-	// As an earlier version did it for two versions of a change: the last change leaves,
-	// and so does the other one of the same writer, which comes now.
+	// Like an earlier version on an equivocation: exclude the last change, and the other change of
+	// the same writer, which arrives now.
 	var last storage.Entry
 	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
@@ -470,9 +471,9 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestManyRowsComeInParts: closing touches every post, and a part is nothing to go
-// on from.
-func TestManyRowsComeInParts(t *testing.T) {
+// TestManyRowsAreSentInParts: closing an event touches every post, and a reader cannot resume
+// after a part.
+func TestManyRowsAreSentInParts(t *testing.T) {
 	h := newHouse(t, 1)
 	for i := range 450 {
 		h.do(qa.Act{Kind: qa.ActPost, Text: strconv.Itoa(i)})
@@ -612,7 +613,7 @@ func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	}
 }
 
-// stuck is a client that takes nothing.
+// stuck is a client that reads nothing.
 type stuck struct {
 	http.ResponseWriter
 	over chan struct{} // closed when it may take no longer
@@ -637,8 +638,8 @@ func (c *stuck) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-// A stream whose reader takes nothing gives way, too.
-func TestStreamsThatAreNotReadGiveWay(t *testing.T) {
+// TestUnreadStreamsAreEvicted: a stream of a client that does not read is evicted too.
+func TestUnreadStreamsAreEvicted(t *testing.T) {
 	h := newHouse(t, 1)
 	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(*http.Request) string { return "one" }})
 	api.SetMinIdle(time.Nanosecond)

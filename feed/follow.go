@@ -19,7 +19,7 @@ type Source interface {
 	// event or must not reveal that it has it, or ErrForbidden.
 	Allowed(ctx context.Context, event qa.EventID) error
 	// Watch returns a channel that receives a value when the event's ledger may have grown, and is
-	// closed when it will not grow any more; and a function that stops watching.
+	// closed when it will not grow any more. It also returns a function that stops watching.
 	Watch(event qa.EventID) (<-chan struct{}, func())
 }
 
@@ -29,16 +29,14 @@ var (
 	ErrForbidden = errors.New("this client may not read this event")
 )
 
-// idleInterval is how often Follow says that nothing happened.
+// idleInterval is how often Follow calls pause(false) while nothing happens.
 const idleInterval = 15 * time.Second
 
-// Follow calls fn with each entry after a cursor, in order, and goes on with what happens
-// from now on, until ctx ends or the source's event no longer grows. It does not ask
-// whether the event may be read.
+// Follow calls fn with each entry after a cursor, in order, and then with each new entry, until ctx
+// ends or the event's ledger no longer grows. It does not check whether the event may be read.
 //
 // pause(true) is called when fn has received all entries; pause(false) after every 15 idle seconds.
-// pause may be nil. An error of fn or pause ends Follow, and is returned; so are those of
-// Reader.Read, and ctx's.
+// pause may be nil. Follow returns the first error of fn, pause, Reader.Read or ctx.
 func Follow(ctx context.Context, source Source, event qa.EventID, after int64, fn func(Entry) error, pause func(news bool) error) error {
 	grown, end := source.Watch(event) // before the first read, so that nothing is missed in between
 	defer end()
@@ -101,20 +99,20 @@ func (w *Watchers) Watch(event qa.EventID) (<-chan struct{}, func()) {
 	}
 }
 
-// Grown tells those who watch the event. It never blocks.
+// Grown notifies the watchers of the event. It never blocks.
 func (w *Watchers) Grown(event qa.EventID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.by[event] {
 		select {
 		case c <- struct{}{}:
-		default: // the watcher has not yet looked since it was last told
+		default: // the watcher has not yet received the previous notification
 		}
 	}
 }
 
-// Access returns who may read an event, "open" or "invited". The event's first change sets it for
-// ever. ErrNoEvent is returned when the ledger has no such event.
+// Access returns who may read an event, "open" or "invited". The event's first change sets it
+// permanently. ErrNoEvent is returned when the ledger has no such event.
 func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error) {
 	access := ""
 	err := ledger.Entries(ctx, event, 0, func(e storage.Entry) error {
@@ -140,9 +138,8 @@ func Access(ctx context.Context, ledger Ledger, event qa.EventID) (string, error
 	return "", err
 }
 
-// About returns what an event says of itself. It reads the whole ledger of the event, of
-// at most so many changes; ErrTooLong is returned for a longer one, and ErrNoEvent when
-// the ledger has no such event.
+// About returns an event's own fields. It reads the event's whole ledger. ErrTooLong is returned if
+// the event has more than most changes, and ErrNoEvent if the ledger has no such event.
 func About(ctx context.Context, ledger Ledger, event qa.EventID, most int) (qa.Event, error) {
 	r := NewReader(ledger, event, 0)
 	err := r.build(ctx, math.MaxInt64, most)

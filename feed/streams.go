@@ -40,9 +40,9 @@ type openStreams struct {
 	all map[*openStream]bool
 }
 
-// admit opens a stream for a client, "" for one that has no bound of its own. If need be it
-// evicts another stream, which had no entry for at least idle. If there is none it returns
-// the HTTP status to answer with.
+// admit opens a stream for a client; "" is a client without a limit of its own. If necessary it evicts
+// a stream that has been without an entry for at least idle. If there is no such stream, it returns
+// the HTTP status of the answer.
 func (o *openStreams) admit(client string, idle time.Duration, end func()) (*openStream, int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,8 +78,8 @@ func (o *openStreams) admit(client string, idle time.Duration, end func()) (*ope
 	return s, 0
 }
 
-// evict ends the client's stream that has had no entry for longest, if that is at least
-// idle. It reports whether there was one.
+// evict ends the client's stream that has been without an entry for longest, if that time is at least
+// idle. It reports whether it ended a stream.
 func (o *openStreams) evict(client string, idle time.Duration) bool {
 	var longest *openStream
 	for s := range o.all {

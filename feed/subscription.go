@@ -14,9 +14,9 @@ import (
 	"flyleaf/qa"
 )
 
-// What is published of an event, as Atom and JSON feeds for feed readers. Feed readers send
-// no Authorization header, so the address has a key. The key opens the feeds of one event
-// and nothing else, and the token cannot be learned from it.
+// The Atom and JSON feeds of an event's published posts, for feed readers. Feed readers send no
+// Authorization header, so the address contains a key. The key gives access to the feeds of one event
+// and to nothing else, and the token cannot be derived from it.
 
 // SubscriptionKey returns the key of an event's Atom and JSON feeds.
 func SubscriptionKey(token string, event qa.EventID) string {
@@ -32,7 +32,7 @@ func SubscriptionPath(token string, event qa.EventID, json bool) string {
 	return APIPrefix + "events/" + url.PathEscape(string(event)) + "/" + name + "?" + url.Values{"key": {SubscriptionKey(token, event)}}.Encode()
 }
 
-// subscription serves what is published of an event as a feed of a media type.
+// subscription serves an event's published posts as a feed of a media type.
 func (a *API) subscription(mediaType string, write func(io.Writer, syndication.Feed) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, ok := event(w, r)
@@ -40,7 +40,7 @@ func (a *API) subscription(mediaType string, write func(io.Writer, syndication.F
 			return
 		}
 		if !hmac.Equal([]byte(r.URL.Query().Get("key")), []byte(SubscriptionKey(a.config.Token, id))) {
-			fail(w, http.StatusUnauthorized, "this needs the key of this event's feeds; `flyleaf event feed` prints the whole address")
+			fail(w, http.StatusUnauthorized, "the address lacks the key of this event's feeds; `flyleaf event feed` prints the whole address")
 			return
 		}
 		if !a.allowed(w, r, id) {

@@ -25,7 +25,7 @@ func decoded(a []entry) []entry {
 	return out
 }
 
-func TestArchiveComesBack(t *testing.T) {
+func TestArchiveIsUnchangedByImportAndExport(t *testing.T) {
 	people := corpusPeople(t)
 	sources := map[string]string{}
 	for name, b := range corpusFiles(t) {

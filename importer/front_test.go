@@ -50,9 +50,9 @@ archive:
 	}
 }
 
-// TestPeopleInEitherForm: a person is found in both Unicode forms of "jörg", with ö as one character or as
+// TestPeopleInBothUnicodeForms: a person is found in both Unicode forms of "jörg", with ö as one character or as
 // two.
-func TestPeopleInEitherForm(t *testing.T) {
+func TestPeopleInBothUnicodeForms(t *testing.T) {
 	for _, file := range []string{"j\u00f6rg.md", "jo\u0308rg.md"} {
 		people := PeopleFromFiles(map[string][]byte{file: []byte("---\ntitle: Jörg Quist\n---\n")})
 		for _, id := range []string{"j\u00f6rg", "jo\u0308rg"} {
@@ -120,9 +120,9 @@ func TestLiquidIsNotRun(t *testing.T) {
 	}
 }
 
-// TestContradictingDatesComeBack: an event that ends before it begins, which earlier versions allowed, is
+// TestContradictoryDatesAreUnchanged: an event that ends before it begins, which earlier versions allowed, is
 // the same after export and import.
-func TestContradictingDatesComeBack(t *testing.T) {
+func TestContradictoryDatesAreUnchanged(t *testing.T) {
 	week := testfixture.Lamplight()
 	week.Event.StartsAtMillis, week.Event.EndsAtMillis = 2e12, 1e12
 	var b bytes.Buffer

@@ -9,9 +9,9 @@ import (
 	"flyleaf/qa"
 )
 
-// TestJSONTellsWhatWasWithdrawn: an export distinguishes withdrawn from hidden posts. So a later import
+// TestJSONDistinguishesWithdrawnFromHidden: an export distinguishes withdrawn from hidden posts. So a later import
 // reports the withdrawn ones, and does not treat the hidden ones as deleted.
-func TestJSONTellsWhatWasWithdrawn(t *testing.T) {
+func TestJSONDistinguishesWithdrawnFromHidden(t *testing.T) {
 	me := qa.Identity(bytes.Repeat([]byte("a1"), 32))
 	post := func(id, parent, text string) qa.Post {
 		op := qa.OpID{Counter: uint64(id[1]), Actor: string(me)}

@@ -9,9 +9,9 @@ import (
 	"flyleaf/publish"
 )
 
-// TestOwnFilesThatAreNotRead: a CSV or Markdown export is recognised, and the error says what to import
+// TestCSVAndMarkdownExportsAreRefused: a CSV or Markdown export is recognised, and the error says what to import
 // instead.
-func TestOwnFilesThatAreNotRead(t *testing.T) {
+func TestCSVAndMarkdownExportsAreRefused(t *testing.T) {
 	week, err := ReadJekyll("week.md", []byte("---\ntitle: The Patient Ledger\nauthors: [Ilse Marrow]\nstart: 2026-03-09\nend: 2026-03-13\narchive:\n- name: Tino\n  text: When?\n- name: Ada\n  text: Where?\n---\n"), nil)
 	if err != nil {
 		t.Fatal(err)

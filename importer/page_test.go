@@ -70,9 +70,9 @@ func TestPageHeads(t *testing.T) {
 	}
 }
 
-// TestNamesOverTheirMessages: names may come before their messages without a blank line if the whole page
+// TestNamesDirectlyAboveMessages: names may come before their messages without a blank line if the whole page
 // does so. On other pages, a name in the first line of a paragraph starts no message.
-func TestNamesOverTheirMessages(t *testing.T) {
+func TestNamesDirectlyAboveMessages(t *testing.T) {
 	const head = "The Patient Ledger\n\nby Ilse Marrow\n\nThe book of the week from 09 Mar 2026 to 13 Mar 2026\n\nQuestions and Answers\n\n"
 	im, err := ReadPage("page", []byte(head+"Tino\nWhen does it pay?\n\nIlse Marrow\nFrom day one.\n\nIt does so always.\n\nTino\nThank you!\n"))
 	if err != nil {
@@ -113,8 +113,8 @@ func TestPageWithoutMessages(t *testing.T) {
 	}
 }
 
-// TestLongMessagesGoOn: a message that is too long for a post continues in replies, in every format.
-func TestLongMessagesGoOn(t *testing.T) {
+// TestLongMessagesContinueInReplies: a message that is too long for a post continues in replies, in every format.
+func TestLongMessagesContinueInReplies(t *testing.T) {
 	words := strings.TrimSpace(strings.Repeat("word ", schema.MaxText/4))
 	pieces := SplitText(words)
 	if len(pieces) != 2 || strings.Join(pieces, " ") != words || len(pieces[0]) > schema.MaxText || strings.HasSuffix(pieces[0], "wor") {

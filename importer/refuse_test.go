@@ -294,7 +294,7 @@ func TestNotPublished(t *testing.T) {
 }
 
 // Any text is the same after export and import, in every format.
-func TestAnyTextComesBack(t *testing.T) {
+func TestAnyTextIsUnchangedByExportAndImport(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		odd := rapid.SampledFrom([]string{
 			"", " ", "\n", "\n\n", "  a", "a ", "a\n b\n", "- x", "yes", "007", ":+1:", "a: b", "#", "'", `"`, "&lt;", "&amp;lt;", "<b>", "\t", "a\tb", "a \nb",

@@ -14,7 +14,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteCSV writes what is published of weeks (see Publish) as CSV (RFC 4180, in UTF-8 with a
+// WriteCSV writes the publishable content of weeks (see Publish) as CSV (RFC 4180, in UTF-8 with a
 // byte order mark, lines end with \n): one row for each post, a question before its replies.
 // The columns are:
 //
@@ -27,12 +27,12 @@ import (
 //	time      RFC 3339 in UTC, empty when not known
 //	text      Markdown
 //	answered  true or false for a question, else empty
-//	wants     for a question, how many people want it answered, else empty
+//	wants     for a question, how many people want an answer, else empty
 //
-// A spreadsheet runs a cell as a formula that begins with = + - @ (also in their full-width
-// forms), a tab or a line's end. Such a cell, also with apostrophes before it, is written
-// with one more apostrophe at its beginning; a program that reads the file takes one off.
-// Lines in texts end with \n. Errors are those of writing to w.
+// Spreadsheets run a cell as a formula if it begins with = + - @ (also in their full-width forms), a
+// tab or a line end. Such a cell, and a cell that begins so after apostrophes, gets one more
+// apostrophe at its beginning. A program that reads the file must remove one apostrophe from such
+// cells. Lines in texts end with \n. Errors are those of writing to w.
 func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 	var b bytes.Buffer
 	b.WriteString(weekfile.ByteOrderMark)

@@ -16,10 +16,10 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteJekyll writes what is published of a week (see Publish) as a Jekyll page, in the
+// WriteJekyll writes the publishable content of a week (see Publish) as a Jekyll page, in the
 // layout that package weekfile describes. importer.ReadJekyll reads it.
 //
-// The archive holds questions and, one level below, all their replies in reading order. In names
+// The archive has the questions and, one level below, all their replies in reading order. In names
 // and texts the HTML entities of &, < and > are encoded, and nothing else is changed. Liquid syntax
 // in the description is escaped (see weekfile.EscapeLiquid). Other keys come from Event.X, where
 // ReadJekyll stored them.
@@ -104,12 +104,12 @@ func jekyllPage(week qa.Week, url string) *yaml.Node {
 	return page
 }
 
-// jekyllAuthors returns the authors as the imported page wrote them, unless the event's
-// authors were changed since.
+// jekyllAuthors returns the authors as written on the imported page, unless the event's authors
+// have changed since the import.
 func jekyllAuthors(e *qa.Event) []string {
-	var was weekfile.WrittenAuthors
-	if json.Unmarshal([]byte(e.X[weekfile.XAuthors]), &was) == nil && was.Shown == e.Authors {
-		return was.Written
+	var kept weekfile.WrittenAuthors
+	if json.Unmarshal([]byte(e.X[weekfile.XAuthors]), &kept) == nil && kept.Shown == e.Authors {
+		return kept.Written
 	}
 	return people.SplitNames(e.Authors)
 }
@@ -186,7 +186,7 @@ func plain(s string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: 
 
 // text returns a node that every YAML reader reads as the same string. It is always quoted: Ruby
 // reads a plain `:+1:` as a symbol, a plain `yes` as true and a plain 1:30 as a number. A text of
-// several lines becomes a literal block, which is easier to edit, if the text survives it.
+// several lines becomes a literal block, which is easier to edit, if a block preserves the text.
 func text(s string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Style: yaml.DoubleQuotedStyle}
 	if strings.Contains(s, "\n") && literal(s) {
@@ -195,8 +195,8 @@ func text(s string) *yaml.Node {
 	return n
 }
 
-// literal reports whether a YAML literal block gives s back: s has no white space at its
-// beginning, at its end or before a line's end, and nothing that YAML escapes.
+// literal reports whether a YAML literal block preserves s: s has no white space at its beginning,
+// at its end or before a line end, and no character that YAML escapes.
 func literal(s string) bool {
 	if strings.TrimSpace(s) != s {
 		return false
@@ -214,10 +214,10 @@ func literal(s string) bool {
 	return true
 }
 
-// timeNode writes a time as the imported page wrote it, if that is still the same time.
+// timeNode writes a time in the imported page's form, if that is still the same time.
 func timeNode(ms int64, written string, end bool) *yaml.Node {
 	value := weekfile.FormatTime(ms)
-	if again, ok := weekfile.ParseTime(written, end); ok && again == ms {
+	if parsed, ok := weekfile.ParseTime(written, end); ok && parsed == ms {
 		value = written
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: value}

@@ -12,9 +12,8 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteJSON writes everything that a week holds as weekfile.JSONFormat, hidden posts too. It is a
-// private copy for the user, not for publishing. The text of a withdrawn post is left out: its
-// writer took it back. Errors are those of writing to w.
+// WriteJSON writes the whole week as weekfile.JSONFormat, including hidden posts. The file is a
+// private copy for the user, not for publishing. The text of withdrawn posts is left out. Errors are those of writing to w.
 func WriteJSON(w io.Writer, week qa.Week) error {
 	out := weekfile.JSONWeek{Format: weekfile.JSONFormat, Event: week.Event, Threads: []weekfile.JSONThread{}}
 	for _, id := range slices.Sorted(maps.Keys(week.People)) {
@@ -31,7 +30,7 @@ func WriteJSON(w io.Writer, week qa.Week) error {
 	return encodeWeek(w, out)
 }
 
-// WritePublishedJSON writes what is published of a week (see Publish) as weekfile.JSONFormat,
+// WritePublishedJSON writes the publishable content of a week (see Publish) as weekfile.JSONFormat,
 // without identities and revisions. importer.ReadJSON reads it. Errors are those of writing
 // to w.
 func WritePublishedJSON(w io.Writer, week qa.Week) error {

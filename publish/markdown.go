@@ -11,7 +11,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// WriteMarkdown writes what is published of a week (see Publish) as one Markdown text for
+// WriteMarkdown writes the publishable content of a week (see Publish) as one Markdown text for
 // people: title, subtitle, authors, days, description, links, then the threads. Every post is a
 // quotation and every reply a quotation within one, so that no post's text can look like a
 // part of the page. Errors are those of writing to w.

@@ -17,8 +17,8 @@ import (
 	"flyleaf/weekfile"
 )
 
-// Published is what everybody may read of a week, under the names that people chose. Every
-// published format is written from it, so they all show the same.
+// Published is the publishable content of a week, under the names that people chose. Every published
+// format is written from it, so all formats show the same content.
 type Published struct {
 	Event   qa.Event
 	Threads []PublishedThread // in the week's order
@@ -30,7 +30,7 @@ type PublishedThread struct {
 	Replies  []PublishedPost
 	Answered bool
 	Wants    int
-	Won      bool // the authors chose it, or it was drawn: its writer gets a copy
+	Won      bool // the question was chosen by the authors or drawn: its writer gets a copy
 	// DuplicateOf is the ID of the question that this one repeats; "" when there is none, or
 	// when that question is not published.
 	DuplicateOf string
@@ -38,9 +38,9 @@ type PublishedThread struct {
 
 // PublishedPost is a post as it is published.
 type PublishedPost struct {
-	// ID names the post within its week, for ever and in every format. It is the post's ID, or for
-	// an imported post the ID that it had in its source: a week that was exported, lost and
-	// imported again keeps its addresses. It is unique in the week and has at most schema.MaxShort
+	// ID names the post within its week, permanently and in every format. It is the post's ID, or for
+	// an imported post its ID in the source, so a week that was exported, lost and imported again
+	// keeps its addresses. ID is unique in the week and has at most schema.MaxShort
 	// bytes, of any characters.
 	ID       string
 	Name     string // as its writer wants to be published; "" when the name is not known
@@ -52,8 +52,8 @@ type PublishedPost struct {
 	Not          string // a warning such as "not the author", for a name that looks like another's; see people.Lookalike.Badge
 	ReplyTo      string // for a reply to a reply, the published name of the writer of that reply
 	Late         bool   // written after the week was closed
-	// Withheld is the reason why a question is replaced by a placeholder: Withdrawn, Hidden or
-	// Void. Name and Text are then "". "" for every other post.
+	// Withheld is the reason why a placeholder replaces a question: Withdrawn, Hidden or Void. Name and
+	// Text are then "". Withheld is "" for every other post.
 	Withheld  string
 	Reactions []qa.ImportedReaction // reactions in the original chat; they do not count as votes
 }
@@ -61,7 +61,7 @@ type PublishedPost struct {
 // The values of PublishedPost.Withheld.
 const (
 	Withdrawn = "withdrawn" // by its writer
-	Hidden    = "hidden"    // by a moderator, or waiting for approval, or written by a blocked person
+	Hidden    = "hidden"    // by a moderator, or not approved, or written by a blocked person
 	Void      = "void"      // its writer's device signed two versions of it
 )
 
@@ -89,8 +89,8 @@ func (p *PublishedPost) ShownName() string {
 // Publish returns what may be published of a week. It leaves out posts that were withdrawn or
 // hidden, posts of blocked people, and unapproved posts (in an event with approval, any post;
 // otherwise posts written after closing). If such a question has published replies, a placeholder
-// takes its place. Writers who publish as initials or without a name (people/publishAs) are named
-// so, also where somebody replies to them.
+// takes its place. Writers can choose to appear as initials or without a name (people/publishAs);
+// this also applies to ReplyTo.
 func Publish(week qa.Week) Published {
 	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
@@ -157,8 +157,8 @@ func Publish(week qa.Week) Published {
 	return out
 }
 
-// publishedName returns the name under which a writer wants to be published; "" when an
-// import did not know it.
+// publishedName returns the name under which a writer wants to be published; "" when the post was
+// imported without a name.
 func publishedName(week *qa.Week, p *qa.PostView) string {
 	if p.OnBehalfOf == qa.NoName && p.Source != "" {
 		return ""
@@ -180,7 +180,7 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 	return p.Name
 }
 
-// knownTime returns the time of a post, 0 when an import made it up.
+// knownTime returns the time of a post, 0 when an import invented it.
 func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
 	if p.TimeUnknown(e, posts) {
 		return 0
@@ -215,7 +215,7 @@ func publishedIDs(week *qa.Week) map[qa.PostID]string {
 	return ids
 }
 
-// maxSlug bounds a slug in bytes: a file's name has no more than 255.
+// maxSlug bounds a slug in bytes. File systems allow 255 for a name.
 const maxSlug = 100
 
 // Slug returns the name of a week in addresses, such as 20210308-the-title: its first day

@@ -17,7 +17,7 @@ import (
 	"flyleaf/qa"
 )
 
-func TestNamesOfThoseRepliedTo(t *testing.T) {
+func TestReplyToIsThePublishedName(t *testing.T) {
 	week := testfixture.Lamplight()
 	ilse := week.Threads[0].Replies[0].By
 	week.People[ilse] = qa.Person{ID: ilse, Name: "Ilse Marrow", PublishAs: "none"}
@@ -30,8 +30,8 @@ func TestNamesOfThoseRepliedTo(t *testing.T) {
 	}
 }
 
-// TestIDsCannotBeTaken: nobody can take over the published ID of another person's post by using its source.
-func TestIDsCannotBeTaken(t *testing.T) {
+// TestPublishedIDsCannotBeClaimed: nobody can claim the published ID of another person's post by using its source.
+func TestPublishedIDsCannotBeClaimed(t *testing.T) {
 	week := testfixture.Lamplight()
 	week.Threads[0].Question.Source = "jekyll:x#1"
 	week.Threads[1].Question.Source = "jekyll:x#1" // Bo, who organises nothing
@@ -58,8 +58,9 @@ func TestGoldenCSVAndMarkdown(t *testing.T) {
 	}
 }
 
-// Any cell comes back from CSV, and none begins as a formula does.
-func TestCSVComesBack(t *testing.T) {
+// TestCSVIsUnchangedByAReader: any cell is the same after reading the CSV, and no cell begins like a
+// formula.
+func TestCSVIsUnchangedByAReader(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringMatching(`'{0,3}[=+\-@\t\n＝＋－＠",;]?[a-z"\n]{0,5}`)).Draw(t, "text")
 		week := testfixture.Lamplight()
@@ -89,7 +90,7 @@ func TestCSVComesBack(t *testing.T) {
 	})
 }
 
-// A week is named by its first day as its own calendar has it.
+// TestSlug: a week's slug has its first day in the week's own time zone.
 func TestSlug(t *testing.T) {
 	monday := time.Date(2021, 3, 8, 0, 0, 0, 0, time.FixedZone("", 3600)).UnixMilli()
 	for _, c := range []struct {

@@ -49,7 +49,7 @@ func TestClubSortsByTheClock(t *testing.T) {
 	}
 }
 
-func TestClubBoundsWhatIsFollowed(t *testing.T) {
+func TestClubBoundsTheFollowedWeeks(t *testing.T) {
 	now := 1000 * day
 	e := qa.Event{Relays: []string{"ws://own"}}
 	for n := range 500 {
@@ -81,8 +81,9 @@ func TestClubBoundsWhatIsFollowed(t *testing.T) {
 	}
 }
 
-// What a club says of an event, written as an act, says the same.
-func TestListingIsWhatTheActSays(t *testing.T) {
+// TestListingIsUnchangedAsAnAct: a club's listing of an event is the same after it was written as an
+// act.
+func TestListingIsUnchangedAsAnAct(t *testing.T) {
 	e := qa.Event{
 		ID: qa.MakeEventID([16]byte{1}), Title: "Slow Indexes", Authors: "Perpetua Lindqvist",
 		StartsAtMillis: 5 * day, EndsAtMillis: 10 * day, Relays: []string{"ws://a", "ws://b"},

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// contradictory are events with one thing in each that cannot be meant, and words of
-// what is said about it.
+// contradictory returns events with one contradiction each, and words of its description.
 func contradictory() map[string]struct {
 	e     Event
 	words string
@@ -52,7 +51,7 @@ func TestFieldsThatContradictEachOther(t *testing.T) {
 		if left := c.e.Consistent(); left.Contradictions() != nil {
 			t.Errorf("%s: what is left says %+v", name, left.Contradictions())
 		}
-		// One that is there already is no reason to refuse a new title.
+		// An existing contradiction is no reason to refuse a new title.
 		if err := c.e.CheckNew(&c.e); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -75,8 +74,9 @@ func TestFieldsThatContradictEachOther(t *testing.T) {
 	}
 }
 
-// TestAChangeIsCheckedWithWhatStandsThere: each field alone may be fine.
-func TestAChangeIsCheckedWithWhatStandsThere(t *testing.T) {
+// TestChangesAreCheckedWithTheExistingFields: each field may be valid alone, but not together with the
+// others.
+func TestChangesAreCheckedWithTheExistingFields(t *testing.T) {
 	var week Event
 	week.SetWeek(2026, 3, 9, time.UTC)
 	for name, c := range map[string]struct {
@@ -143,7 +143,7 @@ func TestClubsAndPhasesOfContradictoryWeeks(t *testing.T) {
 	for _, at := range []int64{math.MinInt64, -1, 0, now, math.MaxInt64} {
 		for _, days := range []Event{{StartsAtMillis: math.MinInt64}, {EndsAtMillis: math.MaxInt64}, {StartsAtMillis: math.MaxInt64, EndsAtMillis: math.MinInt64}} {
 			if got := days.clamp(at); got != at {
-				t.Errorf("%d became %d by days that nobody can mean", at, got)
+				t.Errorf("%d became %d in a week with impossible days", at, got)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"flyleaf/schema"
 )
 
-// TestSentences: what each kind of change did, as every log says it.
+// TestSentences: each kind of change has its sentence for every log.
 func TestSentences(t *testing.T) {
 	who := Identity(strings.Repeat("ab", 32))
 	const post, other = PostID("p1"), PostID("p2")

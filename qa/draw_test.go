@@ -48,8 +48,8 @@ func entrants(ns ...int) (out []Entrant) {
 	return out
 }
 
-// TestDrawGolden holds the draw to a result that another program computed from
-// the description above Draw, so that a draw of today can be verified for ever.
+// TestDrawGolden: the draw gives the result that another program computed from the description above
+// Draw. So today's draws can always be verified.
 func TestDrawGolden(t *testing.T) {
 	d := Draw{Rule: DrawAll, Closed: true, Commitments: []Commitment{committed(t, 1), committed(t, 2)}}
 	got := run(t, d, append(entrants(10, 11, 12, 13), Entrant{By: person(1), OnBehalfOf: "Zoë"})...)
@@ -109,7 +109,7 @@ func TestDrawSeedTakesEverything(t *testing.T) {
 	add("another secret", Draw{Closed: true, Commitments: []Commitment{committed(t, 1), committed(t, 3)}}, entrants(10, 11)...)
 }
 
-// TestPickIsFair: every place is taken about equally often.
+// TestPickIsFair: every index is picked about equally often.
 func TestPickIsFair(t *testing.T) {
 	const n, draws = 7, 70_000
 	var count [n]int
@@ -166,8 +166,8 @@ func TestDrawWaitsAndLeavesOut(t *testing.T) {
 	}
 }
 
-// TestOpenDrawGolden: what is written to open a secret, and to commit to it, is what
-// another program made of the description.
+// TestOpenDrawGolden: the values that open a secret, and commit to it, equal those that another
+// program computed from the description.
 func TestOpenDrawGolden(t *testing.T) {
 	secret := bytes.Repeat([]byte{7}, DrawSecretSize)
 	closing := strings.Repeat("c1", 32)
@@ -190,7 +190,7 @@ func TestOpenDrawGolden(t *testing.T) {
 	}
 }
 
-// TestMayOpen: who may open a secret, and what is said to those who may not.
+// TestMayOpen: only the right people may open a secret, and others are told why they may not.
 func TestMayOpen(t *testing.T) {
 	unopened := committed(t, 1)
 	unopened.Secret = ""
@@ -217,8 +217,8 @@ func TestMayOpen(t *testing.T) {
 	}
 }
 
-// TestWhoCouldPreventTheDraw is said by name.
-func TestWhoCouldPreventTheDraw(t *testing.T) {
+// TestDrawNamesThePeopleWhoCouldPreventIt: the people who could prevent the draw are listed by name.
+func TestDrawNamesThePeopleWhoCouldPreventIt(t *testing.T) {
 	w := Week{People: map[Identity]Person{person(1): {Name: "Orla"}, person(2): {Name: "Ilse"}}}
 	one, two := committed(t, 1), committed(t, 2)
 	say := func(cs ...Commitment) string {

@@ -34,8 +34,8 @@ func TestEveryFieldHasANameForPeople(t *testing.T) {
 	}
 }
 
-// TestRefusedFieldsAreNamedInWords: what Validate and CheckNew refuse is named without a path, for
-// every form of the message.
+// TestRefusedFieldsAreNamedInWords: the errors of Validate and CheckNew name a field without its path,
+// in every form of the message.
 func TestRefusedFieldsAreNamedInWords(t *testing.T) {
 	long := strings.Repeat("a", 70_000)
 	act := func(a Act) error { a.AtMillis = 1; return a.Validate() }

@@ -27,7 +27,7 @@ func TestReactionsFit(t *testing.T) {
 	}
 }
 
-func TestTimeMadeUp(t *testing.T) {
+func TestTimeIsUnknownIfAnImportInventedIt(t *testing.T) {
 	const monday = 1_615_161_600_000
 	begun := &Event{StartsAtMillis: monday}
 	for _, c := range []struct {
@@ -64,8 +64,8 @@ func TestTimeMadeUp(t *testing.T) {
 	}
 }
 
-// What a page shows in place of a time that lies ahead does not make it known.
-func TestTimeMadeUpAhead(t *testing.T) {
+// TestFutureTimeThatAnImportInventedStaysUnknown: the time that a page shows instead of a future time does not make the time known.
+func TestFutureTimeThatAnImportInventedStaysUnknown(t *testing.T) {
 	e := Event{ID: "e", Founder: "f", StartsAtMillis: 2_000_000_000_000}
 	p := (&ImportedPost{Parent: -1, Name: "Tino", Text: "When?", Source: "s#1"}).Act(e.StartsAtMillis, 0)
 	for _, x := range []map[string]string{p.X, nil} {

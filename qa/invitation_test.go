@@ -95,8 +95,8 @@ func TestInvitationsAreFoundInPastedText(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongWithAnInvitation is said in words.
-func TestWhatIsWrongWithAnInvitation(t *testing.T) {
+// TestErrorsSayWhatIsWrongWithAnInvitation: each error says in words what is wrong.
+func TestErrorsSayWhatIsWrongWithAnInvitation(t *testing.T) {
 	id := string(MakeEventID([16]byte{1, 2, 3}))
 	other := Invitation{Event: MakeEventID([16]byte{4}), Relay: "ws://r", Secret: make([]byte, SecretSize)}
 	for text, want := range map[string]string{
@@ -116,7 +116,7 @@ func TestWhatIsWrongWithAnInvitation(t *testing.T) {
 		"flyleaf:" + id + "@wss://r:99999":     "port",
 		"flyleaf: the program of our club":     "event ID",
 		"flyleaf:" + id + "@relay.example.org": "does not begin with ws://",
-		// Where an address ends is not guessed: joined would be another relay.
+		// The end of an address is not guessed: joined lines would be the address of another relay.
 		"flyleaf:" + id + "@wss://relay.exam\nple.org\nSee you there!": "may continue on the next line",
 		"flyleaf:" + id + "@wss://relay.example.\norg":                 "may continue on the next line",
 		"flyleaf:" + id + "@wss://relay.example.o\nrg":                 "may continue on the next line",
@@ -163,8 +163,8 @@ func TestWebLink(t *testing.T) {
 	}
 }
 
-// A browser's link comes first where the relay says that it serves the app and a browser
-// can run it there.
+// TestLinks: the link for a browser comes first if the relay says that it serves the app and a browser
+// can run the app there.
 func TestLinks(t *testing.T) {
 	event := MakeEventID([16]byte{4, 5, 6})
 	for _, c := range []struct {
@@ -188,8 +188,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// In a browser the first link leads to the site that the browser has the app from, and both
-// links can be read again.
+// TestLinksAtASite: in a browser, the first link is to the site from which the browser has the app, and
+// both links can be read again.
 func TestLinksAtASite(t *testing.T) {
 	event := MakeEventID([16]byte{4, 5, 6})
 	for _, c := range []struct {

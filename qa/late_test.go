@@ -5,10 +5,9 @@ import (
 	"testing"
 )
 
-// TestLatePostsStandLast: what strangers wrote without knowing of the closing stands
-// after everything else, however its times go, and is published once a moderator
-// approves it.
-func TestLatePostsStandLast(t *testing.T) {
+// TestLatePostsAreLast: posts that people without a role wrote without knowing of the closing are
+// after all other posts, whatever their times, and are published once a moderator approves them.
+func TestLatePostsAreLast(t *testing.T) {
 	founder, author := person(1), person(2)
 	post := func(id PostID, parent PostID, by Identity, at int64, late bool) Post {
 		return Post{ID: id, Parent: parent, By: by, AtMillis: at, Late: late, Op: OpID{Counter: uint64(at)}, Revisions: []Revision{{Text: "?"}}}
@@ -56,9 +55,9 @@ func TestLatePostsStandLast(t *testing.T) {
 	}
 }
 
-// TestWhatWaitsForAModerator: one rule says of every post whether a moderator has to look at it, whether it can be
+// TestPostsThatNeedAModerator: one rule says of every post whether a moderator has to look at it, whether it can be
 // approved, and which of its texts is published.
-func TestWhatWaitsForAModerator(t *testing.T) {
+func TestPostsThatNeedAModerator(t *testing.T) {
 	author, reader := person(2), person(7)
 	texts := func(late ...bool) (out []Revision) {
 		for i, l := range late {

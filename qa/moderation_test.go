@@ -67,8 +67,9 @@ func TestWeekForAViewer(t *testing.T) {
 
 func letters(c byte) Identity { return Identity(strings.Repeat(string(c), 64)) }
 
-// Askers and votes of a question and its duplicates count together, each person once.
-func TestDuplicatesMergeWhoWantsThem(t *testing.T) {
+// TestVotesOfDuplicatesCountOncePerPerson: the askers and voters of a question and its duplicates are
+// counted together, each person once.
+func TestVotesOfDuplicatesCountOncePerPerson(t *testing.T) {
 	a, b, c, d, e := letters('a'), letters('b'), letters('c'), letters('d'), letters('e')
 	ask := func(id PostID, by Identity, n uint64, of PostID, voters ...Identity) Post {
 		p := Post{ID: id, By: by, Op: OpID{Counter: n}, Marks: Marks{DuplicateOf: of}}
@@ -97,7 +98,8 @@ func TestDuplicatesMergeWhoWantsThem(t *testing.T) {
 			t.Errorf("%s: %d want it, not %d", x.name, got, x.want)
 		}
 	}
-	// Withdrawn or blocked, the asker does not count; on behalf of two people, both do.
+	// The asker of a withdrawn question, or a blocked asker, does not count. Two people on whose behalf
+	// somebody asked both count.
 	gone, blocked := ask("r", b, 2, "q", c), ask("s", d, 3, "q")
 	gone.Withdrawn, blocked.Blocked = true, true
 	ann, bob := ask("t", e, 4, "q"), ask("u", e, 5, "q")
@@ -106,7 +108,7 @@ func TestDuplicatesMergeWhoWantsThem(t *testing.T) {
 	if got := w.Threads[0].Wants; got != 3 {
 		t.Errorf("%d want it, not 3: a voter of the withdrawn one, Ann and Bob", got)
 	}
-	// A duplicate of a reply is counted nowhere else.
+	// A duplicate of a reply adds to no other count.
 	reply := Post{ID: "reply", By: b, Parent: "q", Op: OpID{Counter: 2}}
 	w = NewWeek(Event{}, []Post{ask("q", a, 1, ""), reply, ask("r", c, 3, "reply", d)}, nil)
 	if w.Threads[0].Wants != 0 || w.Threads[1].Wants != 1 || w.Threads[1].DuplicateOf != "reply" {

@@ -19,7 +19,7 @@ import (
 const genesisOfZero = "8b12cd515cdab6155467a380e14fe2ee"
 
 func TestEventIDs(t *testing.T) {
-	// Two IDs that automerge-repo made: its base58check and ours are one.
+	// Two IDs made by automerge-repo: both implementations of base58check agree.
 	for _, s := range []string{"4NMNnkMhL8jXrdJ9jamS58PAVdXu", "2akvofn6L1o4RMUEMQi7qzwRjKWZ"} {
 		id, err := ParseEventID(s)
 		if err != nil {
@@ -44,7 +44,7 @@ func TestEventIDs(t *testing.T) {
 		if err != nil || back != b {
 			t.Fatalf("seed %d: %x became %s became %x: %v", seed, b, id, back, err)
 		}
-		// One wrong character is noticed.
+		// One wrong character is detected.
 		s := []byte(id)
 		i := r.IntN(len(s))
 		for old := s[i]; s[i] == old; {
@@ -158,9 +158,9 @@ func TestInvitations(t *testing.T) {
 	}
 }
 
-// TestAnInvitationsSecret is kept out of logs and of errors, and a mistyped one is
-// noticed.
-func TestAnInvitationsSecret(t *testing.T) {
+// TestInvitationSecretIsNotLogged: the secret is not in logs or errors, and a mistyped secret is
+// detected.
+func TestInvitationSecretIsNotLogged(t *testing.T) {
 	inv := Invitation{Event: MakeEventID([16]byte{1, 2, 3}), Relay: "ws://r", Secret: bytes.Repeat([]byte{0xa7}, SecretSize)}
 	link := inv.String()
 	_, fragment, _ := strings.Cut(link, "#")
@@ -463,7 +463,7 @@ func TestWeekDoesNotDependOnOrder(t *testing.T) {
 	}
 }
 
-func TestTagsComeBack(t *testing.T) {
+func TestTagsAreUnchangedByJoiningAndSplitting(t *testing.T) {
 	tags := []string{"plot", "the end"}
 	if got := SplitTags(JoinTags(tags)); !slices.Equal(got, tags) {
 		t.Errorf("%q", got)

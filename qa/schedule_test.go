@@ -17,7 +17,7 @@ func zone(t *testing.T, name string) *time.Location {
 	return z
 }
 
-// The wall clock decides, in weeks in which it is changed as well.
+// TestWeekByTheWallClock: days follow the wall clock, even in weeks in which clocks change.
 func TestWeekByTheWallClock(t *testing.T) {
 	for _, c := range []struct {
 		zone       string
@@ -85,7 +85,7 @@ func TestPhases(t *testing.T) {
 	if now, next, _ := (&qa.Event{}).Phase(at(9, 0)); now != qa.PhaseOpen || next != "" {
 		t.Errorf("without dates: %s, then %s", now, next)
 	}
-	// Set by hand, and upside down: it does not go back.
+	// Times that were set by hand in the wrong order: the phase does not go back.
 	odd := qa.Event{StartsAtMillis: at(9, 0), EndsAtMillis: at(10, 0), AnswersUntilMillis: at(20, 0)}
 	if now, next, _ := odd.Phase(at(11, 0)); now != qa.PhaseOver || next != "" {
 		t.Errorf("upside down: %s, then %s", now, next)

@@ -72,8 +72,8 @@ func TestCleanIsText(t *testing.T) {
 	}
 }
 
-// What may not be written is refused in words: which field, which character, where.
-func TestActsHoldTexts(t *testing.T) {
+// TestActsWithInvalidTextAreRefused: the error says which field has an invalid character, which character, and where.
+func TestActsWithInvalidTextAreRefused(t *testing.T) {
 	post := qa.MakePostID("0000000000000000000000000000000000000000000000000000000000000001", make([]byte, 40), 1)
 	const bidi, nul, hidden = "a\u202eb", "a\x00b", "\u200b"
 	who := qa.Identity(strings.Repeat("a", 64))

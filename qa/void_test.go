@@ -25,8 +25,8 @@ func TestRestoredQuestionCountsOnce(t *testing.T) {
 	}
 }
 
-// TestVoidIsNotShown: a void post keeps its place among the threads, and nothing of it
-// counts as words.
+// TestVoidIsNotShown: a void post keeps its place among the threads, and none of its text is
+// shown.
 func TestVoidIsNotShown(t *testing.T) {
 	void := Post{ID: "v", By: "equivocator", Void: true, VoidVersion: "one", Parent: "two", Op: OpID{Counter: 3}}
 	posts := []Post{

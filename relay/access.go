@@ -14,7 +14,7 @@ import (
 	"flyleaf/qa"
 )
 
-// challengeBytes returns what the session's peer has to sign to read invitation-only
+// challengeBytes returns the bytes that the session's peer has to sign to read invitation-only
 // events: 32 random bytes, the same for the whole connection.
 func (s *session) challengeBytes() []byte {
 	s.mu.Lock()
@@ -40,7 +40,7 @@ func (s *session) accessRefused() string {
 	return ""
 }
 
-// MaxOwnAddresses is the most addresses that a relay can be configured with.
+// MaxOwnAddresses is how many addresses a relay can be configured with.
 const MaxOwnAddresses = 16
 
 // addressesOf returns the addresses at which the device on this connection may have

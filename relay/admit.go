@@ -39,7 +39,7 @@ func reasonFor(why quota.Deferral) string {
 	return text + fmt.Sprintf(" It should be possible in about %d hours.", int(math.Ceil(why.After.Hours())))
 }
 
-// pendingChange is a change that waits for its dependencies, and who sent it.
+// pendingChange is a change that waits for its dependencies, with its sender.
 type pendingChange struct {
 	*core.Change
 	from *session
@@ -137,7 +137,7 @@ var deferralReasons = map[policy.Code]string{
 	policy.CodeRelayFull:   "The relay's disk is nearly full. The relay will request it again by itself once its operator has made room. It stays on the device that wrote it, and other relays may accept it.",
 }
 
-// offerChange accepts one change, lets it wait, defers it or refuses it. d.mu is held.
+// offerChange accepts one change, keeps it pending, defers it or refuses it. d.mu is held.
 func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	h := c.Meta.Hash
 	d.turn.changes++
@@ -243,8 +243,8 @@ func (d *document) removePending(h wire.Hash) {
 }
 
 // deferralOf returns why a change is to be deferred; the code is "" when it is not. A
-// change that a pending one depends on is deferred by hard limits only, so that the
-// pending one, which was accepted, is not cut off.
+// change that a pending change depends on is deferred by hard limits only, because the
+// pending change was accepted and needs its dependency.
 func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quota.Deferral {
 	h := c.Meta.Hash
 	ready := !slices.ContainsFunc(c.Meta.Deps, func(h wire.Hash) bool { return !d.graph.Has(h) })
@@ -297,7 +297,7 @@ func (d *document) costOf(c *core.Change) quota.Change {
 	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.wouldFound(c)}
 }
 
-// charge charges a change to the quotas, which may go into debt. d.mu is held.
+// charge charges a change to the quotas. A quota may become a debt. d.mu is held.
 func (d *document) charge(from *session, c *core.Change, now time.Time) {
 	if d.policy == nil {
 		return
@@ -316,8 +316,8 @@ func (d *document) replacesHead(c *core.Change) bool {
 	return slices.ContainsFunc(c.Meta.Deps, d.graph.IsHead)
 }
 
-// freePendingSlot reports whether one more change of a session may wait. When too many
-// wait, it drops one of the session that has the most, so that no session can keep the
+// freePendingSlot reports whether one more change of a session may be pending. When too many
+// are pending, it drops a change of the session with the most, so that no session can keep the
 // others out.
 func (d *document) freePendingSlot(from *session, c *core.Change) bool {
 	if d.relay.pendingBytes.Load()+int64(len(c.Bytes)) > MaxPendingBytes {

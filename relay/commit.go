@@ -36,14 +36,14 @@ type submission struct {
 
 	// Progress, over several turns.
 	begun      bool
-	before     []wire.Hash // the heads at its first turn
+	before     []wire.Hash // the document's heads before its first turn
 	next       int         // the next change to offer to the graph
-	allOffered bool        // all were offered; now the deferred ones are tried again, last first
+	allOffered bool        // all were offered; now the deferred changes are tried again, last first
 	retryFrom  int
 
 	refused       []repo.Refusal
-	refusedHashes []wire.Hash      // invalid for good
-	notAccepted   []wire.Hash      // deferred, or without a valid signature: others may send it with one
+	refusedHashes []wire.Hash      // permanently invalid
+	notAccepted   []wire.Hash      // deferred, or without a valid signature: another peer may send the change with one
 	deferred      []deferredChange // deferred while the submission is processed
 	done          chan error       // receives one value when the changes are durable or were not accepted
 }
@@ -67,7 +67,7 @@ func (sub *submission) noteDeferred(h wire.Hash, why *policy.Refusal) {
 }
 
 func (sub *submission) addRefusal(h wire.Hash, why *policy.Refusal) {
-	if len(sub.refused) < maxRefusalsTold {
+	if len(sub.refused) < maxRefusalsSent {
 		sub.refused = append(sub.refused, refused(h, why))
 	}
 }
@@ -83,8 +83,8 @@ type finishedTurn struct {
 	done     []*submission // submissions to answer after the commit
 }
 
-// runTurns runs turns of documents until the queue is closed. Several run concurrently,
-// so that a document whose lock is held does not make the others wait.
+// runTurns runs turns of documents until the queue is closed. Several goroutines run it, so that a
+// document that is locked does not make the others wait.
 func (r *Relay) runTurns() {
 	for {
 		d, ok := r.queue.next()
@@ -120,8 +120,8 @@ func (r *Relay) runTurn(d *document) {
 	r.toCommit <- &finishedTurn{document: d, done: done}
 }
 
-// runCommitter commits what is ready until the queue is closed. What becomes ready
-// during one commit goes into the next, so transactions grow with the load.
+// runCommitter commits finished turns until the queue is closed. Turns that finish during one commit
+// are part of the next, so transactions grow with the load.
 func (r *Relay) runCommitter() {
 	defer close(r.committed)
 	for first := range r.toCommit {
@@ -205,7 +205,7 @@ func (r *Relay) commit(turns []*finishedTurn) {
 	}
 }
 
-// hasBatch reports whether there is anything for the ledger. d.mu is held.
+// hasBatch reports whether the document has anything for the ledger. d.mu is held.
 func (d *document) hasBatch() bool { return len(d.batch.Entries) > 0 || len(d.batch.Statuses) > 0 }
 
 // batchStored is called when the document's batch is durable. d.mu is held.

@@ -48,7 +48,7 @@ type document struct {
 	fanoutOneVersion amsync.Fanout
 	lastSmallMessage *encodedMessage                      // the last message below deflateFrom bytes; nil at first
 	pending          map[wire.Hash]pendingChange          // changes that wait for their dependencies
-	pendingFrom      map[*session]int                     // how many of them each session sent
+	pendingFrom      map[*session]int                     // how many pending changes each session sent
 	pendingOps       int                                  // operations of the pending changes
 	deferredDeps     *bounded.Map[wire.Hash, []wire.Hash] // dependencies of deferred changes
 	requested        *bounded.Map[wire.Hash, struct{}]    // requested, because pending changes depend on them

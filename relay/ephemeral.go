@@ -9,10 +9,9 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// ephemeral forwards an ephemeral message to the document's other peers. It drops the
-// message when the sender has not synced the document before, or when the message
-// repeats, is too large, or comes too fast: by number or bytes, from this connection,
-// its address, or to the document. Stock clients forward messages of others, also to
+// ephemeral forwards an ephemeral message to the document's other peers. It drops the message if the
+// sender has not synced the document before, or if the message is repeated, is too large, or exceeds
+// a rate limit (messages or bytes of the connection, the address or the document). Stock clients forward messages of others, also to
 // the relay, under the first sender's ID. Since anybody can claim such an ID, these
 // messages are dropped too, but the connection stays open.
 //
@@ -44,13 +43,13 @@ func (s *session) ephemeral(m *repo.Message) {
 			}
 		}
 	}
-	d.pass(s, speaker, m)
+	d.forward(s, speaker, m)
 }
 
-// pass forwards an ephemeral message to the other members, changing only the target. A
-// message that is not newer than the last of its session is dropped, and so is one of a
-// blocked person. A peer that is slow, or gets too many messages, misses some.
-func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
+// forward sends an ephemeral message to the other members, with only the target changed. It drops a
+// message that is not newer than the last message of its session, and a message of a blocked person.
+// A peer that is slow, or gets too many messages, misses some.
+func (d *document) forward(from *session, speaker qa.Identity, m *repo.Message) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.readingMember(from) == nil || speaker != "" && d.policy.Blocked(speaker) {
@@ -62,7 +61,7 @@ func (d *document) pass(from *session, speaker qa.Identity, m *repo.Message) {
 		return
 	}
 	if !known && len(d.ephemeralCounts) >= MaxEphemeralSessions {
-		for k := range d.ephemeralCounts { // any one: at worst, a repeated message is forwarded once
+		for k := range d.ephemeralCounts { // any entry: at worst, a repeated message is forwarded once
 			delete(d.ephemeralCounts, k)
 			break
 		}

@@ -19,16 +19,16 @@ import (
 )
 
 // interest is a connection's interest in a document that the relay does not have:
-// enough to answer when the document appears. It holds no graph and no sync state, so
-// it does not matter how many IDs strangers make up. Guarded by relay.mu.
+// enough to answer when the document appears. An interest has no graph and no sync state, so strangers
+// may request any number of made-up IDs. Guarded by relay.mu.
 type interest struct {
 	session   *session
 	event     qa.EventID
-	requested bool // sent a request that has not been answered yet
-	answered  bool // was told that the document is unavailable
-	hasSome   bool // says that it has changes of the document
-	again     bool // offered changes that could not be accepted, and will be asked for them again
-	replies   int  // answers to messages in which it said that it has changes
+	requested bool // the peer sent a request that has not been answered yet
+	answered  bool // the peer was told that the document is unavailable
+	hasSome   bool // the peer said that it has changes of the document
+	again     bool // the peer offered changes that could not be accepted, and will be asked for them again
+	replies   int  // answers to messages in which the peer said that it has changes
 }
 
 // interests holds the interests of all connections. Guarded by relay.mu.
@@ -59,9 +59,9 @@ func (all *interests) drop(i *interest) {
 }
 
 // interest returns the session's interest in a document that the relay does not have,
-// and records it if it is new. When an address, or all together, have too many, one
-// interest of the address with the most is dropped: that peer is not told when the
-// event is created, unless it asks again. r.mu is held.
+// and records it if it is new. When one address, or all addresses together, have too many, one
+// interest of the address with the most is dropped. The peer of the dropped interest is not told
+// when the event is created, unless it asks again. r.mu is held.
 func (r *Relay) interest(s *session, event qa.EventID) *interest {
 	if i := s.interests[event]; i != nil {
 		return i
@@ -221,8 +221,8 @@ func (s *session) joinIfFounded(event qa.EventID, foundingsBefore int64) error {
 	return err
 }
 
-// answerWithNothing answers, as a peer that has no changes does, a peer that has
-// changes of a document of which the relay has none.
+// answerWithNothing answers a peer that has changes of a document that the relay does not have. It
+// answers like a peer without changes.
 func (s *session) answerWithNothing(msg *wire.Message, event qa.EventID) {
 	g, p := graph.New(), amsync.NewPeer()
 	if msg != nil {
@@ -340,9 +340,9 @@ func (s *session) leaveUnlessFounded(d *document, has, asks bool) error {
 	return nil
 }
 
-// mayKeepUnfounded reports whether the changes of a document may wait for its first
-// one. d is nil to ask about one more document; otherwise d counts from then on until
-// it is dropped or founded.
+// mayKeepUnfounded reports whether the changes of a document may wait for its first change. With d
+// == nil it only asks about one more document. Otherwise d is counted from then on, until it is
+// dropped or its first change arrives.
 func (r *Relay) mayKeepUnfounded(from *account, d *document) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -392,9 +392,9 @@ func (d *document) announceFounded() {
 	}
 }
 
-// takeFounded moves documents that were created meanwhile from the session's interests
-// to its documents.
-func (s *session) takeFounded() {
+// addFounded moves documents that were created meanwhile from the session's interests to its
+// documents.
+func (s *session) addFounded() {
 	s.relay.mu.Lock()
 	defer s.relay.mu.Unlock()
 	for _, d := range s.founded {
@@ -413,7 +413,7 @@ func (s *session) leaveAll() {
 		events = append(events, event)
 	}
 	r.mu.Unlock()
-	s.takeFounded() // no more are added after this
+	s.addFounded() // no more are added after this
 	for _, d := range s.documents {
 		d.leave(s)
 	}

@@ -6,30 +6,30 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// Bounds of what one connection may make the relay hold, and for how long. They
-// are the defaults of Limits, which tests narrow.
+// Bounds of the memory, time and storage that connections may use. Those that Limits also has are
+// its defaults; tests set lower ones.
 const (
-	// MaxFrameOpen is the largest frame, in bytes, of a relay for any Automerge
-	// document. For events it is wire.MaxFrame.
+	// MaxFrameOpen is the largest frame, in bytes, that a relay for any Automerge document
+	// accepts. A relay for events accepts frames of up to wire.MaxFrame bytes.
 	MaxFrameOpen = 64 << 20
 	// MaxJoinFrame is the largest frame before the handshake is done, in bytes.
 	MaxJoinFrame = 16 << 10
 	// MaxConnections is how many connections are open at a time.
 	MaxConnections = 10_000
-	// MaxDocuments is how many documents one connection may speak about.
+	// MaxDocuments is how many documents one connection may sync.
 	MaxDocuments = 1_000
 	// MaxDocumentsInUse is how many documents are in memory at a time.
 	MaxDocumentsInUse = 20_000
-	// MaxQueue is how many frames may wait for a slow peer, sync messages not
-	// counted: those are made when there is room to send them.
+	// MaxQueue is how many frames may wait for a slow peer. Sync messages are not counted,
+	// because they are made only when they can be sent.
 	MaxQueue = 256
-	// MaxQueueBytes is how much these frames may add up to, in bytes.
+	// MaxQueueBytes is the total size of these frames, in bytes.
 	MaxQueueBytes = 1 << 20
-	// MaxEphemeral is the largest body of an ephemeral message, in bytes. A
-	// larger one is dropped.
+	// MaxEphemeral is the largest body of an ephemeral message, in bytes. A message with a
+	// larger body is dropped.
 	MaxEphemeral = 64 << 10
-	// MaxEphemeralSessions is how many ephemeral sessions a document remembers
-	// the last count of.
+	// MaxEphemeralSessions is for how many ephemeral sessions a document stores the number of
+	// the last message.
 	MaxEphemeralSessions = 1_024
 	// MaxPending is how many changes of one document may wait for their dependencies.
 	MaxPending = 4_096
@@ -40,8 +40,8 @@ const (
 	// have: when their dependencies arrive, they are validated in one turn.
 	MaxPendingOps = 1 << 16
 	// MaxInterests is how many interests in documents that the relay does not have are
-	// kept, for all connections: each takes about 300 bytes. Beyond it one of the
-	// address with the most is dropped.
+	// kept, for all connections. Each takes about 300 bytes. When there are more, an
+	// interest of the address with the most is dropped.
 	MaxInterests = 200_000
 	// MaxInterestsFromAddress is the same for one address.
 	MaxInterestsFromAddress = 20_000
@@ -53,23 +53,22 @@ const (
 	// MaxLoadingFrom how many for one remote address.
 	MaxLoading     = 8
 	MaxLoadingFrom = 2
-	// MaxHeads is the number of heads from which on a change that adds another head is
+	// MaxHeads is the number of heads at which a change that adds another head is
 	// deferred.
 	MaxHeads = 1_024
 	// MaxRemembered is how many refused changes a document remembers.
 	MaxRemembered = 1 << 14
-	// LateFor is for how long, after the relay learned that an event was closed, it
-	// accepts posts of people without a role that were written without knowing of the
-	// closing: they may have been on their way. Later ones are deferred until a
-	// moderator approves them or the event is reopened. Deferral says nothing about
-	// validity.
+	// LateFor is for how long after it learned that an event was closed the relay accepts
+	// posts by people without a role whose devices did not yet know of the closing. Posts that
+	// arrive later are deferred until a moderator approves them or the event is reopened.
+	// Deferral says nothing about validity.
 	LateFor = 14 * 24 * time.Hour
 	// MaxAuthorityChanges is how many changes that grant or revoke a role, block
-	// somebody or close the event a document may have: the policy's memory grows with
-	// the square of it, to 8 MB here.
+	// somebody or close the event a document may have. The policy's memory grows with the
+	// square of this number, up to 8 MB.
 	MaxAuthorityChanges = 1 << 13
 	// EphemeralBurst and EphemeralRate are how many ephemeral messages a connection
-	// may send at once, and each minute. Others are dropped.
+	// may send at once, and per minute. Further messages are dropped.
 	EphemeralBurst = 60
 	EphemeralRate  = 600
 	// Bytes of ephemeral messages, as a burst and per second: from a connection, to a
@@ -82,8 +81,8 @@ const (
 	EphemeralReaderBurst = 512 << 10
 	EphemeralReaderRate  = 64 << 10
 	// MaxEphemeralQueue and MaxEphemeralQueueBytes bound the ephemeral messages that
-	// wait for a slow reader; the oldest are dropped. Everything else is sent before
-	// them.
+	// wait for a slow reader; the oldest are dropped. All other messages are sent before
+	// these.
 	MaxEphemeralQueue      = 64
 	MaxEphemeralQueueBytes = 128 << 10
 	// MaxFromAddress is how many connections one remote address may have.
@@ -91,29 +90,28 @@ const (
 	// MaxCacheBytes is how much of the ledger is kept in memory for sending.
 	MaxCacheBytes = 32 << 20
 	// MaxLargeMessages is how many messages larger than largeMessage are read or
-	// handled at a time, one of each address; others are left in the network until
-	// then.
+	// handled at a time, at most one of each address. The relay does not read further large
+	// messages from the network until one of these is done.
 	MaxLargeMessages = 4
 	// MaxMessageMemory is how many bytes of memory all messages together may take while
-	// they are read and handled: buffers, inflated bytes, and copies. If framesOfAll
-	// frames are more than that, they are the limit. Messages of up to 4 KiB are not
-	// counted.
+	// they are read and handled: buffers, inflated bytes, and copies. If framesOfAll frames
+	// take more memory, that memory is the limit. Messages of up to 4 KiB are not counted.
 	MaxMessageMemory = 96 << 20
 
 	largeMessage      = 1 << 20
-	bulkyChange       = 1 << 20  // inflated bytes from which on changes are decoded one at a time
-	maxDecodedOps     = 1 << 18  // decoded operations, of about 150 bytes each, that wait for the committer; further changes are decoded again there
+	bulkyChange       = 1 << 20  // changes with at least this many inflated bytes are decoded one at a time
+	maxDecodedOps     = 1 << 18  // decoded operations, of about 150 bytes each, that wait for the committer; the committer decodes further changes again
 	framesFromAddress = 4        // memory for the messages of one address, in frames of the largest size
-	framesOfAll       = 6        // memory for all messages in frames of the largest size, where that is more than MaxMessageMemory
+	framesOfAll       = 6        // memory for all messages, in frames of the largest size, if that is more than MaxMessageMemory
 	inflateStep       = 64 << 10 // bytes inflated in one turn
 	keptBuffer        = 4 << 10  // bytes of buffer that a reader keeps between frames
 	firstBuffer       = 512      // bytes of a reader's first buffer
 	maxBatchChanges   = 4_096    // changes in one commit; the last message may exceed it
 	maxBatchBytes     = 16 << 20 // bytes in one commit; the last message may exceed it
-	maxRefusals       = 500      // in one flyleaf-refused message, and malformed changes in one sync message
+	maxRefusals       = 500      // refusals in one flyleaf-refused message, and malformed changes in one sync message
 	inspectAtATime    = 256      // changes of a message that are inspected before checking whether too many are malformed
-	inspectAlone      = 8        // up to so many changes are inspected on one processor
-	maxRefusalsTold   = 2_000    // refusals that are reported for one sync message
+	inspectAlone      = 8        // up to this many changes are inspected on one processor
+	maxRefusalsSent   = 2_000    // refusals that are reported to the sender of one sync message
 	maxRetries        = 4_096    // deferred changes that a member is asked for at a time
 	maxLogged         = 10       // unusable changes of one document that are logged one by one
 	maxReplies        = 8        // answers to a peer that says that it has a document but sends no changes
@@ -122,23 +120,23 @@ const (
 	slowestSender     = 4 << 10  // bytes per second that a peer must at least send in a smaller message
 )
 
-// How long things may take.
+// Time limits and intervals.
 const (
-	// JoinTimeout is how long a connection may take to say join.
+	// JoinTimeout is how long a connection may take to send its join message.
 	JoinTimeout = 10 * time.Second
-	// PingEvery and PongWait make a half-open connection noticed in 15 s.
+	// With PingEvery and PongWait the relay notices a half-open connection within 15 s.
 	PingEvery = 5 * time.Second
 	PongWait  = 10 * time.Second
-	// WriteWait is how long a small frame may take; larger ones get the time
-	// they take at 32 KiB a second on top.
+	// WriteWait is how long a small frame may take. A larger frame also gets the time that its
+	// bytes take at 32 KiB per second.
 	WriteWait = 10 * time.Second
 	// FrameWait is how long a message may take from its first byte, and StallWait how
-	// long it may pause or stay below the minimum rate. Time in which the relay made
-	// the sender wait is not counted, and pings and pongs change nothing.
+	// long it may pause or stay below the minimum rate. Time in which the relay makes the
+	// sender wait is not counted. Pings and pongs have no effect on this.
 	FrameWait = 2 * time.Minute
 	StallWait = 10 * time.Second
-	// DocumentIdle is how long a document without users stays in memory; a small
-	// document stays a twelfth of that.
+	// DocumentIdle is how long a document without users stays in memory. A small document
+	// stays for a twelfth of that time.
 	DocumentIdle = time.Minute
 	// RetryEvery is the interval at which deferred changes are requested again if they
 	// can be accepted.
@@ -146,7 +144,7 @@ const (
 
 	// lingerWait is how long a peer has to read why its connection ends.
 	lingerWait = time.Second
-	// closeWait is how long a close frame may take to be written.
+	// closeWait is how long writing a close frame may take.
 	closeWait = time.Second
 
 	smallIdleShare = 12

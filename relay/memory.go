@@ -13,9 +13,9 @@ import (
 // grows, before it allocates, and releases all of it when the message is done. Messages
 // of up to keptBuffer bytes are not counted.
 //
-// When an address, or all together, reach the limit, the unfinished message that would
-// be too slow first is dropped with its connection. So peers that leave messages
-// unfinished cannot keep out a peer that sends one now.
+// When one address, or all addresses together, reach the limit, the unfinished message that would
+// be too slow first is dropped with its connection. So peers that leave messages unfinished cannot
+// prevent a peer from sending a message now.
 type memory struct {
 	limit      int64 // bytes, of all connections
 	perAddress int64 // bytes, of the connections of one address, or of one connection without an address
@@ -34,8 +34,8 @@ type share struct {
 	leaving int64 // the part that is used by sessions that were told to end
 }
 
-// holding is the memory used by a session. The memory's mu guards all of it except due.
-type holding struct {
+// messageMemory is the memory used by a session. The memory's mu guards all of it except due.
+type messageMemory struct {
 	bytes   int64
 	reading bool         // its message is unfinished, so the session can be told to end
 	leaving bool         // the session was told to end
@@ -54,8 +54,8 @@ var (
 	errFullOfYours    = &closeReason{websocket.CloseTryAgainLater, "too many unfinished messages from your address. This message was discarded: send it again later"}
 )
 
-// reserve waits until the session may use n more bytes; reading says whether its
-// message is unfinished. An error means that it may not, or was told to end meanwhile.
+// reserve waits until the session may use n more bytes. reading says whether the session's message
+// is unfinished. An error means that the session may not use them, or was told to end meanwhile.
 func (m *memory) reserve(s *session, n int, reading bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -106,8 +106,8 @@ func (s *session) share() *share {
 	return &s.memory.share
 }
 
-// slowest returns the session, of the same address or of all, whose unfinished message
-// will be too slow first; nil if there is none.
+// slowest returns the session whose unfinished message will be too slow first; nil if there is none.
+// It considers the sessions of s's address, or all sessions.
 func (m *memory) slowest(s *session, sameAddress bool) *session {
 	var slowest *session
 	consider := func(o *session) {
@@ -148,12 +148,12 @@ func (m *memory) release(s *session, n int) {
 	m.freed.Broadcast()
 }
 
-// releaseAll releases everything that the session holds. Only its own reader reserves
-// and releases, so the amount does not change meanwhile.
+// releaseAll releases all memory of the session. Only the session's reader reserves and releases, so
+// the amount does not change meanwhile.
 func (m *memory) releaseAll(s *session) { m.release(s, int(s.memory.bytes)) }
 
-// complete records that the session's message was received completely: the session is
-// not told to end for it any more.
+// complete records that the session's message was received completely. From now on the session is
+// not told to end because of this message.
 func (m *memory) complete(s *session) {
 	if s.memory.bytes == 0 { // as for most messages; only this goroutine changes it
 		return
@@ -170,12 +170,12 @@ func (m *memory) wakeWaiting() {
 	m.freed.Broadcast()
 }
 
-// messageDeadline is the time that a message may take from its first byte: it may pause
-// for grace, and must arrive at a minimum rate on the whole, however it is cut into
-// frames. Pings and pongs between its frames change nothing.
+// messageDeadline is the time that a message may take from its first byte. The message may pause for
+// grace, and its average rate must not be below a minimum, whatever its frames. Pings and pongs
+// between its frames have no effect.
 type messageDeadline struct {
 	due time.Time // when the message is too slow
-	end time.Time // when the message must be complete at any rate
+	end time.Time // when the message must be complete, whatever its rate
 }
 
 // begin starts the time of a message.

@@ -8,10 +8,9 @@ import (
 	"flyleaf/relay/quota"
 )
 
-// outbox is the queue of one peer: a bounded number of frames; documents for which a
-// sync message may have to be made; and, after all of these, ephemeral messages. A sync
-// message is made only when it can be sent, so a slow peer costs one reference for each
-// document, and gets everything in one message later.
+// outbox is the queue of one peer: first a bounded number of frames, then the documents that may need
+// a sync message, then ephemeral messages. A sync message is made only when it can be sent. So a
+// slow peer costs one reference for each document, and later gets all changes in one message.
 type outbox struct {
 	wake chan struct{} // holds one token when there may be work
 
@@ -34,19 +33,18 @@ func newOutbox(maxFrames int) *outbox {
 	return o
 }
 
-// waitForSpace waits while the queue of frames is half full, so that a peer that
-// requests much at once is served as fast as it reads, and not disconnected. Only the
-// session's reader may call it. It returns when the writer has made space, or the
-// outbox is closed.
+// waitForSpace waits while the queue of frames is more than half full, so that a peer that requests
+// much at once is served as fast as it reads, and is not disconnected. It returns when the writer has
+// made space, or the outbox is closed. Only the session's reader may call it.
 func (o *outbox) waitForSpace() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for !o.finished && o.crowded() {
+	for !o.finished && o.halfFull() {
 		o.drained.Wait()
 	}
 }
 
-func (o *outbox) crowded() bool { return len(o.frames) > o.max/2 || o.bytes > MaxQueueBytes/2 }
+func (o *outbox) halfFull() bool { return len(o.frames) > o.max/2 || o.bytes > MaxQueueBytes/2 }
 
 func (o *outbox) wakeWriter() {
 	select {
@@ -69,8 +67,8 @@ func (o *outbox) queueFrame(b []byte) bool {
 	return true
 }
 
-// queueEphemeral queues an ephemeral message, in place of the oldest where there are too
-// many. One that comes too fast is dropped.
+// queueEphemeral queues an ephemeral message. If there are too many, it drops the oldest. It drops
+// the message itself if messages come too fast.
 func (o *outbox) queueEphemeral(b []byte, now time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,7 +93,7 @@ func (o *outbox) popEphemeral() (b []byte) {
 	return b
 }
 
-// schedule records that there may be a sync message to make for the document.
+// schedule records that the document may need a sync message.
 func (o *outbox) schedule(d *document) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -109,8 +107,8 @@ func (o *outbox) schedule(d *document) {
 	o.wakeWriter()
 }
 
-// next removes and returns what to do next: a frame, or else a document, or else an
-// ephemeral message's frame, or nothing. closed says that nothing more will come.
+// next removes and returns the next thing to send: a frame, or else a document that may need a sync
+// message, or else the frame of an ephemeral message, or nothing. closed: nothing more will come.
 func (o *outbox) next() (frame []byte, d *document, closed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -119,7 +117,7 @@ func (o *outbox) next() (frame []byte, d *document, closed bool) {
 		o.frames[0] = nil
 		o.frames = o.frames[1:]
 		o.bytes -= len(frame)
-		if !o.crowded() {
+		if !o.halfFull() {
 			o.drained.Signal()
 		}
 		return frame, nil, false
@@ -137,7 +135,7 @@ func (o *outbox) next() (frame []byte, d *document, closed bool) {
 	return nil, d, d == nil && o.finished
 }
 
-// close makes the outbox accept nothing more.
+// close makes the outbox refuse everything from now on.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

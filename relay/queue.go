@@ -2,18 +2,18 @@ package relay
 
 import "sync"
 
-// What one document may do in one turn: about 50 ms of work on a slow core. During a
-// turn the document is locked, and one of maxTurns workers is busy.
+// Bounds of one document's turn: about 50 ms of work on a slow core. During a turn the document is
+// locked, and one of maxTurns workers is busy.
 const (
-	// TurnChanges is how many changes of a document one turn processes; pending changes
-	// that the last of them completes are added to that (MaxPending).
+	// TurnChanges is how many changes of a document one turn processes. Pending changes whose
+	// dependencies the last of them completes are processed in addition (MaxPending).
 	TurnChanges = 1_024
-	// TurnOps is how many operations one turn validates; the operations of the last
-	// change, and of the pending changes that it completes, are added to that
+	// TurnOps is how many operations one turn validates. The operations of the last change, and
+	// of the pending changes whose dependencies it completes, are validated in addition
 	// (MaxPendingOps).
 	TurnOps = 16_384
-	// TurnBytes is how many bytes of changes one turn processes; the last change may
-	// exceed it.
+	// TurnBytes is how many bytes of changes one turn processes. The last change may exceed
+	// this bound.
 	TurnBytes = 2 << 20
 
 	// maxTurns is how many turns run concurrently.

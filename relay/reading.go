@@ -22,9 +22,8 @@ var (
 // call. wait sets the deadline for the first byte of a frame between messages. end is
 // when the message must be complete; zero means FrameWait after its first byte.
 //
-// Its buffers are reserved from the relay's memory, and a message larger than
-// largeMessage needs a slot. Both are kept until releaseMessage, when the message has
-// been handled.
+// The message's buffers are reserved from the relay's memory, and a message larger than largeMessage
+// needs a slot. releaseMessage releases both after the message has been handled.
 func (s *session) message(wait func(), end time.Time) ([]byte, error) {
 	s.releaseMessage()
 	if s.buf == nil {
@@ -146,9 +145,8 @@ func (s *session) payload(h wsframe.Header, deflated bool) error {
 
 // grow makes room for more in a buffer that may become need bytes long. It doubles the
 // buffer as it fills, because the declared length of a frame is not trusted. It
-// reserves factor times the buffer from the memory; during growth, when there are two
-// buffers, both are within that. It must not be called within a turn, because it may
-// wait.
+// reserves factor times the buffer's size. While it copies, the old and the new buffer together are
+// within the reserved memory. It must not be called within a turn, because it may wait.
 func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error) {
 	size := min(max(2*cap(b), firstBuffer), max(need, keptBuffer))
 	if size > keptBuffer {
@@ -167,8 +165,8 @@ func (s *session) grow(b []byte, need, factor int, reading bool) ([]byte, error)
 	return bigger, nil
 }
 
-// acquireLargeSlot waits for the session's slot for a large message, when the message
-// has become one.
+// acquireLargeSlot waits for the session's slot for a large message, if the message has become
+// large.
 func (s *session) acquireLargeSlot(size int) error {
 	if s.hasLargeSlot || size <= largeMessage {
 		return nil
@@ -182,7 +180,7 @@ func (s *session) acquireLargeSlot(size int) error {
 	return nil
 }
 
-// releaseMessage releases what the last message took.
+// releaseMessage releases the buffers and the slot of the last message.
 func (s *session) releaseMessage() {
 	if cap(s.buf) > keptBuffer {
 		s.buf = nil

@@ -3,14 +3,14 @@
 // can open an event by its document ID and follow it live.
 //
 // It guarantees that everything it reports as stored is on disk: it sends heads, and
-// passes changes on, only after the ledger has stored them durably. So a device may say
-// "on the relay", and that survives kill -9 and a power cut. Whatever a peer sends, the
-// relay holds a bounded amount of it, and a peer that is slow, silent or hostile is
-// disconnected without harm to the others.
+// passes changes on, only after the ledger has stored them durably. So when a device says
+// "on the relay", this stays true after kill -9 and a power cut. The relay keeps a bounded
+// amount of what a peer sends, and disconnects a slow, silent or hostile peer without harm
+// to the others.
 //
-// Unless it is open, it serves events only: what it stores and passes on is signed by
-// its writer, and was found valid in its causal past, by the same rules and with the
-// same codes as on every device (package policy). It has no rules of its own except
+// Unless it is open, it serves events only: every change that it stores and passes on is
+// signed by its writer and valid in its causal past, by the same rules and with the same
+// codes as on every device (package policy). It has no rules of its own except
 // quotas: a change that it cannot accept now is deferred, and is accepted as soon as
 // another change depends on it. Invitation-only events are served to peers that prove
 // that they hold a role.
@@ -24,15 +24,15 @@
 // submissions take turns; in a turn, a bounded part of the document's submissions is
 // added to its graph. One committer goroutine stores the results of many turns in one
 // transaction. A document stays locked from its turn until that transaction is durable,
-// so no peer can learn of a change before. Then the writers of the document's peers are
-// told that there may be something to send; a writer makes the message when it can send
-// it. A request for a document that the relay does not have takes no such memory
+// so no peer can learn of a change earlier. Then the writers of the document's peers are
+// told that there may be something to send. A writer makes the message when it can send
+// the message. A request for a document that the relay does not have needs no such memory
 // (interest.go).
 //
 // Bounds against strangers: readers read frames themselves (reading.go), within a
 // memory that all connections share (memory.go). Inflating, decoding and checking
-// signatures are charged to connection and address first (work.go), and done by turns
-// that go round between addresses (limiter.go). DESIGN.md has the parts, the lock order
+// signatures are first charged to connection and address (work.go), and then done in
+// turns between addresses (limiter.go). DESIGN.md has the parts, the lock order
 // and the bounds.
 package relay
 
@@ -61,12 +61,12 @@ import (
 	"flyleaf/storage"
 )
 
-// Errors that a peer or a caller may meet.
+// Errors that are sent to a peer or returned to a caller.
 var (
 	// ErrClosed is returned after Shutdown.
 	ErrClosed = errors.New("relay: shut down")
-	// ErrTooManyDocuments is sent to a peer that speaks about more documents
-	// than Limits.Documents on one connection.
+	// ErrTooManyDocuments is sent to a peer that uses more documents than Limits.Documents on
+	// one connection.
 	ErrTooManyDocuments = errors.New("relay: too many documents on one connection")
 	// ErrTooManyInUse is sent to a peer when the relay has Limits.DocumentsInUse
 	// documents in use.
@@ -80,7 +80,7 @@ type Config struct {
 	Store  storage.Ledger
 	Open   bool // serve any Automerge document, with looser limits, and without checking signatures and policy
 	Limits Limits
-	Quotas quota.Quotas     // for what people write; an open relay has none
+	Quotas quota.Quotas     // for the changes of people; an open relay has none
 	Disk   Disk             // how much disk the data may use
 	Log    *slog.Logger     // nil: discarded
 	Now    func() time.Time // nil: time.Now. The ledger stores this time, and quotas use it.
@@ -145,7 +145,7 @@ type Relay struct {
 	closing   bool
 	sessions  map[*session]bool
 	documents map[qa.EventID]*document
-	// Who uses what, for bounds by address:
+	// The use of each address, for its bounds:
 	inUse     map[*account]int       // number of documents in use, by address; the nil account is this machine
 	ending    map[*session]bool      // sessions that were told to end, to make space for another
 	unfounded map[*document]*account // documents that have only pending changes, and the address that sent them
@@ -221,7 +221,7 @@ func New(cfg Config) (*Relay, error) {
 		// Peers may compress, and get large messages compressed.
 		EnableCompression: true,
 		// The relay uses no cookies or other credentials of a browser, so a page of any
-		// origin can do no more than a program can.
+		// origin can do no more than any other program.
 		CheckOrigin: func(*http.Request) bool { return true },
 	}
 	go r.runCommitter()
@@ -329,9 +329,9 @@ func (r *Relay) serveSocket(w http.ResponseWriter, req *http.Request) {
 }
 
 // Shutdown accepts no more connections, lets received changes be committed, tells every
-// peer that the relay goes away (close code 1001), and returns when all goroutines have
+// peer that the relay shuts down (close code 1001), and returns when all goroutines have
 // ended. When ctx ends first, connections are cut and the error of ctx is returned. The
-// ledger stays open: it is the caller's.
+// ledger stays open; the caller closes it.
 func (r *Relay) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	first := !r.closing
@@ -401,7 +401,7 @@ func (r *Relay) releaseDocument(s *session, d *document, empty bool) {
 	}
 }
 
-// removeUse counts a session as a user of a document no more. r.mu is held.
+// removeUse stops counting a session as a user of a document. r.mu is held.
 func (r *Relay) removeUse(s *session, d *document) {
 	d.users--
 	s.inUse--
@@ -465,8 +465,8 @@ func (r *Relay) runRetries() {
 	}
 }
 
-// runJanitor drops idle documents from time to time until Shutdown. Where many were
-// dropped it returns memory to the system, which would otherwise take minutes.
+// runJanitor drops idle documents from time to time until Shutdown. After many documents were
+// dropped, it returns memory to the system, which would otherwise take minutes.
 func (r *Relay) runJanitor() {
 	tick := time.NewTicker(max(r.limits.Idle/smallIdleShare/2, time.Millisecond))
 	defer tick.Stop()

@@ -20,8 +20,8 @@ import (
 	"flyleaf/relay/wsframe"
 )
 
-// closeReason is why a session ends: the peer is told the text, then the connection is
-// closed with the code.
+// closeReason is why a session ends. The relay sends the text to the peer, and then closes the
+// connection with the code.
 type closeReason struct {
 	code int // WebSocket close code
 	text string
@@ -33,11 +33,11 @@ func violation(format string, args ...any) error {
 	return &closeReason{websocket.CloseProtocolError, fmt.Sprintf(format, args...)}
 }
 
-// errLeft ends a session whose peer sent leave.
+// errPeerLeft ends a session whose peer sent leave.
 var errPeerLeft = errors.New("relay: the peer left")
 
-// session is one connection. Its reader is the goroutine that called run, its
-// writer a second one; nobody else writes to the connection, pongs included.
+// session is one connection. Its reader is the goroutine that called run, and its writer is a second
+// goroutine. Only the writer writes to the connection, even pongs.
 type session struct {
 	relay *Relay
 	out   *outbox
@@ -52,25 +52,25 @@ type session struct {
 	plain        []byte          // reader only: a message that was deflated
 	pace         messageDeadline // reader only: of the unfinished message
 	hasLargeSlot bool            // reader only: the session has a slot for a large message
-	limit        int             // reader only: the most bytes of a message, both as received and inflated
-	memory       holding
+	limit        int             // reader only: the maximum bytes of a message, both as received and inflated
+	memory       messageMemory
 	quit         chan struct{} // closed when the session is to end
 
 	closeSent bool                   // the writer has sent a close frame; for the reader when the writer has ended
 	writeBy   time.Time              // writer only: the deadline that the writer set last, zero if another may have been set since
 	pong      atomic.Pointer[[]byte] // payload of the peer's last ping, to be answered
 
-	// sentUntil is the time, in Unix nanoseconds, until which frames may still be on
-	// their way to a slow peer, so that its pong may not have arrived yet.
+	// sentUntil is the time, in Unix nanoseconds, until which frames may still be on their way
+	// to a slow peer. Until then the peer's pong may be missing.
 	sentUntil atomic.Int64
 	documents map[qa.EventID]*document // reader only
 
 	interests map[qa.EventID]*interest // guarded by relay.mu
-	founded   []*document              // documents that were founded since, to be moved from interests to documents; guarded by relay.mu
+	founded   []*document              // documents that were created since, to be moved from interests to documents; guarded by relay.mu
 	inUse     int                      // documents; guarded by relay.mu
 
 	lanes   [lanes]lane
-	suspect atomic.Bool // much of what it or its address sent was rejected
+	suspect atomic.Bool // much of the input from this session or its address was rejected
 
 	workMu sync.Mutex
 	waste  quota.Bucket // CPU time spent on rejected input, in microseconds
@@ -78,12 +78,12 @@ type session struct {
 	account        *account     // of its remote address; nil for none
 	addresses      []string     // addresses by which its peer may have dialled the relay
 	ephemerals     quota.Bucket // reader only
-	ephemeralBytes quota.Bucket // likewise
+	ephemeralBytes quota.Bucket // reader only
 
 	mu           sync.Mutex
 	logged       bool   // one violation was logged
-	misaddressed bool   // an answer to the challenge was for another relay's address
-	challenged   []byte // what the peer has to sign to read invitation-only events; nil until needed
+	misaddressed bool   // an answer to the challenge had another relay's address
+	challenged   []byte // the bytes that the peer has to sign to read invitation-only events; nil until needed
 	attached     bool   // conn is set
 	ended        bool
 	readBy       time.Time   // the read deadline
@@ -181,8 +181,8 @@ func (s *session) isEnded() bool {
 	return s.ended
 }
 
-// drain reads what the peer was sending until it has read why its session ends: closing
-// a connection with unread bytes resets it, and the last frames sent would be lost.
+// drain reads and discards input, so that the peer can read why its session ends: closing a
+// connection with unread bytes resets it, and the last frames sent would be lost.
 func (s *session) drain() {
 	defer s.closeConn()
 	conn, ok := s.conn.(interface{ CloseWrite() error })
@@ -193,7 +193,7 @@ func (s *session) drain() {
 	_, _ = io.CopyN(io.Discard, s.conn, int64(s.relay.limits.Frame))
 }
 
-// closeConn closes the connection, also while it is used.
+// closeConn closes the connection, even while it is in use.
 func (s *session) closeConn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +216,7 @@ func (s *session) queueMessage(m *repo.Message) {
 	}
 }
 
-// setPeerDeadline sets the read deadline: d from now, or from when the frames that were
+// setPeerDeadline sets the read deadline to d from now, or from the time when the frames that were
 // sent should have arrived. An ended session keeps the deadline that stops it.
 func (s *session) setPeerDeadline(d time.Duration) {
 	deadline := time.Now()
@@ -315,9 +315,9 @@ func (s *session) join(b []byte) error {
 	return nil
 }
 
-// handleAnswer handles the acknowledgement that each reader of a post sends: a sync
-// message which says that everything we have has arrived. It has the effect of handle,
-// without allocating. It returns false, and does nothing, for any other message.
+// handleAnswer handles the acknowledgement that each reader of a post sends: a sync message which
+// says that the peer has all changes of the relay. It does the same as handle, without allocating.
+// For any other message it does nothing and returns false.
 func (s *session) handleAnswer(b []byte) bool {
 	g, ok := repo.ReadUnsignedSync(b)
 	if !ok || string(g.SenderID) != s.peer {
@@ -359,7 +359,7 @@ func (s *session) handle(m *repo.Message) error {
 	case repo.TypeJoin:
 		return violation("joined already")
 	}
-	return nil // messages of later versions, or not meant for a relay
+	return nil // a message of a later version, or not meant for a relay
 }
 
 // sync handles a sync message, with or without changes.
@@ -472,8 +472,8 @@ func (s *session) sendUnavailable(document string, err error) error {
 	return nil
 }
 
-// document returns the document with an ID, which the session enters on first use; nil
-// when the relay does not have it.
+// document returns the document with an ID; nil when the relay does not have it. On first use, the
+// session becomes a member of the document.
 func (s *session) document(id string) (*document, qa.EventID, error) {
 	if d, ok := s.documents[qa.EventID(id)]; ok { // the usual case, and faster than parsing the ID
 		return d, d.event, nil
@@ -482,7 +482,7 @@ func (s *session) document(id string) (*document, qa.EventID, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	s.takeFounded()
+	s.addFounded()
 	if d, ok := s.documents[event]; ok {
 		return d, event, nil
 	}

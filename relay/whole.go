@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// minWhole is the number of changes from which on a client with an empty document
-	// gets a document chunk.
+	// minWhole is the number of changes at which a client with an empty document gets a
+	// document chunk.
 	minWhole = 64
 	// maxWholeOps is the most operations of a document chunk: encoding takes about 300
 	// bytes for each. One is encoded at a time.

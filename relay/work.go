@@ -25,8 +25,8 @@ const (
 	costWholeChange = 30.0 // encoding a change into a document chunk
 	costWholeKiB    = 30.0 // for each KiB of these changes
 
-	// wasteFactor multiplies the cost of work whose result is rejected. putOffShare is
-	// the part of it that is charged for valid input that cannot be accepted now.
+	// wasteFactor multiplies the cost of work whose result is rejected. deferredShare is
+	// the part of the cost that is charged for valid input that cannot be accepted now.
 	wasteFactor   = 4
 	deferredShare = 0.25
 
@@ -95,7 +95,7 @@ func (s *session) inTurn(work func()) error {
 	return nil
 }
 
-// inTurnFor is inTurn for work on a change of so many bytes. Large changes take several
+// inTurnFor is inTurn for work on a change of size bytes. Large changes take several
 // times their bytes while they are decoded, so only one is worked on at a time.
 func (s *session) inTurnFor(size int, work func()) error {
 	if size <= bulkyChange {

@@ -9,8 +9,8 @@ import (
 	"flyleaf/relay/wsframe"
 )
 
-// Only the session's writer may call these functions: frames written by several
-// goroutines would be mixed up.
+// Only the session's writer may call these functions, because frames of several goroutines would be
+// mixed up.
 
 // frameBuffers are the buffers that are written with one system call.
 var frameBuffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -20,7 +20,7 @@ func (s *session) send(message []byte) error {
 	return s.sendShared(wsframe.NewShared(nil, message, false), nil)
 }
 
-// sendSync sends a sync message whose frame other peers get too.
+// sendSync sends a sync message with a frame that is shared with other peers.
 func (s *session) sendSync(e *encodedMessage) error {
 	var name [3 + repo.MaxID]byte
 	return s.sendShared(e.frame, repo.AppendTarget(name[:0], s.peer))
@@ -41,10 +41,9 @@ func (s *session) sendShared(m *wsframe.Shared, own []byte) error {
 	return s.write(first, second)
 }
 
-// write writes to the connection, within the deadline. The deadline can also pass while
-// this goroutine does not get to run, and then a write fails at once although the peer
-// would read it. So a peer counts as too slow only if a second write of the rest, with
-// the time of a small frame, fails as well.
+// write writes to the connection, within the deadline. If the deadline passes while this goroutine
+// is not scheduled, a write fails at once although the peer would read it. So a peer counts as too
+// slow only if a second write of the rest, with the time of a small frame, also fails.
 func (s *session) write(parts ...[]byte) error {
 	left := net.Buffers(parts)
 	err := s.writeSome(&left)
@@ -85,8 +84,8 @@ func (s *session) sendClose(why closeReason) error {
 	return err
 }
 
-// allowSilence extends the read deadline by the time that n bytes may be on their way
-// to the peer: its answer to a ping follows them.
+// allowSilence extends the read deadline by the time that n bytes may be on their way to the peer,
+// because the peer answers a ping only after it has received them.
 func (s *session) allowSilence(n int) {
 	s.sentUntil.Store(time.Now().Add(transferTime(n)).UnixNano())
 	s.setPeerDeadline(s.relay.limits.Ping + s.relay.limits.Pong)

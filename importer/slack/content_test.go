@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// one reads a message alone, with its words.
+// one reads a single message, with its words.
 func one(t *testing.T, raw string) *message {
 	t.Helper()
 	r := &reader{users: map[string]user{"U1": {Display: "Orla"}}, channels: map[string]string{"C2": "random"}}
@@ -158,7 +158,8 @@ func TestTextIsFoundEverywhereInAMessage(t *testing.T) {
 	}
 }
 
-// A message's pieces are bounded, whatever they are nested in, and the rest is named.
+// TestPiecesAreBounded: the pieces of a message are bounded at any depth, and the omitted rest is
+// reported.
 func TestPiecesAreBounded(t *testing.T) {
 	deep := `{"text":"bottom"}`
 	for range 1000 {

@@ -2,7 +2,8 @@ package slack
 
 import "testing"
 
-// What looks like the code of an emoji inside of a word is one only if Slack says so.
+// TestEmojiCodesInsideWords: text inside a word that looks like the code of an emoji is an emoji only
+// if Slack's rich text says so.
 func TestEmojiCodesInsideWords(t *testing.T) {
 	emoji := func(name string) string { return `{"type":"emoji","name":"` + name + `"}` }
 	text := func(s string) string { return `{"type":"text","text":"` + s + `"}` }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// sample builds exports: every shape that the format has, in words of our own.
+// sample builds exports: every shape that the format has, with invented words.
 type sample struct {
 	files fstest.MapFS
 	days  map[string][]any

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// The exports that Flyleaf once got wrong, where they are at hand. Each has a case in words
-// of our own in content_test.go, shapes_test.go or slack_test.go too.
-func TestExportsThatWereReadWrong(t *testing.T) {
+// TestExportsOfFormerBugs reads the exports that earlier versions read wrongly, if they are available.
+// Each also has a case with invented words in content_test.go, shapes_test.go or slack_test.go.
+func TestExportsOfFormerBugs(t *testing.T) {
 	dir := filepath.Join("..", "..", "..", "shared", "faults")
 	if _, err := os.Stat(dir); err != nil {
 		t.Skip("the shared exports are not here")

@@ -2,8 +2,8 @@ package slack
 
 import "testing"
 
-// What other programs make of an export is read too, or refused by its name: no list behind
-// a list, and no reply inside of a question, is passed over.
+// TestShapesOfOtherPrograms: exports in the forms of other programs are read, or refused with an error
+// that names the form. A second list in a file, and replies inside a question, are not skipped.
 func TestShapesOfOtherPrograms(t *testing.T) {
 	const (
 		users    = `[{"id":"U1","name":"ilse"}]`

@@ -281,7 +281,7 @@ func TestZipFromWindows(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoExport(t *testing.T) {
+func TestInvalidExportsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		fs   fstest.MapFS
 		says string
@@ -299,8 +299,8 @@ func TestWhatIsNoExport(t *testing.T) {
 	}
 }
 
-// TestWhereNestedMessagesStand: a message inside an element of a file is reported with its place.
-func TestWhereNestedMessagesStand(t *testing.T) {
+// TestPlacesOfNestedMessagesAreReported: a message inside an element of a file is reported with its place.
+func TestPlacesOfNestedMessagesAreReported(t *testing.T) {
 	f := plain()
 	f["books/2026-03-10.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","user":"U2","ts":"1773133200.000001","text":"Q?","slackdump_thread_replies":[{"type":"message","user":"U1","ts":"1773133300.000001","text":"A."}]}]`)}
 	x, err := Read(f, Options{Channel: "books"})
@@ -331,9 +331,9 @@ func TestBots(t *testing.T) {
 	}
 }
 
-// TestWhatLaterImportsAreTold: a week lists its deleted and omitted messages and the time that the export
+// TestDeletedAndOmittedMessagesAreListed: a week lists its deleted and omitted messages and the time that the export
 // covers, so that a later import treats nothing else as deleted.
-func TestWhatLaterImportsAreTold(t *testing.T) {
+func TestDeletedAndOmittedMessagesAreListed(t *testing.T) {
 	f := plain()
 	f["books/2026-03-02.json"] = &fstest.MapFile{Data: []byte(`[{"type":"message","subtype":"tombstone","user":"USLACKBOT","ts":"1772442000.000001","text":"This message was deleted."}]`)}
 	f["books/2026-03-11.json"] = &fstest.MapFile{Data: []byte(`[

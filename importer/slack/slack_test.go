@@ -206,7 +206,7 @@ func TestOneWeek(t *testing.T) {
 	if _, err := Read(s.fs(), Options{Channel: "C1", Title: "T"}); err == nil {
 		t.Error("a title was taken for all weeks")
 	}
-	// West of Greenwich the week begins later, and what was said before is of the one before.
+	// West of Greenwich the week begins later, and earlier messages belong to the week before.
 	ny, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		t.Skip(err)
@@ -241,7 +241,7 @@ func TestAnnouncements(t *testing.T) {
 			t.Errorf("%q: %v", words, got)
 		}
 	}
-	// A question under an announcement keeps the announcement.
+	// An announcement that has a question as a reply is imported.
 	s = newSample()
 	lead := s.say(8, 8, "U5", "Hello, everyone! The book of this week is Tides by Orla Quist")
 	s.say(8, 9, "U2", "Why tides?", in(lead))
@@ -434,8 +434,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// TestPublishedWeeksComeBack: the sample's weeks are the same after publishing and importing them again.
-func TestPublishedWeeksComeBack(t *testing.T) {
+// TestPublishedWeeksAreUnchangedByAnImport: the sample's weeks are the same after publishing and importing them again.
+func TestPublishedWeeksAreUnchangedByAnImport(t *testing.T) {
 	x := mustRead(t, week(), botw)
 	if len(x.Weeks) == 0 {
 		t.Fatal("the sample holds no weeks")

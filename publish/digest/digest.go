@@ -1,9 +1,9 @@
 // Package digest lists what is new for a person in their weeks, as plain text and as an HTML
 // page: replies to their own questions first, then winners, new answers and new questions.
 //
-// Its functions depend on their arguments alone. A digest lists nothing twice, if the
-// caller remembers what a digest listed (Digest.Told) and passes it to the next one
-// (Options.Told). It leaves out what may not be published, and what the person wrote.
+// Its functions depend only on their arguments. Nothing is listed in two digests, if the caller
+// stores the keys that a digest listed (Digest.Told) and passes them to the next digest
+// (Options.Told). A digest leaves out posts that may not be published, and the person's own posts.
 package digest
 
 import (
@@ -26,15 +26,15 @@ const MaxItems = 20
 // excerpt is how many characters of a post an item shows.
 const excerpt = 280
 
-// Options say for whom a digest is made, and from what time on.
+// Options say for whom a digest is made, and from which time on.
 type Options struct {
 	// Me are the identities of the person: their own, and those of questions that they
 	// asked anonymously.
 	Me []qa.Identity
-	// Told reports whether an earlier digest listed something: a post by its ID, or a
-	// winning question by "won " and its ID. nil: none did.
+	// Told reports whether an earlier digest listed a key: the ID of a post, or "won " and the ID of a
+	// winning question. nil: there was no earlier digest.
 	Told func(event qa.EventID, what string) bool
-	// SinceMillis leaves out posts that were written before that time; 0 takes all. A post that
+	// SinceMillis leaves out posts that were written before that time; 0: none. A post that
 	// depends on a later post counts as later, even if its writer's clock is slow.
 	SinceMillis int64
 	// Link returns the address of a post, "" if it has none. nil: no post has one.
@@ -44,8 +44,8 @@ type Options struct {
 // Digest is what is new for a person.
 type Digest struct {
 	Weeks []Week
-	// Listed has the keys that the next digest must skip, as Options.Told names it. The caller
-	// remembers it once the digest was read or sent.
+	// Told has the keys that the next digest must skip (see Options.Told). The caller stores them when
+	// the digest has been read or sent.
 	Told map[qa.EventID][]string
 }
 
@@ -61,12 +61,12 @@ type Section struct {
 	More  int // items that MaxItems left out
 }
 
-// Item is a post, in short.
+// Item is an excerpt of a post.
 type Item struct {
 	Name string // of the writer
 	Not  string // a warning such as "not the author …", for a name that looks like another's
 	Text string // plain, one line
-	To   string // the question that it replies to, plain, one line; "" for a question
+	To   string // the question that the post replies to, plain, one line; "" for a question
 	Link string
 }
 
@@ -108,10 +108,10 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			first = min(first, p.Op.Counter)
 		}
 	})
-	// news reports whether a post is to be listed, and notes it in Told.
-	news := func(p *qa.PostView) bool {
+	// isNew reports whether a post is to be listed, and adds the post to Told.
+	isNew := func(p *qa.PostView) bool {
 		if !week.Event.Published(&p.Post) {
-			return false // it may be shown later, and is listed then
+			return false // if it is published later, a later digest lists it
 		}
 		d.Told[id] = append(d.Told[id], string(p.ID))
 		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Told == nil || !o.Told(id, string(p.ID)))
@@ -127,7 +127,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	for i := range week.Threads {
 		t := &week.Threads[i]
 		q := &t.Question
-		if news(q) {
+		if isNew(q) {
 			w.Question.add(item(q, ""))
 		}
 		asked := ""
@@ -138,7 +138,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			r := &t.Replies[j]
 			mine := slices.Contains(o.Me, q.By) && q.OnBehalfOf == ""
 			switch {
-			case !news(r):
+			case !isNew(r):
 			case mine: // replies of other readers too
 				w.Yours.add(item(r, asked))
 			case r.ByAuthor:
@@ -263,8 +263,8 @@ func (d *Digest) Text(until time.Time) string {
 	return b.String()
 }
 
-// wrap breaks a text at words into lines of at most 72 characters, each ended by \n. first
-// stands before the first line, next before the others.
+// wrap breaks a text between words into lines of at most 72 characters, each ended by \n. The first
+// line begins with first, the others with next.
 func wrap(s, first, next string) string {
 	const width = 72
 	var b strings.Builder
@@ -288,8 +288,8 @@ func wrap(s, first, next string) string {
 //go:embed digest.html
 var files embed.FS
 
-// HTML renders the digest as a page that fetches nothing. Its style sheet is part of it, as
-// mail programs need it. Errors are those of the template.
+// HTML renders the digest as a page that fetches nothing. The page contains its style sheet, as mail
+// programs need. Errors are those of the template.
 func (d *Digest) HTML(until time.Time) (string, error) {
 	var b strings.Builder
 	page, err := template.ParseFS(files, "digest.html")

@@ -63,7 +63,7 @@ func titles(s Section) string {
 	return strings.Join(out, " | ")
 }
 
-func TestWhatIsNew(t *testing.T) {
+func TestDigestListsNewPosts(t *testing.T) {
 	d := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}})
 	if len(d.Weeks) != 1 {
 		t.Fatalf("%+v", d)
@@ -93,7 +93,7 @@ func TestWhatIsNew(t *testing.T) {
 	if again := New([]qa.Week{full()}, o); !again.Empty() {
 		t.Errorf("it tells twice: %+v", again.Weeks)
 	}
-	// What is shown again is told then, though it was written before the last digest.
+	// A post that is shown again is listed, even though it was written before the last digest.
 	shown := full()
 	for i := range shown.Threads {
 		shown.Threads[i].Question.Marks.Hidden = ""
@@ -141,7 +141,7 @@ func TestRendering(t *testing.T) {
 	}
 }
 
-func TestManyAreCounted(t *testing.T) {
+func TestOmittedItemsAreCounted(t *testing.T) {
 	var posts []post
 	for i := range MaxItems + 7 {
 		posts = append(posts, post{fmt.Sprintf("x%d", i), "", dag, fmt.Sprintf("Question %d?", i), nil})
@@ -155,8 +155,8 @@ func TestManyAreCounted(t *testing.T) {
 	}
 }
 
-// TestAWrongClockKeepsNoQuestionOut: one of 1996 came today, so today's digest tells it.
-func TestAWrongClockKeepsNoQuestionOut(t *testing.T) {
+// TestQuestionWithAnOldTimeIsListed: a question from 1996 that arrived today is in today's digest.
+func TestQuestionWithAnOldTimeIsListed(t *testing.T) {
 	const today = 1_795_000_000_000
 	w := week(post{"q1", "", maren, "From 1996?", func(p *qa.Post) { p.AtMillis, p.ReceivedAtMillis = 820_454_400_000, today }})
 	d := New([]qa.Week{w}, Options{SinceMillis: today - 7*86_400_000})
@@ -165,9 +165,9 @@ func TestAWrongClockKeepsNoQuestionOut(t *testing.T) {
 	}
 }
 
-// TestAClockThatIsWeeksBehind keeps nothing out that was written after something new;
-// what is older than all that is new stays out.
-func TestAClockThatIsWeeksBehind(t *testing.T) {
+// TestPostsWithASlowClockAreListed: if a writer's clock is weeks behind, a post that was written after
+// a new post is listed. Posts older than all new posts are not listed.
+func TestPostsWithASlowClockAreListed(t *testing.T) {
 	const day = 24 * 60 * 60 * 1000
 	at := func(days int64) func(*qa.Post) {
 		return func(p *qa.Post) { p.AtMillis = until.UnixMilli() + days*day }

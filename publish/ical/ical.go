@@ -1,9 +1,8 @@
 // Package ical writes the days of a week as iCalendar (RFC 5545), for its readers and for
 // its authors.
 //
-// An entry keeps its UID for ever. When a calendar is written again (Update), an unchanged
-// entry keeps its bytes, and a changed one gets a higher SEQUENCE, so that calendar programs
-// replace it.
+// An entry's UID never changes. When a calendar is written again (Update), an unchanged entry keeps
+// its bytes, and a changed entry gets a higher SEQUENCE, so that calendar programs replace it.
 package ical
 
 import (
@@ -30,12 +29,12 @@ type Calendar struct {
 
 // Entry is one entry of a calendar.
 type Entry struct {
-	UID         string // the same for ever
+	UID         string // never changes
 	Summary     string
 	Description string
 	URL         string
-	// With Days the entry lasts from the day of Start to the day of End, both included, in
-	// their time zones. Without it lasts from Start to End.
+	// If Days is set, the entry lasts from the day of Start to the day of End, both included, in
+	// their time zones. Otherwise it lasts from Start to End.
 	Start, End time.Time
 	Days       bool
 	Alarms     []Alarm
@@ -141,9 +140,8 @@ func about(e *qa.Event, what, url string) string {
 	return s
 }
 
-// Update writes a calendar. previous is what Update wrote the last time, nil for the first
-// time. An entry that is unchanged since keeps its bytes; a changed one gets the next
-// SEQUENCE, and now as its DTSTAMP. Entries of previous that are not in c are left out.
+// Update writes a calendar. previous is the calendar that the last Update wrote, nil the first time.
+// An unchanged entry keeps its bytes. A changed entry gets the next SEQUENCE, and now as its DTSTAMP. Entries of previous that are not in c are left out.
 func Update(previous []byte, c Calendar, now time.Time) []byte {
 	before := read(previous)
 	var b bytes.Buffer
@@ -160,15 +158,15 @@ func Update(previous []byte, c Calendar, now time.Time) []byte {
 		e := &c.Entries[i]
 		body := e.body()
 		sum := sha256.Sum256(body)
-		was, known := before[e.UID]
-		was.sequence = max(was.sequence, 0)
+		last, known := before[e.UID]
+		last.sequence = max(last.sequence, 0)
 		hash := hex.EncodeToString(sum[:8])
 		stamp, sequence := now.UTC().Format(utcForm), e.Sequence
 		switch {
-		case known && was.hash == hash && was.sequence >= e.Sequence:
-			stamp, sequence = was.stamp, was.sequence
+		case known && last.hash == hash && last.sequence >= e.Sequence:
+			stamp, sequence = last.stamp, last.sequence
 		case known:
-			sequence = max(e.Sequence, was.sequence+1)
+			sequence = max(e.Sequence, last.sequence+1)
 		}
 		line(&b, "BEGIN:VEVENT")
 		line(&b, "UID:"+escape(e.UID))
@@ -254,10 +252,10 @@ func escape(s string) string {
 	return escaper.Replace(s)
 }
 
-// maxLine is how many bytes a line may have without its end (RFC 5545, 3.1).
+// maxLine is how many bytes a line may have without its line end (RFC 5545, 3.1).
 const maxLine = 75
 
-// line writes a content line, and folds it where it is too long, between characters.
+// line writes a content line. A line that is too long is folded between characters.
 func line(b *bytes.Buffer, s string) {
 	limit := maxLine
 	for len(s) > limit {
@@ -280,8 +278,8 @@ type version struct {
 // maxRead bounds the bytes that Update reads back.
 const maxRead = 16 << 20
 
-// read finds the versions of the entries in a calendar that Update wrote. It finds none in
-// a file of another program and in a damaged one.
+// read finds the versions of the entries in a calendar that Update wrote. It finds none in a damaged
+// file or a file of another program.
 func read(b []byte) map[string]version {
 	out := map[string]version{}
 	if len(b) > maxRead {

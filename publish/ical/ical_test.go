@@ -26,7 +26,7 @@ func event() *qa.Event {
 
 const page = "https://books.example/books/20261109-the-patient-ledger.html"
 
-// parse reads a calendar with a parser that is not ours.
+// parse reads a calendar with a parser of another project.
 func parse(t *testing.T, b []byte) *ical.Calendar {
 	t.Helper()
 	for l := range strings.SplitSeq(strings.TrimSuffix(string(b), "\r\n"), "\r\n") {

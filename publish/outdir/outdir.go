@@ -4,12 +4,12 @@
 // Guarantees:
 //   - A file is written only when its content differs.
 //   - A file that was written before and is no longer in the set is removed.
-//   - A file that is somebody else's is never changed or removed. If one stands where a file
-//     is to be written, nothing is written.
-//   - A file is written whole or not at all: under another name first, then renamed.
-//   - Nothing outside the directory is touched, whatever links are in it.
+//   - A file that another program or person wrote is never changed or removed. If such a file has
+//     the path of a file in the set, nothing is written.
+//   - A file is written completely or not at all: under another name first, then renamed.
+//   - Nothing outside the directory is touched, even if the directory contains links.
 //
-// It is the only package below publish that uses a disk.
+// No other package below publish uses a disk.
 package outdir
 
 import (
@@ -44,12 +44,12 @@ type Report struct {
 	Written []string
 	Same    []string
 	Removed []string
-	// Kept are files that are no longer needed but were edited by somebody else. They stay, and
-	// Flyleaf no longer manages them.
+	// Kept are files that are no longer in the set but were edited since Sync wrote them. They are not
+	// removed, and Flyleaf no longer manages them.
 	Kept []string
 }
 
-// ForeignError is returned when somebody else's files stand where files are to be written.
+// ForeignError is returned when files in the set have the paths of files that Sync did not write.
 // Nothing was changed.
 type ForeignError struct{ Paths []string }
 
@@ -68,15 +68,15 @@ func (e *ForeignError) Error() string {
 // ErrBadManifest is returned when the manifest cannot be read. Nothing was changed.
 var ErrBadManifest = errors.New("the list of published files (" + Manifest + ") is damaged; nothing was changed. Delete it and publish again; you may then have to move files that differ")
 
-// ErrBadPath is returned for a path that is not inside the directory, and for one that is
-// twice in the set. Nothing was changed.
+// ErrBadPath is returned for a path that is not inside the directory, or that is twice in the set.
+// Nothing was changed.
 var ErrBadPath = errors.New("a path that cannot be written")
 
 // manifest is the content of Manifest: the SHA-256 of each file, in hex.
 type manifest struct {
 	Version int               `json:"version"`
 	Files   map[string]string `json:"files"`
-	// Notes are kept for the caller of Sync.
+	// Notes belong to the caller of Sync.
 	Notes map[string]string `json:"notes,omitempty"`
 }
 
@@ -85,11 +85,11 @@ const manifestVersion = 1
 // Dir is a directory that is written into.
 type Dir struct {
 	root *os.Root
-	was  manifest
+	last manifest // of the last Sync
 }
 
-// Open opens a directory, and makes it if it does not exist. ErrBadManifest is returned when
-// the manifest cannot be read.
+// Open opens a directory, and creates it if it does not exist. ErrBadManifest is returned when the
+// manifest cannot be read.
 func Open(dir string) (*Dir, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func Open(dir string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dir{root: root, was: manifest{Files: map[string]string{}}}
+	d := &Dir{root: root, last: manifest{Files: map[string]string{}}}
 	b, err := d.read(Manifest, maxManifest)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -116,7 +116,7 @@ func Open(dir string) (*Dir, error) {
 		}
 	}
 	if m.Files != nil {
-		d.was = m
+		d.last = m
 	}
 	return d, nil
 }
@@ -125,12 +125,11 @@ func Open(dir string) (*Dir, error) {
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Notes returns the notes of the last Sync.
-func (d *Dir) Notes() map[string]string { return maps.Clone(d.was.Notes) }
+func (d *Dir) Notes() map[string]string { return maps.Clone(d.last.Notes) }
 
-// Ours returns the content of a file that Sync wrote and that is unchanged; nil for any
-// other.
+// Ours returns the content of a file that Sync wrote and that is unchanged; nil for any other file.
 func (d *Dir) Ours(p string) []byte {
-	sum, ok := d.was.Files[p]
+	sum, ok := d.last.Files[p]
 	if !ok {
 		return nil
 	}
@@ -163,7 +162,7 @@ func (d *Dir) read(p string, limit int64) ([]byte, error) {
 
 // Sync writes files into the directory and removes those that it wrote before and that are not in
 // files. A *ForeignError or ErrBadPath is returned before anything is changed. After any other
-// error Sync can be called again, and goes on.
+// error, call Sync again to continue.
 func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 	var r Report
 	next := manifest{Version: manifestVersion, Files: make(map[string]string, len(files)), Notes: notes}
@@ -176,13 +175,13 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 		sum := hash(f.Body)
 		next.Files[f.Path] = sum
 		b, err := d.read(f.Path, max(maxManifest, int64(len(f.Body))))
-		_, ours := d.was.Files[f.Path]
+		_, written := d.last.Files[f.Path]
 		switch {
 		case err == nil && bytes.Equal(b, f.Body):
 			r.Same = append(r.Same, f.Path)
 			continue
 		case errors.Is(err, fs.ErrNotExist):
-		case !ours:
+		case !written:
 			foreign = append(foreign, f.Path)
 		}
 		write = append(write, f)
@@ -191,12 +190,12 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 		slices.Sort(foreign)
 		return Report{}, &ForeignError{foreign}
 	}
-	// The manifest is written first with all files, old and new, so that it lists all our
-	// files even if the program ends before it has written them.
-	both := manifest{Version: manifestVersion, Files: maps.Clone(d.was.Files), Notes: notes}
+	// First write a manifest with all old and new files, so that it lists every file of ours even if
+	// the program stops before it has written them all.
+	both := manifest{Version: manifestVersion, Files: maps.Clone(d.last.Files), Notes: notes}
 	maps.Copy(both.Files, next.Files)
 	if len(write) > 0 {
-		if err := d.remember(both); err != nil {
+		if err := d.writeManifest(both); err != nil {
 			return Report{}, err
 		}
 	}
@@ -206,8 +205,8 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 		}
 		r.Written = append(r.Written, f.Path)
 	}
-	for p, sum := range d.was.Files {
-		if _, stays := next.Files[p]; stays {
+	for p, sum := range d.last.Files {
+		if _, needed := next.Files[p]; needed {
 			continue
 		}
 		b, err := d.read(p, maxManifest)
@@ -228,10 +227,10 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 			}
 		}
 	}
-	if err := d.remember(next); err != nil {
+	if err := d.writeManifest(next); err != nil {
 		return r, err
 	}
-	d.was = next
+	d.last = next
 	slices.Sort(r.Written)
 	slices.Sort(r.Same)
 	slices.Sort(r.Removed)
@@ -239,8 +238,8 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 	return r, nil
 }
 
-// remember writes the manifest, if it has changed.
-func (d *Dir) remember(m manifest) error {
+// writeManifest writes the manifest, if it has changed.
+func (d *Dir) writeManifest(m manifest) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

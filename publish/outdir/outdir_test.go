@@ -59,7 +59,7 @@ func sync(t *testing.T, dir string, files []File) Report {
 	return r
 }
 
-func TestOnlyWhatChanged(t *testing.T) {
+func TestOnlyChangedFilesAreWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "site")
 	r := sync(t, dir, set("index.html", "1", "books/a.html", "a", "books/b.html", "b"))
 	if want := (Report{Written: []string{"books/a.html", "books/b.html", "index.html"}}); !reflect.DeepEqual(r, want) {
@@ -96,7 +96,7 @@ func TestOnlyWhatChanged(t *testing.T) {
 	}
 }
 
-func TestWhatIsSomebodyElsesStays(t *testing.T) {
+func TestForeignFilesAreKept(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "CNAME", "books.example")
 	put(t, dir, "index.html", "my own page")
@@ -126,7 +126,7 @@ func TestWhatIsSomebodyElsesStays(t *testing.T) {
 	}
 }
 
-func TestNothingOutside(t *testing.T) {
+func TestNothingOutsideTheDirectoryIsTouched(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "site")
 	put(t, top, "outside/x.html", "theirs")
@@ -148,7 +148,7 @@ func TestNothingOutside(t *testing.T) {
 	if got := text(t, top, "outside/x.html"); got != "theirs" {
 		t.Errorf("outside stands %q", got)
 	}
-	// A manifest that names what is outside removes nothing.
+	// A manifest that names files outside the directory removes nothing.
 	for _, m := range []string{`{"version":1,"files":{"../outside/x.html":"x"}}`, `{"version":2}`, `nonsense`} {
 		put(t, dir, Manifest, m)
 		if _, err := Open(dir); !errors.Is(err, ErrBadManifest) {

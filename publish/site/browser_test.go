@@ -128,8 +128,8 @@ func (p *published) shot(name string) {
 	}
 }
 
-// faint lists text whose contrast with what is behind it is less than WCAG AA asks for:
-// 4.5, or 3 for large text.
+// faint lists text with less contrast to its background than WCAG AA requires: 4.5, or 3 for large
+// text.
 const faint = `(() => {
 	const rgb = (s) => (s.match(/[\d.]+/g) || []).map(Number);
 	const lum = (c) => { const f = c.slice(0, 3).map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * f[0] + .7152 * f[1] + .0722 * f[2]; };
@@ -144,8 +144,8 @@ const faint = `(() => {
 	return out;
 })()`
 
-// TestInTheBrowser opens the sample, served and from a disk, wide and narrow, light and
-// dark: it fetches nothing from elsewhere, breaks no policy of its own, does not scroll
+// TestInTheBrowser: the sample, from a server and from a disk, wide and narrow, light and dark,
+// fetches nothing from other sites, does not violate its content security policy, does not scroll
 // sideways, and can be searched.
 func TestInTheBrowser(t *testing.T) {
 	_, files := build(t, config, samples())
@@ -190,13 +190,13 @@ func TestInTheBrowser(t *testing.T) {
 				t.Errorf("the dark page is %s", dark)
 			}
 
-			// Each search finds, by words with and without marks, by beginnings, by names.
+			// Search finds words with and without marks, beginnings of words, and names.
 			for query, want := range map[string]string{
 				"choir bank": "Maren Holt asks", "CARTOGRAPHER linh": "The Cartographer’s Queue by Bao Linh Sørensen", "spreadsh": "Ilse Marrow answers", "o. t.": "O. T. adds",
 			} {
 				p.look("/index.html", 1440, 900, "light")
 				p.run(chromedp.SendKeys(chromedp.CSS("#find"), query))
-				// Results come while it is typed: those of all of it are waited for.
+				// Results appear while the query is typed. Wait for those of the whole query.
 				p.until("the first result for "+query+" to be "+want, fmt.Sprintf("document.querySelector('#results li a span')?.textContent === %q", want))
 			}
 			p.look("/index.html?q=choir", 390, 844, "light")
@@ -219,8 +219,8 @@ func TestInTheBrowser(t *testing.T) {
 	}
 }
 
-// BenchmarkSearch is how searching grows: from a typed word to the results, in a
-// browser that has loaded nothing of the index yet, and the bytes that it loads.
+// BenchmarkSearch measures the time from typing a word to the results, in a browser that has not
+// loaded any of the index, and the bytes that the browser loads.
 func BenchmarkSearch(b *testing.B) {
 	weeks := corpusWeeks(b)
 	c := config
@@ -244,7 +244,7 @@ func BenchmarkSearch(b *testing.B) {
 			for b.Loop() {
 				p.look("/index.html?q=neural+network", 1440, 900, "light")
 				p.until("results", "document.querySelector('#results li')")
-				// From when the page was there to when the last file of the index was.
+				// The time from the loaded page to the last loaded file of the index.
 				ms += onPage[float64](p, "Math.max(...performance.getEntriesByType('resource').filter((e) => e.name.includes('/search/')).map((e) => e.responseEnd)) - performance.getEntriesByType('navigation')[0].domInteractive")
 				loaded += onPage[float64](p, "performance.getEntriesByType('resource').filter((e) => e.name.includes('/search/')).reduce((n, e) => n + e.decodedBodySize, 0)")
 			}

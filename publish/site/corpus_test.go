@@ -14,7 +14,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// corpusWeeks are the weeks of the archive as they would be published.
+// corpusWeeks returns the weeks of the archive, ready to publish.
 func corpusWeeks(t testing.TB) []Week {
 	t.Helper()
 	dir := filepath.Join("..", "..", "..", "shared", "corpus")
@@ -48,8 +48,8 @@ func read(t testing.TB, file string) []byte {
 	return b
 }
 
-// TestArchiveAsSite publishes the archive: every post stands on its page and in the
-// index, every page is well formed.
+// TestArchiveAsSite publishes the archive: every post is on its page and in the index, and every
+// page is well formed.
 func TestArchiveAsSite(t *testing.T) {
 	weeks := corpusWeeks(t)
 	s, files := build(t, config, weeks)
@@ -80,7 +80,7 @@ func TestArchiveAsSite(t *testing.T) {
 	t.Logf("%d weeks, %d posts, %d files, %d bytes", len(weeks), posts, len(s.Files), size)
 }
 
-// many makes n weeks of the given ones, each under a key and on days of its own.
+// many returns n weeks made from the given ones, each with its own key and days.
 func many(weeks []Week, n int) []Week {
 	out := make([]Week, n)
 	for i := range out {
@@ -93,8 +93,8 @@ func many(weeks []Week, n int) []Week {
 	return out
 }
 
-// BenchmarkBuild is how publishing grows with the weeks of an archive: the first time,
-// when every picture is drawn, and again, when they are kept.
+// BenchmarkBuild measures publishing archives of several sizes: the first time, when every picture is
+// drawn, and again, when the pictures are kept.
 func BenchmarkBuild(b *testing.B) {
 	weeks := corpusWeeks(b)
 	for _, n := range []int{len(weeks), 100, 300, 1000} {

@@ -22,8 +22,8 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// templates are the pages' templates, parsed when the first site is made: a program that makes none
-// neither waits for them nor, for the browser, contains this package.
+// templates are the pages' templates, parsed when the first site is made: a program that makes no
+// site does not wait for them, and the program for the browser does not contain this package.
 func templates() *template.Template {
 	templatesOnce.Do(func() {
 		parsed = template.Must(template.New("").ParseFS(templateFiles, "templates/*.html"))
@@ -69,10 +69,10 @@ type weekBody struct {
 func (b weekBody) Paged() bool { return b.Pager != nil && b.Pager.Count > 1 }
 
 type thread struct {
-	Day       string // heading over the first question of a day; "" over others
+	Day       string // heading above the first question of a day; "" for other questions
 	Beginning string // first words of a question that is on an earlier page
 	Continued string // link to a question that is on an earlier page
-	GoesOn    string // link to the next reply, when it is on the next page
+	Rest      string // link to the next reply, when it is on the next page
 	post
 	Wants     int
 	Won       bool
@@ -184,7 +184,7 @@ func (b *builder) weekPage(w *week, p part) error {
 			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
 		}
 		if t.to < len(t.Replies) {
-			x.GoesOn = w.link(p.number, weekfile.Anchor(t.Replies[t.to].ID))
+			x.Rest = w.link(p.number, weekfile.Anchor(t.Replies[t.to].ID))
 		}
 		if t.DuplicateOf != "" {
 			x.Duplicate = w.link(p.number, weekfile.Anchor(t.DuplicateOf))

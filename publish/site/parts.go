@@ -9,11 +9,11 @@ import (
 )
 
 // A long week has several pages: books/SLUG.html, books/SLUG/2.html and so on, in the order
-// of the week. books/SLUG.html#ANCHOR is the address of a post for ever: if the post is on
-// another page, site.js finds it in books/SLUG/where.js and goes there. When a week has
-// become shorter, the pages that it no longer needs stay, and link to the first one.
+// of the week. The permanent address of a post is books/SLUG.html#ANCHOR: if the post is on another
+// page, site.js finds the page in books/SLUG/where.js and opens it. When a week becomes shorter, the
+// pages that it no longer needs are kept, and link to the first page.
 
-// Bounds of a page. The longest known weeks have some 400 posts and 80 KiB of text, and fit on one
+// Bounds of a page. The longest known weeks have about 400 posts and 80 KiB of text, and fit on one
 // page.
 const (
 	pagePosts = 500
@@ -26,7 +26,7 @@ type part struct {
 	threads []threadPart
 }
 
-// threadPart is a thread, or the part of a long one that is on one page.
+// threadPart is a thread, or the part of a long thread that is on one page.
 type threadPart struct {
 	*publish.PublishedThread
 	index     int  // of the thread in the week
@@ -87,8 +87,8 @@ func (w *week) postPath(anchor string) string {
 	return escapePath(w.pagePath(w.pageOf[anchor])) + "#" + anchor
 }
 
-// layOut divides the week into pages, and notes the page of each post.
-func (w *week) layOut() {
+// divideWeek divides the week into pages, and notes the page of each post.
+func (w *week) divideWeek() {
 	w.parts = divide(w.Published.Threads)
 	if len(w.parts) == 1 {
 		return
@@ -140,13 +140,13 @@ type pager struct {
 type pageLink struct {
 	Number int
 	Href   string // "" for this page
-	Gap    bool   // stands for several pages that have no link
+	Gap    bool   // an ellipsis in place of several pages
 }
 
 // shownPages is how many pages before and after this one have a link.
 const shownPages = 4
 
-// pagerOf makes the links of a page; nil for a week that has always had one page.
+// pagerOf returns the links of a page; nil for a week that has never had more than one page.
 func (w *week) pagerOf(number int) *pager {
 	if w.kept <= 1 {
 		return nil
@@ -202,11 +202,11 @@ func (w *week) link(from int, anchor string) string {
 // removed.
 func (b *builder) rememberPages(w *week) {
 	key := "pages " + w.Key
-	was, err := strconv.Atoi(b.Memory[key])
-	if err != nil || was < 0 || was > maxPagesKept {
-		was = 1
+	earlier, err := strconv.Atoi(b.Memory[key])
+	if err != nil || earlier < 0 || earlier > maxPagesKept {
+		earlier = 1
 	}
-	w.kept = max(was, len(w.parts))
+	w.kept = max(earlier, len(w.parts))
 	if w.kept > 1 {
 		b.memory[key] = strconv.Itoa(w.kept)
 	}

@@ -70,10 +70,10 @@ func anchorsOf(t *testing.T, files map[string]string) map[string]map[string]bool
 	return out
 }
 
-// maxPage bounds a page of a week in bytes: what a telephone on a train takes in.
+// maxPage bounds a page of a week, in bytes, so that a phone with a slow connection can load it.
 const maxPage = 1 << 20
 
-func TestALongWeekStandsOnManyPages(t *testing.T) {
+func TestLongWeekHasManyPages(t *testing.T) {
 	const questions, most, replies = 5000, 2500, 1200
 	week := long(questions, most, replies)
 	s, files := build(t, config, []Week{week, samples()[0]})
@@ -94,7 +94,7 @@ func TestALongWeekStandsOnManyPages(t *testing.T) {
 			t.Errorf("%s has %d bytes", p, len(body))
 		}
 	}
-	// Every post stands on one page, in the order of the week.
+	// Every post is on one page, in the order of the week.
 	at, last := map[string]string{}, 0
 	for _, p := range week.Published.Threads {
 		for _, x := range append([]publish.PublishedPost{p.PublishedPost}, p.Replies...) {
@@ -169,12 +169,12 @@ func TestALongWeekStandsOnManyPages(t *testing.T) {
 	if strings.Contains(files[pages[1]], "It does not end.") || !strings.Contains(files[pages[1]], "The Long Week, page 2") {
 		t.Error("the second page is not a second page")
 	}
-	// The thread that is longer than a page goes on.
+	// The thread that is longer than a page continues on the next page.
 	if n := strings.Count(strings.Join([]string{files[pages[5]], files[pages[6]], files[pages[7]]}, ""), "earlier page"); n < 2 {
 		t.Errorf("a thread of %d replies goes on %d times", replies, n)
 	}
 
-	// Search, feed and sitemap lead to where each post stands.
+	// Search, feed and sitemap link to the page of each post.
 	for p, body := range files {
 		if strings.HasPrefix(p, "search/d") {
 			var about struct {
@@ -206,7 +206,7 @@ func TestALongWeekStandsOnManyPages(t *testing.T) {
 	if n := strings.Count(files["sitemap.xml"], "the-long-week"); n != len(pages) {
 		t.Errorf("the sitemap names %d of %d pages", n, len(pages))
 	}
-	// And where.js knows all of them.
+	// where.js lists all posts.
 	var where [][2]any
 	unscript(t, files[dir+"where.js"], &where)
 	known := 0
@@ -222,8 +222,8 @@ func TestALongWeekStandsOnManyPages(t *testing.T) {
 		t.Errorf("where.js knows %d posts", known)
 	}
 
-	// A week that has become short keeps its pages, which lead on; one that always was
-	// short has none.
+	// A week that has become short keeps its further pages, which link to the first page. A week that
+	// was always short has no further pages.
 	c := config
 	c.Memory = s.Memory
 	_, short := build(t, c, []Week{long(3, 0, 0), samples()[0]})
@@ -251,7 +251,7 @@ func unscript(t *testing.T, body string, v any) {
 	}
 }
 
-// A week like those of the archive stays on one page, and big posts make pages too.
+// TestDivide: a week like those of the archive has one page, and large posts also cause further pages.
 func TestDivide(t *testing.T) {
 	if n := len(divide(long(100, 3, 400).Published.Threads)); n != 1 {
 		t.Errorf("500 posts stand on %d pages", n)
@@ -328,8 +328,8 @@ func TestBaseURL(t *testing.T) {
 	}
 }
 
-// A link to a post leads to the page where it stands, served and from a disk.
-func TestALongWeekInTheBrowser(t *testing.T) {
+// TestLongWeekInTheBrowser: a link to a post opens the page of the post, from a server and from a disk.
+func TestLongWeekInTheBrowser(t *testing.T) {
 	week := long(1200, 700, 600)
 	_, files := build(t, config, []Week{week})
 	dir := t.TempDir()

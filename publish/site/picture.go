@@ -22,8 +22,8 @@ import (
 	"flyleaf/style"
 )
 
-// The Open Graph preview image of a week: 1200 by 630 pixels, the size that readers of Open Graph
-// expect.
+// The Open Graph preview image of a week: 1200 by 630 pixels, the size that
+// programs that read Open Graph expect.
 const (
 	pictureWidth, pictureHeight = 1200, 630
 	// pictureVersion must change when the drawing does, so that all pictures are drawn again.
@@ -64,9 +64,9 @@ var (
 // fonts are the fonts of the pictures.
 type fonts struct{ regular, italic *opentype.Font }
 
-// faces returns the fonts of the pictures, parsed once. A font.Face is not safe for concurrent
-// use, so each picture makes its own from them. A variable with an initial value would keep the
-// fonts in programs that draw no picture.
+// faces returns the fonts of the pictures, parsed once. A font.Face is not safe for concurrent use,
+// so each picture makes its own faces from these fonts. A variable with an initial value would keep
+// the fonts in programs that draw no picture.
 func faces() fonts {
 	facesOnce.Do(func() {
 		facesParsed.regular, _ = opentype.Parse(liberationserifregular.TTF) // a test checks that they parse
@@ -161,7 +161,7 @@ func face(f *opentype.Font, size float64) font.Face {
 	return out
 }
 
-// drawable leaves out the characters that the font does not have.
+// drawable removes the characters that the font does not have, and surplus spaces.
 func drawable(f font.Face, s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if _, ok := f.GlyphAdvance(r); !ok {

@@ -30,8 +30,7 @@ import (
 // ones unchanged. The shard of a term is (a·31 + b) mod shards, where a and b are its first
 // two code points (b is 0 if there is one only), so all terms that begin with the same two
 // code points are in one file. The documents of a term ascend, each written as the gap to
-// the one before. 0 in place of the list says that the term is in too many documents to be
-// of use.
+// the previous one. 0 instead of the list means that the term is in too many documents to be useful.
 
 // Sizes of the index's files.
 const (
@@ -48,7 +47,7 @@ const (
 // searchDoc is a document as results show it: week, anchor, kind, name, words.
 type searchDoc [5]any
 
-// terms yields the words of a text as the index has them: decomposed (NFKD), without marks,
+// terms yields the words of a text in the form of the index: decomposed (NFKD), without marks,
 // in lower case. In scripts without spaces each character is a word. site.js does the same.
 func terms(s string, yield func(string)) {
 	var b strings.Builder
@@ -170,7 +169,7 @@ func (b *builder) search() {
 // script adds a file of the index.
 func (b *builder) script(name string, v any) { b.scriptAt("search/"+name+".js", name, v) }
 
-// scriptAt adds a file that gives site.js a value under a name.
+// scriptAt adds a file that passes a named value to site.js.
 func (b *builder) scriptAt(path, name string, v any) {
 	var out bytes.Buffer
 	out.WriteString(`flyleaf("` + name + `",`)

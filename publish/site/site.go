@@ -1,10 +1,10 @@
 // Package site writes weeks as a static site: pages that any web server can serve, and that also
 // work from a local directory.
 //
-// The same weeks, in any order, give the same bytes. The pages show publish.Published: names are as
-// people chose, and nothing that is withdrawn, hidden, blocked or not approved is in any file. A
-// published page keeps its address, also when the week's title changes, if the caller passes the
-// Memory of the last Build. Pages are complete without scripts, styles or a network. They fetch
+// The same weeks, in any order, give the same bytes. The pages show publish.Published: people
+// have the names that they chose, and no file contains anything withdrawn, hidden, blocked or not
+// approved. A published page keeps its address even when the week's title changes, if the caller
+// passes the Memory of the last Build. Pages are complete without scripts, styles or a network. They fetch
 // nothing from other sites, and their content security policy forbids it.
 //
 // Files:
@@ -15,7 +15,7 @@
 //	books/SLUG.atom, .json  the week's feeds; books/SLUG.ics its days
 //	feed.atom, feed.json    the newest posts of all weeks
 //	calendar.ics            the days of all weeks
-//	covers/, pictures/      covers, and the pictures that other sites show beside a link
+//	covers/, pictures/      covers, and the pictures that other sites show next to a link
 //	search/                 the search index that site.js reads, see search.go
 //	flyleaf.css, site.css   the style sheets; site.js, the only script
 //	sitemap.xml, robots.txt
@@ -58,7 +58,7 @@ type Config struct {
 	Title       string // of the club; "" is "Book of the week"
 	Description string // Markdown
 	Language    string // BCP 47, of the posts; "" is en. The pages' own words are English.
-	// Rules is Markdown that replaces the usual rules of taking part.
+	// Rules is Markdown that replaces the standard participation rules.
 	Rules string
 	// BaseURL is the address of the site, http or https; "" when it is not known.
 	BaseURL string
@@ -66,14 +66,14 @@ type Config struct {
 	Now time.Time
 	// Memory is what the last Build returned; nil the first time.
 	Memory map[string]string
-	// Ours returns the bytes of a file that was published before and is unchanged since, nil
-	// for any other. nil is a function that always returns nil.
+	// Ours returns the bytes of a file that was published before and is unchanged since, nil for any
+	// other file. If Ours is nil, there are no such files.
 	Ours func(path string) []byte `json:"-"`
 }
 
 // Week is a week to publish.
 type Week struct {
-	// Key names the week for ever: its event ID.
+	// Key is the week's permanent name: its event ID.
 	Key       string
 	Published publish.Published
 	Cover     []byte // PNG, JPEG, GIF or WebP; anything else is ignored
@@ -96,9 +96,9 @@ type Site struct {
 // ErrBaseURL is returned when Config.BaseURL cannot be the address of a site.
 var ErrBaseURL = errors.New("the address of the site must begin with http:// or https:// and have neither ? nor #")
 
-// CheckBaseURL returns the address of a site as it is used: with a slash at its end, a host
-// name in ASCII as DNS has it (bücher.example is xn--bcher-kva.example), and other letters
-// of the path escaped. ErrBaseURL is returned for what cannot be one.
+// CheckBaseURL returns the normalised address of a site: with a slash at its end, the host name in
+// ASCII as in DNS (bücher.example is xn--bcher-kva.example), and the other letters of the path escaped.
+// ErrBaseURL is returned for anything that cannot be the address of a site.
 func CheckBaseURL(s string) (string, error) {
 	if s == "" {
 		return "", nil
@@ -135,7 +135,7 @@ type builder struct {
 	memory map[string]string
 }
 
-// week is a Week with the places of its files.
+// week is a Week with the paths of its files.
 type week struct {
 	Week
 	slug   string
@@ -199,8 +199,8 @@ func Build(c Config, weeks []Week) (Site, error) {
 	return out, nil
 }
 
-// addWeeks sorts the weeks and names their pages: as they were named before, or else by day
-// and title. If two would have the same name, the one that comes later gets a number.
+// addWeeks sorts the weeks and names their pages: by the name that the page already has, or else by
+// day and title. If two weeks would have the same name, the later week gets a number.
 func (b *builder) addWeeks(weeks []Week) {
 	for _, w := range weeks {
 		x := &week{Week: w}
@@ -316,8 +316,8 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// onItsPage turns the address of a post on the week's first page into the address on the
-// page where the post is.
+// onItsPage returns the address of a post on the page where the post is, given its address on the
+// week's first page.
 func (b *builder) onItsPage(w *week, address string) string {
 	if _, anchor, ok := strings.Cut(address, "#"); ok && w.pageOf != nil {
 		return b.BaseURL + w.postPath(anchor)
@@ -325,7 +325,7 @@ func (b *builder) onItsPage(w *week, address string) string {
 	return address
 }
 
-// feedEntries bounds the feed of all weeks.
+// feedEntries bounds the entries in the feed of all weeks.
 const feedEntries = 100
 
 // feeds writes the feed of each week and the feed of all weeks.
@@ -369,7 +369,7 @@ func (b *builder) feeds() error {
 	return write("feed", all)
 }
 
-// calendarWeeks bounds the calendar of all weeks. It has the latest ones.
+// calendarWeeks bounds the weeks in the calendar of all weeks, which has the latest weeks.
 const calendarWeeks = 200
 
 // calendars writes the calendar of each week and the calendar of all weeks.

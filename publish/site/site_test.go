@@ -26,7 +26,7 @@ var (
 	obi   = qa.Identity(strings.Repeat("5e", 32))
 )
 
-// said makes one post of the sample.
+// said returns one post of the sample.
 func said(n int, by qa.Identity, parent qa.PostID, at int64, text string) qa.Post {
 	op := qa.OpID{Counter: uint64(n * 10), Actor: string(by)}
 	return qa.Post{
@@ -37,7 +37,7 @@ func said(n int, by qa.Identity, parent qa.PostID, at int64, text string) qa.Pos
 
 var monday = time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC)
 
-// sample is a week with everything in it.
+// sample is a week with every kind of content.
 func sample() qa.Week {
 	e := qa.Event{
 		ID: "sample", Kind: "event", Access: "open", Founder: robin, Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand", Zone: "Europe/Lisbon", Prizes: 3,
@@ -74,7 +74,7 @@ func sample() qa.Week {
 	return qa.NewWeek(e, []qa.Post{q, a, b, hidden, gone, stays, blocked, none, late}, people)
 }
 
-// samples are three weeks: one that is over, one of now, one to come.
+// samples are three weeks: one over, one in progress, one coming.
 func samples() []Week {
 	over := Week{Key: "over", Published: publish.Publish(sample())}
 	now := qa.Event{Title: "Small Weather", Authors: "Aino Berglund", Founder: robin}
@@ -167,9 +167,9 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// The same values give the same bytes, in any order of the weeks, and again with what
-// was remembered; then nothing is drawn twice.
-func TestSiteIsTheSameAgain(t *testing.T) {
+// TestEqualInputGivesEqualSites: the same values give the same bytes, in any order of the weeks, and
+// again with the Memory of the last Build. Then no picture is drawn twice.
+func TestEqualInputGivesEqualSites(t *testing.T) {
 	first, files := build(t, config, samples())
 	again := config
 	again.Memory = first.Memory
@@ -188,8 +188,9 @@ func TestSiteIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// A page keeps its address when the title changes; two weeks of one name have two.
-func TestAddressesStay(t *testing.T) {
+// TestAddressesArePermanent: a page keeps its address when the title changes, and two weeks with the
+// same name have different addresses.
+func TestAddressesArePermanent(t *testing.T) {
 	weeks := samples()
 	weeks = append(weeks, Week{Key: "zzz", Published: weeks[0].Published})
 	first, _ := build(t, config, weeks)
@@ -210,7 +211,7 @@ func TestAddressesStay(t *testing.T) {
 	}
 }
 
-func TestWithoutAnAddress(t *testing.T) {
+func TestSiteWithoutAnAddress(t *testing.T) {
 	c := config
 	c.BaseURL = ""
 	_, files := build(t, c, samples())

@@ -13,7 +13,7 @@ import (
 	"flyleaf/weekfile"
 )
 
-// What the pages say to other programs: JSON-LD in the vocabulary of schema.org, and the
+// What other programs can read on the site: JSON-LD in the vocabulary of schema.org, and the
 // sitemap. A week is a list of DiscussionForumPostings with their Comments; schema.org's
 // QAPage is for a single question that readers can still answer.
 
@@ -81,7 +81,7 @@ type ldList struct {
 }
 
 // structured returns the JSON-LD of a page: the week, and the posts on the page.
-// encoding/json escapes <, > and &, so nothing in it can end the script element around it.
+// encoding/json escapes <, > and &, so nothing in the JSON can end the script element around it.
 func (b *builder) structured(w *week, p part) (template.JS, error) {
 	page, here := b.address(w.path()), b.address(w.pagePath(p.number))
 	if b.BaseURL == "" {

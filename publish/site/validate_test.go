@@ -13,9 +13,9 @@ import (
 	"golang.org/x/net/html"
 )
 
-// What is written passes readers that are not ours, and every address in it leads to
-// something.
-func TestIndependentReaders(t *testing.T) {
+// TestSiteIsValidForIndependentReaders: parsers of other projects accept every file, and every address
+// in a file exists.
+func TestSiteIsValidForIndependentReaders(t *testing.T) {
 	_, files := build(t, config, samples())
 	anchors := map[string]map[string]bool{}
 	docs := map[string]*html.Node{}
@@ -56,8 +56,8 @@ func TestIndependentReaders(t *testing.T) {
 	if err := xml.Unmarshal([]byte(files["sitemap.xml"]), &sitemap); err != nil || len(sitemap.URLs) != 4 {
 		t.Errorf("%v: %+v", err, sitemap)
 	}
-	// leads reports whether an address, seen on page from, leads to a file, and to a place
-	// in it.
+	// leads reports whether an address on the page from is that of a file, and whether the address's
+	// fragment is in that file.
 	base, _ := url.Parse("https://books.example/club/")
 	leads := func(from, to string) bool {
 		u, err := base.Parse(from)
@@ -143,8 +143,8 @@ func checkStructured(t *testing.T, doc *html.Node, leads func(from, to string) b
 	}
 }
 
-// parsePage parses a page as browsers do, and finds what they would have to mend:
-// elements that are not closed where they were opened.
+// parsePage parses a page like a browser, and reports errors that browsers would correct: elements
+// that are not closed where they were opened.
 func parsePage(t *testing.T, name, body string) *html.Node {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(body))

@@ -11,11 +11,11 @@ import (
 // days says on which days an event is, in its own zone.
 func days(e *qa.Event) string { return e.Days(e.Location()) }
 
-// moment is a time as people read it and as programs do.
+// moment is a time in a form for people (Words) and in RFC 3339 (Machine).
 type moment struct{ Words, Machine string }
 
-// written writes the time of a post in the event's zone; the zero moment when it is not
-// known. Within the days of the week it has the weekday in place of the year.
+// written returns the time of a post in the event's zone; the zero moment when the time is not known.
+// A time within the week has the weekday instead of the year.
 func written(e *qa.Event, ms int64) moment {
 	if ms == 0 {
 		return moment{}
@@ -28,7 +28,7 @@ func written(e *qa.Event, ms int64) moment {
 	return moment{t.Format(layout), t.UTC().Format(time.RFC3339)}
 }
 
-// day is the heading over the questions of a day.
+// day returns the heading above the questions of a day.
 func day(e *qa.Event, ms int64) string {
 	if ms == 0 {
 		return ""

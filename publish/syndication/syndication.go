@@ -1,4 +1,4 @@
-// Package syndication writes what is published as feeds for feed readers: Atom (RFC 4287) with
+// Package syndication writes published weeks as feeds for feed readers: Atom (RFC 4287) with
 // in-reply-to links (RFC 4685), and JSON Feed 1.1.
 //
 // The same values give the same bytes. An entry keeps its ID when it is published again, so
@@ -30,7 +30,7 @@ type Feed struct {
 	ID       string // an IRI that never changes
 	Title    string
 	Subtitle string
-	Home     string // address of the page that the feed is about
+	Home     string // address of the feed's page
 	Self     string // address of this feed
 	Language string // BCP 47; "" when it is not known
 	Authors  []string
@@ -123,7 +123,7 @@ func WriteAtom(w io.Writer, f Feed) error {
 		Updated: rfc3339(f.updated()), Made: "Flyleaf",
 		Links: []atomLink{{Rel: "self", Type: AtomType, Href: f.Self}, {Rel: "alternate", Type: "text/html", Href: f.Home}},
 	}
-	// RFC 4287 wants an author for every entry, or else for the feed.
+	// RFC 4287 requires an author for every entry, or else for the feed.
 	out.Authors = persons(f.Authors)
 	if len(out.Authors) == 0 {
 		out.Authors = []atomPerson{{f.Title}}
@@ -246,11 +246,11 @@ func authors(names []string) []jsonAuthor {
 	return out
 }
 
-// MaxEntries bounds the feed of a week. It has the newest entries.
+// MaxEntries bounds the feed of a week, which has the newest entries.
 const MaxEntries = 200
 
 // OfWeek returns the feed of a week: its questions and replies. page is the address of the
-// week's page, id an IRI that names the week for ever.
+// week's page, id an IRI of the week that never changes.
 func OfWeek(p publish.Published, id, page string) Feed {
 	e := &p.Event
 	f := Feed{ID: id, Title: e.Title, Subtitle: e.Authors, Home: page, Language: e.Language, Authors: people.SplitNames(e.Authors)}
@@ -264,7 +264,7 @@ func OfWeek(p publish.Published, id, page string) Feed {
 		at := x.AtMillis
 		if at == 0 {
 			at = e.StartsAtMillis
-			if x.BeforeMillis != 0 { // the start may lie in the future; an entry's date must not
+			if x.BeforeMillis != 0 { // the week may start in the future; an entry's date must not be there
 				at = min(at, x.BeforeMillis)
 			}
 		}

@@ -47,8 +47,9 @@ func feeds(t *testing.T, f Feed) (a, j []byte) {
 	return b.Bytes(), c.Bytes()
 }
 
-// Both formats, read by a parser that is not ours, are the same feed.
-func TestFeedsAreRead(t *testing.T) {
+// TestIndependentReadersReadBothFormats: a parser of another project reads the same feed from both
+// formats.
+func TestIndependentReadersReadBothFormats(t *testing.T) {
 	f := OfWeek(week(), id, page)
 	f.Self = "https://books.example/books/x.atom"
 	a, j := feeds(t, f)
@@ -92,8 +93,8 @@ func TestFeedsAreRead(t *testing.T) {
 	}
 }
 
-// Atom's own rules (RFC 4287, 4.1): what every feed and entry must have, once.
-func TestAtomHasWhatItMust(t *testing.T) {
+// TestAtomHasAllRequiredElements: every feed and entry has each required element once (RFC 4287, 4.1).
+func TestAtomHasAllRequiredElements(t *testing.T) {
 	a, _ := feeds(t, OfWeek(week(), id, page))
 	var f struct {
 		XMLName xml.Name
@@ -128,7 +129,7 @@ func TestAtomHasWhatItMust(t *testing.T) {
 	}
 }
 
-func TestFeedsHoldNothingForeign(t *testing.T) {
+func TestFeedsContainNoUnsafeHTML(t *testing.T) {
 	for _, text := range testfixture.XSS {
 		p := week()
 		p.Event.Title, p.Threads[0].Text, p.Threads[0].Name = text, text, text
@@ -147,9 +148,9 @@ func TestFeedsHoldNothingForeign(t *testing.T) {
 	}
 }
 
-// TestFeedsAreNotOfTheFuture: of a question whose clock was wrong the time at which it
-// was received is in the feed, and of one whose time nobody knows none after it came.
-func TestFeedsAreNotOfTheFuture(t *testing.T) {
+// TestFeedsHaveNoFutureTimes: for a question by a writer with a wrong clock, the feed has the
+// time of receipt. For a question with an unknown time, the feed has no time after its receipt.
+func TestFeedsHaveNoFutureTimes(t *testing.T) {
 	const received = monday - 3_600_000
 	const ahead = monday + 1<<42 // 139 years
 	e := qa.Event{Title: "Tides", Founder: "f", StartsAtMillis: monday}

@@ -252,7 +252,7 @@ func TestDebt(t *testing.T) {
 	}
 }
 
-// All young events together have a bound, until they are a day old.
+// TestYoungEvents: all events younger than a day have one bound together.
 func TestYoungEvents(t *testing.T) {
 	q := None
 	q.YoungBytesBurst, q.YoungBytesRate = 2*(100+RowBytes), 1
@@ -357,8 +357,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// An event that is read again is not counted twice for its founder.
-func TestFoundersBytesAreCountedOnce(t *testing.T) {
+// TestReloadedEventsAreCountedOnce: an event that is loaded again is not counted twice for its founder.
+func TestReloadedEventsAreCountedOnce(t *testing.T) {
 	q := None
 	q.FounderBytes = 1000
 	totals := NewTotals(q)
