@@ -245,7 +245,7 @@ func (b *builder) addWeeks(weeks []Week) {
 			base = publish.Slug(w.event) + "-" + strconv.Itoa(n)
 		}
 		b.memory["page "+w.Key] = w.slug
-		w.layOut()
+		w.divideWeek()
 		b.rememberPages(w)
 	}
 }
