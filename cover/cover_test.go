@@ -107,9 +107,13 @@ func TestHugeDimensionsAreRefused(t *testing.T) {
 			t.Errorf("%T: %v", m, err)
 		}
 	}
+}
+
+func TestTooLongAndBrokenFilesAreRefused(t *testing.T) {
 	if _, err := cover.Shrink(make([]byte, cover.MaxInput+1)); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
+	b := encoded(t, "png", image.NewGray(image.Rect(0, 0, 1, 1)))
 	for _, bad := range [][]byte{nil, []byte("GIF89a"), []byte("<svg/>"), b[:20], encoded(t, "jpeg", noise(50, 50))[:300]} {
 		if _, err := cover.Shrink(bad); !errors.Is(err, cover.ErrFormat) {
 			t.Errorf("%.10q: %v", bad, err)

@@ -13,8 +13,9 @@ import (
 // ErrOtherIdentity is returned by CheckIdentity for a device on which somebody else has written.
 var ErrOtherIdentity = errors.New("this device has already written under another identity")
 
-// CheckIdentity checks that nobody but who has made changes on the device of a store, and
-// returns ErrOtherIdentity otherwise: what was written stays with the identity that signed it.
+// CheckIdentity returns ErrOtherIdentity if any change that was made on the store's device was signed
+// by an identity other than who: what was written stays with the identity that signed it. Damaged
+// entries are not checked.
 func CheckIdentity(ctx context.Context, store storage.Store, who qa.Identity) error {
 	events, err := store.Documents(ctx)
 	if err != nil {

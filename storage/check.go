@@ -10,8 +10,8 @@ import (
 	"flyleaf/qa"
 )
 
-// DamagedError lists changes whose stored row does not match its checksum. errors.Is(err,
-// ErrDamaged) is true. Appending a named change again, fetched from a relay or another device,
+// DamagedError lists changes whose stored row is not intact (see MatchesChecksum). errors.Is(err,
+// ErrDamaged) is true. Appending a listed change again, fetched from a relay or another device,
 // repairs it.
 type DamagedError struct {
 	Event  qa.EventID
@@ -22,7 +22,7 @@ type DamagedError struct {
 func (e *DamagedError) Error() string {
 	const most = 3
 	var b strings.Builder
-	fmt.Fprintf(&b, "storage: %d damaged in event %s (", len(e.Hashes), e.Event)
+	fmt.Fprintf(&b, "storage: damaged changes in event %s: %d (", e.Event, len(e.Hashes))
 	for i, h := range e.Hashes {
 		if i == most {
 			b.WriteString(", …")
@@ -66,7 +66,8 @@ func IsPending(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDo
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum is the CRC-32C of the immutable fields that the change hash does not cover:
+// Checksum is the CRC-32C of these stored fields. The change hash covers Bytes only, and Status and
+// Delivered change:
 //
 //	seq (8, big endian) | received_at (8) | own (1) | signature length (1) | signature | actor length (1) | actor | act
 func Checksum(e *Entry) uint32 {

@@ -49,7 +49,7 @@ const (
 	InDocument Status = iota
 	Deferred          // the relay does not accept it now, but may later
 	Refused           // invalid
-	Excluded          // was in the document and is no longer: the policy rejects it, or a change that it depends on
+	Excluded          // was in the document, until the policy rejected it or a change that it depends on
 )
 
 // Entry is one row of the ledger: a change, and this device's notes about it.
@@ -74,7 +74,7 @@ type Batch struct {
 	// Statuses sets the status of changes, including those in Entries. Unknown hashes are ignored.
 	Statuses map[wire.Hash]Status
 	Views    ViewUpdate
-	// Whole: delete the document's old views first.
+	// ReplaceViews: delete the document's old views before storing Views.
 	ReplaceViews bool
 }
 

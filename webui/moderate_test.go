@@ -194,8 +194,8 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 		q.Revisions = []qa.Revision{{Text: q.Text(), Superseded: true}, {Text: "Buy lamps at night", Late: true}}
 	})
 	for post, says := range map[int]string{
-		pDuplicate: "Written after the week was closed. Until a moderator approves it, it is shown at the end of the page",
-		pQuestion:  "Edited after the week was closed. Until a moderator approves the edit, the earlier words are published.",
+		pDuplicate: "Written before the writer’s device knew that the week was closed. Until a moderator approves it, it is shown at the end of the page",
+		pQuestion:  "Edited before the writer’s device knew that the week was closed. Until a moderator approves the edit, the earlier words are published.",
 	} {
 		page := s.get(s.post(post) + "/moderate")
 		mustContain(t, page, says, "Approve</button>")

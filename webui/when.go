@@ -206,7 +206,7 @@ func (c calendar) phase(e qa.Event) (bold, rest string) {
 	full := func(millis int64) string { return c.dayOf(c.at(millis)) }
 	switch {
 	case e.Closed:
-		return "This week is closed.", "Read-only: no new posts."
+		return "This week is closed.", "No new posts are accepted."
 	case e.StartsAtMillis != 0 && now < e.StartsAtMillis:
 		return "Opens on " + full(e.StartsAtMillis) + ".", "You can ask now."
 	case e.EndsAtMillis != 0 && now > e.EndsAtMillis:

@@ -115,7 +115,7 @@ func TestWinnersDraw(t *testing.T) {
 	s.node.by(ilse, s.event, func(d *node.Device) error { return d.CommitDraw(t.Context(), s.event) })
 	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	page = s.get(s.week() + "/winners")
-	if !strings.Contains(page, "Reveal my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to reveal their secret") || strings.Contains(page, "Take part with a secret") {
+	if !strings.Contains(page, "Reveal my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to reveal their secret") || strings.Contains(page, "Contribute a secret") {
 		t.Error("after closing")
 	}
 	if !strings.Contains(page, "Whoever reveals last") {

@@ -54,6 +54,6 @@ changed entries get a higher sequence number, so that calendar programs update t
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
 	f.StringVar(&url, "url", "", "the web `address` of the week, added to the entries")
-	f.BoolVar(&authors, "authors", false, "for the authors: when answers are due, when to choose")
+	f.BoolVar(&authors, "authors", false, "for the authors: when answers are due, when to choose the winners")
 	return eventFlag(c, &event)
 }

@@ -64,7 +64,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.subtitle, "subtitle", "", "the book's `subtitle`")
 	f.StringVar(&w.by, "by", "", "the book's `authors`, separated by commas")
 	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week runs five days")
-	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon (default for a new week: this device's)")
+	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon")
 	f.StringVar(&w.description, "description", "", "a description of the book: `text` in Markdown")
 	f.StringVar(&w.language, "language", "", "the `language` spoken, such as en")
 	f.StringArrayVar(&w.links, "link", nil, "a `link`: its address, a space, and the text to show; can be repeated")
@@ -145,7 +145,8 @@ func (a *app) eventNewCmd() *cobra.Command {
 		Short: "Set up a week",
 		Long: `Set up a week; prints its ID and the invitation link to share. With --starts it runs five days,
 such as Monday to Friday: people can ask on all of them, the authors answer on the first four,
-and on the fifth they choose who wins. You can change everything later: ` + "`flyleaf event set`" + `.`,
+and on the fifth they choose who wins. ` + "`flyleaf event set`" + ` can change all of
+this later, except --access and --relay.`,
 		Example: `  flyleaf event new --title "The Patient Ledger" --by "Ilse Marrow, Teodor Anand" \
     --starts 2026-11-30 --relay ws://127.0.0.1:3030
   flyleaf event new --title "Small Weather" --by "Aino Berglund" --starts 2026-12-07 --zone Europe/Helsinki \
@@ -199,6 +200,7 @@ and on the fifth they choose who wins. You can change everything later: ` + "`fl
 	}
 	f := c.Flags()
 	w.add(f)
+	f.Lookup("zone").Usage += " (default: this device's)"
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
 	f.StringVar(&access, "access", "open", "who may read and write: `open` (everybody who has the invitation) or invited (only people with a role, see flyleaf event invite)")
 	return a.jsonFlag(c)
@@ -223,9 +225,9 @@ func (a *app) eventSetCmd() *cobra.Command {
 		Short: "Change the title, dates and other settings",
 		Long: `Change the settings of an event. Only the given settings change; "" clears a setting.
 
---starts moves the week to start on another day. Each time can also be set separately, in the
-event's time zone (2026-11-30T09:00), or removed (""). The entries in your clubs' lists are
-updated.
+--starts moves the week to start on another day. Each of the week's times can also be set
+separately, in the event's time zone (2026-11-30T09:00), or removed (""). The entries in your
+clubs' lists are updated.
 
 With --approve on, posts of people who are neither author nor moderator wait until a moderator
 approves them (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators see them.

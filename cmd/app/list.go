@@ -123,7 +123,7 @@ func (a *app) listCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "List the questions and replies of an event",
-		Long: `List the questions of an event with their replies, in the order of the page.
+		Long: `List the questions of an event with their replies, in the same order as on the event's page.
 Each post begins with the writer's role in this event, then name, time and post ID.`,
 		Example: "  flyleaf list\n  flyleaf list --unanswered",
 		Args:    noArgs,

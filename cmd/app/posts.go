@@ -25,9 +25,9 @@ without a network. It is sent with the next ` + "`flyleaf sync`" + `, or while `
 
 --anonymous asks with a key that is created for this one question and kept on this device only:
 nobody in the event can tell who asked, and only this device can edit the question or win
-with it. All your earlier changes must have been sent first, because a question shows which changes
-its writer had. The relay can still see which address the question came from, and people
-may recognise your style.`,
+with it. All your earlier changes must have been sent first: a question lists the newest changes
+that its writer had seen, so unsent ones among them would show who asked. The relay can still see
+which address the question came from, and people may recognise your style.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
   flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
   flyleaf ask - < question.md`,

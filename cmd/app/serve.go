@@ -203,7 +203,7 @@ func (a *app) serveTokenCmd() *cobra.Command {
 		Short: "Print the token that lets other programs read your events",
 		Long: `Print the token that lets other programs on this machine read this device's events while
 ` + "`flyleaf serve`" + ` runs. They send it as "Authorization: Bearer TOKEN". A program with the token can read
-everything on this device, but change nothing. /api/v1/openapi.yaml describes the API.`,
+all events on this device, but change nothing. /api/v1/openapi.yaml describes the API.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			h, err := a.home(c.Context())

@@ -101,7 +101,7 @@ func TestPackagesThatTheTabDoesWithout(t *testing.T) {
 	}
 	for pkg, why := range notInTheTab {
 		if slices.Contains(imported, pkg) {
-			t.Errorf("cmd/web imports %s: %s", pkg, why)
+			t.Errorf("cmd/web must not depend on %s: %s", pkg, why)
 		}
 	}
 }

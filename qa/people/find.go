@@ -22,7 +22,7 @@ type Found struct {
 	Behalf string
 }
 
-// Of returns what the week knows of identities, in their order.
+// Of returns what the week knows of identities, in the order of ids.
 func Of(w *qa.Week, ids ...qa.Identity) []Found {
 	out, at := make([]Found, len(ids)), make(map[qa.Identity]*Found, len(ids))
 	for i, id := range ids {
@@ -102,7 +102,7 @@ type AmbiguousError struct {
 // Error lists whom it fits.
 func (e *AmbiguousError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%q matches %d people, whose names look alike; nothing was changed. Use one of these identities:", e.Typed, len(e.Found))
+	fmt.Fprintf(&b, "%q matches %d people; nothing was changed. Names that look alike count as the same. Use one of these identities:", e.Typed, len(e.Found))
 	for i, f := range e.Found {
 		if i == maxListed {
 			fmt.Fprintf(&b, "\n  and %d more", len(e.Found)-i)
@@ -127,7 +127,7 @@ func Find(w *qa.Week, typed string) []Found {
 		return Of(w, id)
 	}
 	looks, prefix := Skeleton(typed), strings.ToLower(typed)
-	fits := map[qa.Identity]string{} // with the name in which they wrote
+	fits := map[qa.Identity]string{} // the value is Found.Behalf
 	consider := func(id qa.Identity) {
 		if id == "" {
 			return
@@ -170,8 +170,8 @@ func Find(w *qa.Week, typed string) []Found {
 	return out
 }
 
-// Resolve returns the one person of the week whom a text means. An identity in full
-// means whom it names, known here or not. ErrNobody or an *AmbiguousError is returned.
+// Resolve returns the one person of the week whom a text means, or else ErrNobody or
+// an *AmbiguousError. A complete identity is always found, even if the week does not know it.
 func Resolve(w *qa.Week, typed string) (Found, error) {
 	switch found := Find(w, typed); len(found) {
 	case 0:

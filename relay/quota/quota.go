@@ -21,8 +21,9 @@ import (
 
 // Quotas are the limits. Zero means the default, a negative number means no limit.
 //
-// Rates are in units: a change costs one, plus one for each UnitBytes and for each
-// UnitOperations of it. They are token buckets with a burst and a rate per minute.
+// Each pair of a burst and a rate is a token bucket. Unless its comment says otherwise, the
+// rate is per minute, and both are in units: a change costs one unit, plus one for each
+// UnitBytes and for each UnitOperations of it.
 //
 // For founders and organisers, only the per-address, per-founder and young-event limits
 // apply. A nil *Address has no limits: it is this machine, where the operator writes or
@@ -38,24 +39,25 @@ type Quotas struct {
 	AddressBurst, AddressRate int
 	// The same, for changes of people without a role only.
 	StrangersBurst, StrangersRate int
-	// People who write in an event for the first time, of one address in all events
-	// together; the rate is per hour. People with a role are not counted, nor are
+	// Number of people at one address who write in an event for the first time, in all
+	// events together; the rate is per hour. People with a role are not counted, nor are
 	// people who recently created an event from this address.
 	NewcomersBurst, NewcomersRate int
 	// Bytes from a remote address, in all events together, whoever wrote them; the rate
 	// is per hour. A change counts RowBytes in addition to its own. The debt, for
 	// changes that others depend on, is at most the burst.
 	AddressBytesBurst, AddressBytesRate int64
-	// Events created from a remote address; the rate is per hour.
+	// Number of events created from a remote address; the rate is per hour.
 	FoundingBurst, FoundingRate int
 	// Bytes of all events that were created here less than YoungFor ago, from all
 	// addresses; the rate is per hour. This is the total that strangers may use, with
 	// any number of addresses and names.
 	YoungBytesBurst, YoungBytesRate int64
-	// FounderBytes is how large the events of one founder may be together, of those
-	// that were in use since the relay started.
+	// FounderBytes is the maximum total size of one founder's events. Only events that
+	// were in use since the relay started are counted.
 	FounderBytes int64
-	// EventBytes is up to which size people without a role may let an event grow.
+	// EventBytes is the size of an event beyond which changes of people without a role
+	// are deferred.
 	EventBytes int64
 }
 
@@ -98,8 +100,8 @@ const (
 	MaxPeople = 1 << 17
 )
 
-// Units returns the cost of a change of so many bytes and operations. Bytes alone do
-// not measure it: a thousand operations can fit into 149 bytes.
+// Units returns the cost of a change of so many bytes and operations. Bytes alone
+// would understate the work: a thousand operations can fit into 149 bytes.
 func Units(bytes, operations int) float64 {
 	return float64(1 + bytes/UnitBytes + operations/UnitOperations)
 }
