@@ -131,23 +131,6 @@ func (p tab) value(selector string) string {
 	return ask[string](p.t, p.ctx, `document.querySelector(`+quoted(selector)+`).value`)
 }
 
-// fetched is the status of an address, and its text, as a page of the app reads it.
-func (p tab) fetched(path string) (status int, text string) {
-	p.t.Helper()
-	var got struct {
-		Status int
-		Text   string
-	}
-	answer, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`fetch(`+quoted(p.site+path)+`).then(async r => JSON.stringify({Status: r.status, Text: await r.text()}))`, chromedp.EvalAwaitPromise))
-	if err == nil {
-		err = json.Unmarshal([]byte(answer), &got)
-	}
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return got.Status, got.Text
-}
-
 // wire passes connections on to a server, notes what browsers send and can be cut.
 type wire struct {
 	net.Listener

@@ -67,11 +67,10 @@ func build(out string, o options) error {
 	if files["flyleaf.css"], err = os.ReadFile("style/flyleaf.css"); err != nil {
 		return err
 	}
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	root, err := goroot()
 	if err != nil {
 		return err
 	}
-	root := strings.TrimSpace(string(goroot))
 	if files["wasm_exec.js"], err = os.ReadFile(filepath.Join(root, "lib", "wasm", "wasm_exec.js")); err != nil {
 		return err
 	}
@@ -120,6 +119,12 @@ func build(out string, o options) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(out, versionFile), []byte(o.describe(version)), 0o644)
+}
+
+// goroot returns the directory of the Go installation that the go command uses.
+func goroot() (string, error) {
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	return strings.TrimSpace(string(out)), err
 }
 
 func (o options) describe(version string) string {

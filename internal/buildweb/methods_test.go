@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +34,11 @@ func TestAnUnknownSourceOfTextTemplateIsNotChanged(t *testing.T) {
 
 // With another version of Go the program would grow by a fifth: anyMethod must then be adapted.
 func TestTheInstalledGoLooksMethodsUpAsExpected(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src", "text", "template", "exec.go"))
+	root, err := goroot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(filepath.Join(root, "src", "text", "template", "exec.go"))
 	if err != nil {
 		t.Skip("the standard library's source is not installed:", err)
 	}

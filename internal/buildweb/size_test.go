@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +26,11 @@ func TestTheProgramOfTheTabIsSmall(t *testing.T) {
 		t.Skip("builds and compresses the program")
 	}
 	t.Chdir(filepath.Join("..", ".."))
-	b, err := program(runtime.GOROOT(), "./cmd/web")
+	root, err := goroot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := program(root, "./cmd/web")
 	if err != nil {
 		t.Fatal(err)
 	}
