@@ -119,7 +119,7 @@ func compareWithDrawn(t *testing.T, drawn string) {
 			t.Errorf("state %s is written %s", m[1], html)
 		}
 	}
-	for _, has := range []string{`<b>14</b> <span>me too</span></button>`, `aria-pressed="true"><b>23</b> <span>me too</span></button>`, "Keep the first</button>", "Keep the second</button>", "Write one from both", `<p class="forked">`, `<div class="versions beside">`, `<div class="version"><header>`, "took this question back</i>", "<i>is hidden</i>"} {
+	for _, has := range []string{`<b>14</b> <span>me too</span></button>`, `aria-pressed="true"><b>23</b> <span>you too</span></button>`, "Keep the first</button>", "Keep the second</button>", "Write one from both", `<p class="forked">`, `<div class="versions beside">`, `<div class="version"><header>`, "took this question back</i>", "<i>is hidden</i>"} {
 		if !strings.Contains(drawn, has) {
 			t.Errorf("the drawing has changed: no %s", has)
 		}

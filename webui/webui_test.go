@@ -302,7 +302,7 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	s.sent(react, "want", "1") // twice does no harm
-	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), `value="0" aria-pressed="true"><b>1</b> <span>me too`)
+	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), `value="0" aria-pressed="true"><b>1</b> <span>you too`)
 	s.sent(react, "on", "🐟")
 	mustContain(t, article(t, s.get(s.week()), s.id(pBehalf)), "🐟 <b>1</b>")
 	s.sent(react, "off", "🐟")
