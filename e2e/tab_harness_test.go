@@ -81,20 +81,6 @@ func (p tab) isTold(words string) {
 	p.holds("the page shows or offers "+words, `(document.querySelector("#news a, #news button")?.click(), document.body.innerText.includes(`+quoted(words)+`))`)
 }
 
-// findsOnReload loads the page again until it has an element. An open page does not show by itself
-// that its reader has a new role.
-func (p tab) findsOnReload(selector string) {
-	p.t.Helper()
-	eventually(p.t, "the page has "+selector, func() error {
-		found, err := try[bool](p, `document.querySelector(`+quoted(selector)+`) !== null`)
-		if err == nil && !found {
-			do(p.t, p.ctx, chromedp.Reload())
-			err = errors.New("it does not")
-		}
-		return err
-	})
-}
-
 // finds waits until the page has an element.
 func (p tab) finds(selector string) {
 	p.t.Helper()

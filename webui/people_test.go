@@ -2,6 +2,7 @@ package webui
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -300,4 +301,28 @@ func TestInvitationThatOpensInABrowser(t *testing.T) {
 	if err != nil || s.get(s.week()+"/invite/"+string(all[0].Key)+".svg") != string(svg) {
 		t.Errorf("the QR code is not the link's: %v", err)
 	}
+}
+
+// grantsMeanwhile is a node in which the reader's role is granted right after their week was read.
+type grantsMeanwhile struct {
+	*testNode
+	granted func()
+}
+
+func (n grantsMeanwhile) Week(ctx context.Context, event qa.EventID) (qa.Week, error) {
+	defer n.granted()
+	return n.testNode.Week(ctx, event)
+}
+
+// TestRoleGrantedWhileAPageIsMade: such a page still announces the role, since only a page that
+// announces it looks for the new links.
+func TestRoleGrantedWhileAPageIsMade(t *testing.T) {
+	s := newSite(t, "")
+	claim := func(state string) {
+		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleModerator, State: state} })
+	}
+	claim(qa.InviteClaimed)
+	s.serve(grantsMeanwhile{s.node, func() { claim(qa.InviteGranted) }})
+	mustContain(t, s.get(s.week()), `id="claim"`)
+	mustNotContain(t, s.get(s.week()), `id="claim"`)
 }

@@ -146,6 +146,7 @@ type weekView struct {
 	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
+	claim          string // see server.claimWords
 	drafts         map[string]node.Draft
 	threadIndex    map[qa.PostID]int // post → index of its thread
 	look           *people.Lookalikes

@@ -85,6 +85,7 @@ type askBox struct {
 // load reads a week for a page. When ok is false, it has already sent a response.
 func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
 	ctx, event := r.Context(), qa.EventID(r.PathValue("event"))
+	claim := s.claimWords(ctx, event) // before the week, so that a role granted meanwhile is in the week or still announced
 	week, err := s.node.Week(ctx, event)
 	if err != nil || week.Event.Title == "" && len(week.Threads) == 0 {
 		s.weekUnavailable(w, r, event, err)
@@ -97,7 +98,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 		return nil, false
 	}
 	v = s.newWeekView(week, keys)
-	v.can, v.csrf = permissionsOf(week.Event, v.me), s.guard.form
+	v.can, v.csrf, v.claim = permissionsOf(week.Event, v.me), s.guard.form, claim
 	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open anyway, here and below
 	v.presence = s.presenceByPost(ctx, event)
 	v.rejected, _ = s.node.Refusals(ctx, event)
@@ -197,7 +198,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.Invitation, p.InvitationProgram = s.linksOf(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
-	p.Claim = s.claimWords(r.Context(), e.ID)
+	p.Claim = v.claim
 	if p.Claim != "" && e.Access != "invited" {
 		p.Claim += " Meanwhile you can read and ask."
 	}

@@ -41,7 +41,7 @@ export async function refreshStatus() {
 export const isWhole = () => byID('main').dataset.whole !== undefined;
 
 // refreshPage reloads the whole content if isWhole and the reader is not busy in it. On other
-// pages it reloads only the notice about an invitation.
+// pages it reloads only the notice about an invitation, and the links that its role gives.
 async function refreshPage() {
   if (isWhole()) await refreshMain(byID('main'));
   else if (byID('claim')) await refreshClaim(byID('claim'));
@@ -60,7 +60,8 @@ async function refreshMain(main) {
 }
 
 async function refreshClaim(claim) {
-  const now = byID('claim', await readPage(here()));
+  const page = await readPage(here()), now = byID('claim', page), links = one('.top nav', page), old = one('.top nav');
+  if (links && old && links.outerHTML !== old.outerHTML) old.replaceChildren(...adopt(links).childNodes);
   if (!now) keepPlace(() => claim.remove());
   else if (now.outerHTML !== claim.outerHTML) claim.replaceChildren(...adopt(now).childNodes);
 }
