@@ -63,11 +63,10 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	s.posted(w, r, v, "", askKey, id)
 }
 
-// posted deletes the draft and redirects to the new post, which v does not contain yet.
 // sameFor is how long a post with the same words counts as the same post.
 const sameFor = time.Minute
 
-// postOnce posts, unless the reader posted the same words in the same place within the last minute:
+// postOnce posts, unless the reader posted the same words and tags in the same place within the last minute:
 // then it returns that post. A browser sends a form twice when somebody clicks twice, and when it
 // ended the tab's program before the answer arrived. The caller holds posting since before v was read.
 func (s *server) postOnce(ctx context.Context, v *weekView, act qa.Act) (qa.PostID, error) {
@@ -79,7 +78,7 @@ func (s *server) postOnce(ctx context.Context, v *weekView, act qa.Act) (qa.Post
 			p := postAt(t, k)
 			age := s.now().Sub(time.UnixMilli(p.AtMillis))
 			if v.mine(p) && !p.Withdrawn && p.Parent == same.Parent && p.Text() == same.Text && p.OnBehalfOf == same.OnBehalfOf &&
-				v.anonymous(p) == same.Anonymous && age >= 0 && age < sameFor {
+				slices.Equal(p.Tags, same.Tags) && v.anonymous(p) == same.Anonymous && age >= 0 && age < sameFor {
 				return p.ID, nil
 			}
 		}
@@ -87,6 +86,7 @@ func (s *server) postOnce(ctx context.Context, v *weekView, act qa.Act) (qa.Post
 	return s.node.Do(ctx, v.Event.ID, act)
 }
 
+// posted deletes the draft and redirects to the new post, which v does not contain yet.
 func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
 	// The post is saved, so a draft that cannot be deleted loses nothing.
 	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})

@@ -56,3 +56,37 @@ func TestAFormSentTwicePostsOnce(t *testing.T) {
 		t.Errorf("two clicks made %d questions", n)
 	}
 }
+
+// TestAnotherPostWithTheSameWords: what is not the same post is posted, although the words are the same.
+func TestAnotherPostWithTheSameWords(t *testing.T) {
+	s := newSite(t, "")
+	ask := func(fields ...string) string {
+		return s.sent(s.week()+"/ask", append([]string{"body", "Why?"}, fields...)...)
+	}
+	seen := map[string]string{}
+	another := func(what, address string) {
+		t.Helper()
+		if was, ok := seen[address]; ok {
+			t.Errorf("%s: the same post as %s", what, was)
+		}
+		seen[address] = what
+	}
+	another("plain", ask())
+	another("tagged", ask("tags", "sql"))
+	another("tagged otherwise", ask("tags", "sql, go"))
+	s.node.deliver(s.event) // else nobody can ask anonymously
+	another("anonymous", ask("anonymous", "1"))
+	if again := ask("tags", "#sql; go"); seen[again] != "tagged otherwise" {
+		t.Errorf("the same tags, written otherwise: %q, %s", again, seen[again])
+	}
+
+	s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli()}, "Of Maren")
+	another("another person's", s.sent(s.week()+"/ask", "body", "Of Maren"))
+
+	first := ask()
+	_, id, _ := strings.Cut(first, "#p-")
+	s.sent(s.week()+"/p/"+id+"/withdraw", "on", "1")
+	another("after the first was withdrawn", ask())
+	s.clock = s.clock.Add(sameFor)
+	another("a minute later", ask())
+}
