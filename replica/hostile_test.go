@@ -117,6 +117,8 @@ func (c *fakeConn) Write(b []byte) error {
 	}
 }
 
+func (c *fakeConn) Relay() relayclient.RelayInfo { return relayclient.RelayInfo{} }
+
 func (c *fakeConn) Close() error {
 	c.once.Do(func() { close(c.closed) })
 	return nil

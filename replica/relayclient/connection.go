@@ -305,10 +305,8 @@ func (c *connection) connect(ctx context.Context) error {
 	c.mu.Lock()
 	c.clockOff = ClockOff(conn, c.client.cfg.Now())
 	c.mu.Unlock()
-	if teller, ok := conn.(AppReporter); ok {
-		if serves, known := teller.ServesApp(); known {
-			c.client.cfg.ServesApp(ctx, c.url, serves)
-		}
+	if relay := conn.Relay(); relay.AppKnown {
+		c.client.cfg.ServesApp(ctx, c.url, relay.ServesApp)
 	}
 	return newSession(c, conn).run(ctx)
 }

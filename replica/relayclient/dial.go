@@ -28,25 +28,27 @@ type Conn interface {
 	// Write sends a frame. It fails when the other side has not received it within 10 s.
 	Write(frame []byte) error
 	Close() error
+	// Relay returns what was learned about the relay while dialling.
+	Relay() RelayInfo
 }
 
-// RelayClock is a Conn that knows the relay's time at the moment of dialling; the zero time
-// if the relay did not send it.
-type RelayClock interface{ RelayTime() time.Time }
+// RelayInfo is what a Conn learned about the relay while dialling. The zero value says nothing.
+type RelayInfo struct {
+	Time      time.Time // the relay's time when it answered; zero: unknown
+	ServesApp bool      // the relay serves Flyleaf for the browser, if AppKnown
+	AppKnown  bool
+}
 
 // ClockOff returns how many ms this device's clock is ahead of the relay's, negative when it
 // is behind; 0 when the difference is small (qa.ClocksApart) or the relay's time is unknown.
 // It is only for telling the person that one of the two clocks is wrong.
 func ClockOff(conn Conn, now time.Time) int64 {
-	c, ok := conn.(RelayClock)
-	if !ok || c.RelayTime().IsZero() || !qa.ClocksDiffer(now, c.RelayTime()) {
+	relay := conn.Relay().Time
+	if relay.IsZero() || !qa.ClocksDiffer(now, relay) {
 		return 0
 	}
-	return now.UnixMilli() - c.RelayTime().UnixMilli()
+	return now.UnixMilli() - relay.UnixMilli()
 }
-
-// AppReporter is a Conn that may know whether the relay serves Flyleaf for the browser.
-type AppReporter interface{ ServesApp() (serves, known bool) }
 
 // ErrNoDialer is returned on platforms that have no way to reach a relay.
 var ErrNoDialer = errors.New("this build has no way to reach a relay")

@@ -102,13 +102,14 @@ func (c *browserConn) begin(url string) (err error) {
 	return nil
 }
 
-// ServesApp implements AppReporter. A browser does not show programs the headers of the
-// WebSocket handshake, so only the relay that served this program is known to serve it.
-func (c *browserConn) ServesApp() (serves, known bool) {
+// Relay implements Conn. A browser does not show programs the headers of the WebSocket
+// handshake, so the relay's time is unknown, and only the relay that served this program is
+// known to serve it.
+func (c *browserConn) Relay() RelayInfo {
 	u, err := url.Parse(c.ws.Get("url").String())
 	page := js.Global().Get("location")
-	serves = err == nil && page.Truthy() && strings.Trim(u.Path, "/") == "" && u.Host == page.Get("host").String()
-	return serves, serves
+	serves := err == nil && page.Truthy() && strings.Trim(u.Path, "/") == "" && u.Host == page.Get("host").String()
+	return RelayInfo{ServesApp: serves, AppKnown: serves}
 }
 
 func (c *browserConn) on(event string, f func(js.Value)) {

@@ -76,11 +76,7 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &webSocketConn{ws: ws, silence: w.Silence, done: make(chan struct{})}
-	if response != nil {
-		c.relayTime, _ = http.ParseTime(response.Header.Get("Date"))
-		c.servesApp = response.Header.Get(repo.AppHeader) == repo.AppPath
-	}
+	c := &webSocketConn{ws: ws, relay: relayInfo(response), silence: w.Silence, done: make(chan struct{})}
 	ws.SetReadLimit(wire.MaxFrame)
 	c.alive()
 	ws.SetPongHandler(func(string) error { c.alive(); return nil })
@@ -92,20 +88,26 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 }
 
 type webSocketConn struct {
-	ws        *websocket.Conn
-	relayTime time.Time // from the handshake; zero: the relay did not send it
-	servesApp bool      // from the handshake
-	silence   time.Duration
-	once      sync.Once
-	done      chan struct{}
-	pinging   sync.WaitGroup
+	ws      *websocket.Conn
+	relay   RelayInfo
+	silence time.Duration
+	once    sync.Once
+	done    chan struct{}
+	pinging sync.WaitGroup
 }
 
-// RelayTime implements Clocked.
-func (c *webSocketConn) RelayTime() time.Time { return c.relayTime }
+// relayInfo reads the relay's answer to the handshake.
+func relayInfo(response *http.Response) RelayInfo {
+	if response == nil {
+		return RelayInfo{}
+	}
+	info := RelayInfo{AppKnown: true, ServesApp: response.Header.Get(repo.AppHeader) == repo.AppPath}
+	info.Time, _ = http.ParseTime(response.Header.Get("Date"))
+	return info
+}
 
-// ServesApp implements AppReporter.
-func (c *webSocketConn) ServesApp() (serves, known bool) { return c.servesApp, true }
+// Relay implements Conn.
+func (c *webSocketConn) Relay() RelayInfo { return c.relay }
 
 func (c *webSocketConn) alive() { _ = c.ws.SetReadDeadline(time.Now().Add(c.silence)) }
 
