@@ -23,9 +23,6 @@ const APIPrefix = "/api/v1/"
 //go:embed openapi.yaml
 var description []byte
 
-// OpenAPI returns the description of the API, in OpenAPI 3 as YAML.
-func OpenAPI() []byte { return slices.Clone(description) }
-
 // Node is the device whose events are served.
 type Node interface {
 	Events(ctx context.Context) ([]qa.Event, error)

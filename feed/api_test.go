@@ -103,7 +103,13 @@ func newFixture(t *testing.T, onRelay bool) *fixture {
 	t.Cleanup(s.Close)
 	f.url = s.URL + "/api/v1"
 
-	if f.doc, err = openapi3.NewLoader().LoadFromData(feed.OpenAPI()); err != nil {
+	description, err := http.Get(f.url + "/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.doc, err = openapi3.NewLoader().LoadFromIoReader(description.Body)
+	_ = description.Body.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := f.doc.Validate(t.Context()); err != nil {

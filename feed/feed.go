@@ -81,9 +81,6 @@ func NewReader(ledger Ledger, event qa.EventID, after int64) *Reader {
 	return &Reader{ledger: ledger, event: event, cursor: max(after, 0)}
 }
 
-// Cursor returns the position up to which the feed was read.
-func (r *Reader) Cursor() int64 { return r.cursor }
-
 // Read calls fn with each entry after the cursor, in order, and returns when there are no more. A
 // later Read continues from there. The first Read also reads all changes up to the cursor, without
 // calling fn. An error of fn or of the ledger is returned, and the next Read repeats that entry.

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +21,14 @@ func elem(counter uint64, a ActorID) Key { return Key{Kind: ElemKey, Elem: OpID{
 
 func actorOf(b byte) ActorID { return ActorID(bytes.Repeat([]byte{b}, ActorLen)) }
 
+func floatValue(v float64) Value {
+	return rawValue(F64, binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)))
+}
+
+func counterValue(v int64) Value { return rawValue(Counter, appendSleb(nil, v)) }
+
+func timestampValue(millis int64) Value { return rawValue(Timestamp, appendSleb(nil, millis)) }
+
 // samples returns changes that together use every column and every form of run.
 func samples() map[string]*Change {
 	a, b, c := actorOf(7), actorOf(9), ActorID("\x01\x02")
@@ -32,12 +42,12 @@ func samples() map[string]*Change {
 			{Action: Set, Key: prop("c"), Value: BoolValue(true)},
 			{Action: Set, Key: prop("d"), Value: UintValue(1<<64 - 1)},
 			{Action: Set, Key: prop("e"), Value: IntValue(-65)},
-			{Action: Set, Key: prop("f"), Value: FloatValue(0.5)},
+			{Action: Set, Key: prop("f"), Value: floatValue(0.5)},
 			{Action: Set, Key: prop("g"), Value: StringValue("grün")},
 			{Action: Set, Key: prop("g"), Value: StringValue(""), Pred: []OpID{{7, a}}},
 			{Action: Set, Key: prop("h"), Value: BytesValue([]byte{0, 0xff})},
-			{Action: Set, Key: prop("i"), Value: CounterValue(64)},
-			{Action: Set, Key: prop("j"), Value: TimestampValue(1_700_000_000_000)},
+			{Action: Set, Key: prop("i"), Value: counterValue(64)},
+			{Action: Set, Key: prop("j"), Value: timestampValue(1_700_000_000_000)},
 			{Action: Inc, Key: prop("i"), Value: IntValue(-1), Pred: []OpID{{10, a}}},
 		}},
 		"merge": {Deps: []Hash{{1}, {2}}, Actor: a, Seq: 3, StartOp: 12, TimeMillis: 1_700_000_000_000},

@@ -99,15 +99,15 @@ func anyValue(t *rapid.T) Value {
 	case Int:
 		return IntValue(rapid.Int64().Draw(t, "int"))
 	case F64:
-		return FloatValue(rapid.Float64().Draw(t, "f64"))
+		return floatValue(rapid.Float64().Draw(t, "f64"))
 	case String:
 		return StringValue(rapid.String().Draw(t, "str"))
 	case Bytes:
 		return BytesValue(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
 	case Counter:
-		return CounterValue(rapid.Int64().Draw(t, "counter"))
+		return counterValue(rapid.Int64().Draw(t, "counter"))
 	case Timestamp:
-		return TimestampValue(rapid.Int64().Draw(t, "timestamp"))
+		return timestampValue(rapid.Int64().Draw(t, "timestamp"))
 	}
 	return Value{}
 }

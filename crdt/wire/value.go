@@ -28,17 +28,6 @@ func BoolValue(v bool) Value {
 	return Value{Kind: False}
 }
 
-// FloatValue returns a 64-bit float.
-func FloatValue(v float64) Value {
-	return rawValue(F64, binary.LittleEndian.AppendUint64(nil, math.Float64bits(v)))
-}
-
-// CounterValue returns a counter's starting value.
-func CounterValue(v int64) Value { return rawValue(Counter, appendSleb(nil, v)) }
-
-// TimestampValue returns a time in ms since 1970 UTC.
-func TimestampValue(millis int64) Value { return rawValue(Timestamp, appendSleb(nil, millis)) }
-
 // rawValue keeps an empty value's Raw nil, as the decoder does.
 func rawValue(k ValueKind, raw []byte) Value {
 	if len(raw) == 0 {
@@ -128,14 +117,4 @@ func ParseHash(s string) (Hash, error) {
 		return Hash{}, fail(ErrHex, "hash", -1)
 	}
 	return h, nil
-}
-
-// ParseActor reads an actor of at least one byte from lower-case hex. It
-// returns ErrHex for anything else.
-func ParseActor(s string) (ActorID, error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) == 0 || strings.ToLower(s) != s {
-		return "", fail(ErrHex, "actor", -1)
-	}
-	return ActorID(b), nil
 }
