@@ -58,26 +58,58 @@ async function tell(message) {
 }
 globalThis.flyleafTell = message => { tell(message); };
 
-// program starts the program, once unless a start fails, and returns it.
-let starting, running;
-function program() {
-  starting ??= start().catch(error => { starting = undefined; throw error; });
-  return starting;
+// current is the program that new requests go to; undefined if the next request has to start one.
+// ended is a promise that the program started last has ended. A program starts only after the one
+// before has ended, because each works as the only one on the store.
+let current, ended = Promise.resolve();
+
+// call has the program do something: use gets its functions and the program, and returns a promise. It fails if the
+// program ends before that promise is settled.
+async function call(use) {
+  for (;;) {
+    const program = current ?? launch();
+    const app = await program.opened;
+    if (program !== current) continue; // it is ending, so its successor is asked
+    return new Promise((resolve, reject) => {
+      program.waiting.add(reject);
+      use(app, program).then(resolve, reject).finally(() => program.waiting.delete(reject));
+    });
+  }
 }
 
-async function start() {
-  const cached = await (await caches.open(cacheName)).match('app.wasm');
-  const headers = (await (await caches.open(cacheName)).match('boot.js'))?.headers;
+// restart has a program end once it has answered its requests. New requests wait for its successor.
+function restart(program) {
+  if (program !== current) return;
+  launch();
+  program.opened.then(app => app.stop()).catch(error => console.error('flyleaf:', error));
+}
+
+// launch makes a program the current one, and starts it after the one before has ended.
+function launch() {
+  const program = {waiting: new Set()};
+  current = program;
+  program.opened = ended.then(() => start(program));
+  program.opened.catch(() => forget(program));
+  return program;
+}
+
+function forget(program) { if (program === current) current = undefined; }
+
+// start starts a program. It returns the program's functions once the program has opened its store.
+async function start(program) {
+  const cache = await caches.open(cacheName);
+  const cached = await cache.match('app.wasm');
+  const headers = (await cache.match('boot.js'))?.headers;
   globalThis.flyleafRelay = headers?.has('Flyleaf-Relay') ? relayHere : '';
   const go = new Go();
   const {instance} = await WebAssembly.instantiateStreaming(cached ?? fetch('app.wasm'), go.importObject);
   return new Promise((resolve, reject) => {
-    globalThis.flyleafReady = (program, error) => { error ? reject(new Error(error)) : resolve(program); };
-    running = instance;
-    go.run(instance).then(() => {
-      if (running === instance) starting = undefined;
-      reject(new Error('the program ended'));
-    }, reject);
+    program.waiting.add(reject);
+    globalThis.flyleafReady = (app, error) => { error ? reject(new Error(error)) : resolve(app); };
+    ended = go.run(instance).catch(error => console.error('flyleaf:', error)).then(() => {
+      forget(program);
+      for (const reject of program.waiting) reject(new Error('Flyleaf ended before it could answer.'));
+    });
   });
 }
 
@@ -123,29 +155,35 @@ addEventListener('fetch', event => {
 });
 
 async function answer(request) {
+  let asked = false; // the program was asked to do what the request says
+  const changes = request.method !== 'GET' && request.method !== 'HEAD';
   try {
-    const app = await program();
     // A link joins only when it is opened in a window: in a frame, the page of another site could join unseen.
     const inWindow = request.mode === 'navigate' && request.destination === 'document';
     const invitation = inWindow && joinInvitation(new URL(request.url), flyleafBase);
     // The # at the end keeps the browser from adding the secret of the invitation to the new address.
-    if (invitation) return Response.redirect(await app.join(invitation) + '#', 303);
-    const body = request.method === 'GET' || request.method === 'HEAD' ? null : new Uint8Array(await request.arrayBuffer());
-    const got = await app.handle({method: request.method, url: request.url, headers: [...request.headers], body});
-    if (got.restart) starting = app.stop().then(start).catch(error => { starting = undefined; throw error; });
+    if (invitation) return Response.redirect(await call(app => app.join(invitation)) + '#', 303);
+    const body = changes ? new Uint8Array(await request.arrayBuffer()) : null;
+    const got = await call((app, program) => {
+      asked = true;
+      return app.handle({method: request.method, url: request.url, headers: [...request.headers], body}).then(got => {
+        if (got.restart) restart(program);
+        return got;
+      });
+    });
     const empty = got.status === 204 || got.status === 304 || got.status >= 300 && got.status < 400;
     return new Response(empty ? null : got.body, {status: got.status, headers: got.headers});
   } catch (error) {
-    return failed(error);
+    return failed(error, asked && changes ? 'Look whether it was saved before you send it again.' : 'Nothing was changed. Reload the page to try again.');
   }
 }
 
-// failed returns a page that shows an error.
-function failed(error) {
+// failed returns a page that shows an error and what can be done.
+function failed(error, advice) {
   const text = String(error.message ?? error).replace(/[&<>]/g, c => ({'&': '&amp;', '<': '&lt;', '>': '&gt;'})[c]);
   return new Response(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Flyleaf</title><link rel="stylesheet" href="${scope}boot.css"><main><h1>Flyleaf could not open this page</h1>
-<p>${text}</p><p>Nothing was changed. Reload the page to try again.</p></main>`,
+<p>${text}</p><p>${advice}</p></main>`,
   {status: 500, headers: {'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': "default-src 'none'; style-src 'self'"}});
 }
 
@@ -157,8 +195,7 @@ addEventListener('message', event => {
   if (ask === 'skipWaiting') { skipWaiting(); return; }
   event.waitUntil((async () => {
     try {
-      const app = await program();
-      const result = ask === 'join' ? await app.join(value) : ask === 'wake' ? await app.wake() : null;
+      const result = await call(async app => ask === 'join' ? app.join(value) : ask === 'wake' ? app.wake() : null);
       port?.postMessage({result});
     } catch (error) {
       port?.postMessage({error: String(error.message ?? error)});

@@ -1,0 +1,237 @@
+// Tests of cmd/web/static/sw.js with fakes in place of the browser and of the Go program.
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {test} from 'node:test';
+import vm from 'node:vm';
+
+const dir = new URL('../../../cmd/web/static/', import.meta.url);
+const script = name => new vm.Script(readFileSync(new URL(name, dir), 'utf8').replaceAll('{{size}}', '0'), {filename: name});
+const [invitation, sw] = [script('invitation.js'), script('sw.js')];
+
+// settled lets everything happen that waits for nothing from outside.
+const settled = () => new Promise(resolve => setTimeout(resolve));
+
+function promise() {
+  const p = {};
+  p.made = new Promise((resolve, reject) => Object.assign(p, {resolve, reject}));
+  return p;
+}
+
+// browser is a Service Worker with sw.js. Its programs are in the order of their starts; each
+// is loaded when load() is called, and offers its functions when open() is called.
+function browser() {
+  const programs = [], handlers = {};
+  let most = 0, running = 0;
+  const context = vm.createContext({
+    URL, Response, Uint8Array, console, setTimeout,
+    location: new URL('https://site.example/sw.js'),
+    registration: {scope: 'https://site.example/'},
+    addEventListener: (type, handler) => { handlers[type] = handler; },
+    importScripts: () => invitation.runInContext(context),
+    caches: {open: async () => ({match: async () => undefined})},
+    clients: {matchAll: async () => []},
+    fetch: async () => undefined,
+    WebAssembly: {instantiateStreaming: () => {
+      const program = newProgram();
+      programs.push(program);
+      return program.loaded.made;
+    }},
+    Go: class {
+      run(program) {
+        most = Math.max(most, ++running);
+        program.ended.made.then(() => running--);
+        program.open = error => context.flyleafReady(program.offers, error);
+        return program.ended.made;
+      }
+    },
+  });
+  sw.runInContext(context);
+  function newProgram() {
+    const program = {loaded: promise(), ended: promise(), requests: []};
+    const offer = name => value => {
+      const request = Object.assign(promise(), {name, value});
+      program.requests.push(request);
+      return request.made;
+    };
+    program.offers = {handle: offer('handle'), join: offer('join'), wake: offer('wake'), stop: offer('stop')};
+    program.load = async () => { program.loaded.resolve({instance: program}); await settled(); };
+    return program;
+  }
+  return {
+    programs,
+    most: () => most,
+    // request sends a request and returns the promise of its response.
+    request: (path, more = {}) => {
+      let response;
+      handlers.fetch({
+        request: {url: 'https://site.example' + path, method: 'GET', headers: [], mode: 'cors', destination: '', ...more},
+        respondWith: r => { response = r; },
+      });
+      return response;
+    },
+    message: data => new Promise(resolve => {
+      handlers.message({data, ports: [{postMessage: resolve}], waitUntil: () => {}});
+    }),
+  };
+}
+
+const ok = (more = {}) => ({status: 200, headers: [], body: new Uint8Array(), ...more});
+
+// started returns a browser whose first program runs.
+async function started() {
+  const b = browser();
+  const woken = b.message({ask: 'wake'});
+  await settled();
+  await b.programs[0].load();
+  b.programs[0].open();
+  await settled();
+  b.programs[0].requests.pop().resolve(null);
+  await woken;
+  return b;
+}
+
+test('requests wait for the program, and one is started for all', async () => {
+  const b = browser();
+  const responses = [b.request('/a'), b.request('/b')];
+  await settled();
+  assert.equal(b.programs.length, 1);
+  await b.programs[0].load();
+  b.programs[0].open();
+  await settled();
+  for (const r of b.programs[0].requests) r.resolve(ok());
+  assert.deepEqual((await Promise.all(responses)).map(r => r.status), [200, 200]);
+});
+
+test('a program that ends before its successor is loaded leaves nobody waiting', async () => {
+  const b = await started();
+  const [first] = b.programs;
+  const change = b.request('/you/identity', {method: 'POST', arrayBuffer: async () => new ArrayBuffer(0)});
+  await settled();
+  first.requests.pop().resolve(ok({restart: true}));
+  assert.equal((await change).status, 200);
+  assert.equal(first.requests.pop().name, 'stop');
+
+  const waiting = [b.request('/a')];
+  await settled();
+  assert.equal(first.requests.length, 0, 'a program that stops was asked for something');
+  first.ended.resolve();
+  await settled();
+  waiting.push(b.request('/b'));
+  await settled();
+  assert.equal(b.programs.length, 2, 'programs that were started');
+  const second = b.programs[1];
+  await second.load();
+  second.open();
+  await settled();
+  assert.equal(second.requests.length, 2, 'requests that the successor has to answer');
+  for (const r of second.requests) r.resolve(ok());
+  assert.deepEqual((await Promise.all(waiting)).map(r => r.status), [200, 200]);
+  assert.equal(b.most(), 1, 'programs that ran at the same time');
+});
+
+test('a successor waits until the program before has ended', async () => {
+  const b = await started();
+  const [first] = b.programs;
+  const changes = [1, 2].map(() => b.request('/you/identity', {method: 'POST', arrayBuffer: async () => new ArrayBuffer(0)}));
+  await settled();
+  for (const r of first.requests.splice(0)) r.resolve(ok({restart: true}));
+  await Promise.all(changes);
+  await settled();
+  assert.deepEqual(first.requests.map(r => r.name), ['stop'], 'a program is stopped once');
+  first.requests[0].reject(new Error('the store could not be closed'));
+  const response = b.request('/a');
+  await settled();
+  await b.programs[1]?.load();
+  assert.equal(b.most(), 1, 'programs that ran at the same time');
+  first.ended.resolve();
+  await settled();
+  await b.programs[1].load();
+  b.programs[1].open();
+  await settled();
+  b.programs[1].requests[0].resolve(ok());
+  assert.equal((await response).status, 200);
+  assert.equal(b.programs.length, 2);
+  assert.equal(b.most(), 1, 'programs that ran at the same time');
+});
+
+test('a program that ends by itself answers with an error what it has not answered, and is started again', async () => {
+  const b = await started();
+  const [first] = b.programs;
+  const read = b.request('/a');
+  const written = b.request('/b', {method: 'POST', arrayBuffer: async () => new ArrayBuffer(0)});
+  const joined = b.message({ask: 'join', value: 'flyleaf:x'});
+  await settled();
+  assert.equal(first.requests.length, 3);
+  first.ended.resolve();
+  assert.equal((await read).status, 500);
+  assert.match(await (await read).text(), /Nothing was changed/);
+  assert.equal((await written).status, 500);
+  assert.doesNotMatch(await (await written).text(), /Nothing was changed/);
+  assert.ok((await joined).error);
+
+  const next = b.request('/c');
+  await settled();
+  await b.programs[1].load();
+  b.programs[1].open();
+  await settled();
+  b.programs[1].requests[0].resolve(ok());
+  assert.equal((await next).status, 200);
+});
+
+test('after a start that failed the next request starts a program, once that one has ended', async () => {
+  const b = browser();
+  const failed = b.request('/a');
+  await settled();
+  await b.programs[0].load();
+  b.programs[0].open('the database cannot be opened');
+  assert.match(await (await failed).text(), /the database cannot be opened/);
+
+  const next = b.request('/b');
+  await settled();
+  await b.programs[1]?.load();
+  assert.equal(b.most(), 1, 'programs that ran at the same time');
+  b.programs[0].ended.resolve();
+  await settled();
+  await b.programs[1].load();
+  b.programs[1].open();
+  await settled();
+  b.programs[1].requests[0].resolve(ok());
+  assert.equal((await next).status, 200);
+});
+
+test('a program that ends without a word, or cannot be loaded, is an error to those who wait for it', async () => {
+  const b = browser();
+  const silent = b.request('/a');
+  await settled();
+  await b.programs[0].load();
+  b.programs[0].ended.resolve();
+  assert.equal((await silent).status, 500);
+
+  const unloaded = b.request('/b');
+  await settled();
+  b.programs[1].loaded.reject(new Error('no network'));
+  assert.match(await (await unloaded).text(), /no network/);
+
+  const next = b.request('/c');
+  await settled();
+  await b.programs[2].load();
+  b.programs[2].open();
+  await settled();
+  b.programs[2].requests[0].resolve(ok());
+  assert.equal((await next).status, 200);
+});
+
+test('the body of a form is read before the program is asked for', async () => {
+  const b = browser();
+  let read = 0;
+  const response = b.request('/ask', {method: 'POST', arrayBuffer: async () => { read++; return Uint8Array.of(1, 2).buffer; }});
+  await settled();
+  assert.equal(read, 1);
+  await b.programs[0].load();
+  b.programs[0].open();
+  await settled();
+  assert.deepEqual([...b.programs[0].requests[0].value.body], [1, 2]);
+  b.programs[0].requests[0].resolve(ok());
+  assert.equal((await response).status, 200);
+  assert.equal(read, 1);
+});
