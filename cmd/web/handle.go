@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"syscall/js"
 
+	"flyleaf/internal/jsvalue"
 	"flyleaf/internal/response"
 )
 
@@ -30,8 +31,7 @@ func (a *app) handle(args []js.Value) (any, error) {
 	}
 	var body []byte
 	if b := in.Get("body"); b.Truthy() {
-		body = make([]byte, b.Length())
-		js.CopyBytesToGo(body, b)
+		body = jsvalue.Bytes(b)
 	}
 	r, err := http.NewRequestWithContext(ctx, in.Get("method").String(), target.RequestURI(), bytes.NewReader(body))
 	if err != nil {
@@ -59,7 +59,5 @@ func jsResponse(w *response.Buffer) map[string]any {
 			headers = append(headers, []any{name, v})
 		}
 	}
-	body := js.Global().Get("Uint8Array").New(w.Body.Len())
-	js.CopyBytesToJS(body, w.Body.Bytes())
-	return map[string]any{"status": w.Status(), "headers": headers, "body": body}
+	return map[string]any{"status": w.Status(), "headers": headers, "body": jsvalue.Uint8Array(w.Body.Bytes())}
 }

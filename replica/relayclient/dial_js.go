@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/jsvalue"
 )
 
 // Browser dials relays with the browser's own WebSocket. A browser does not say why a
@@ -135,8 +136,7 @@ func (c *browserConn) take(data js.Value) {
 		c.fail(errUnread)
 		return
 	}
-	frame := make([]byte, size)
-	js.CopyBytesToGo(frame, js.Global().Get("Uint8Array").New(data))
+	frame := jsvalue.Bytes(js.Global().Get("Uint8Array").New(data))
 	c.mu.Lock()
 	c.frames, c.unread = append(c.frames, frame), unread
 	c.mu.Unlock()
@@ -192,9 +192,7 @@ func (c *browserConn) Write(frame []byte) error {
 	if err != nil {
 		return err
 	}
-	b := js.Global().Get("Uint8Array").New(len(frame))
-	js.CopyBytesToJS(b, frame)
-	c.ws.Call("send", b) // the browser drops it when the connection is closing; Read returns the error
+	c.ws.Call("send", jsvalue.Uint8Array(frame)) // the browser drops it when the connection is closing; Read returns the error
 	began := time.Now()
 	for c.ws.Get("bufferedAmount").Int() > maxUnsent {
 		if time.Since(began) > drainTimeout {

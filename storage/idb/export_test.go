@@ -6,6 +6,7 @@ import (
 	"context"
 	"syscall/js"
 
+	"flyleaf/internal/jsvalue"
 	"flyleaf/qa"
 )
 
@@ -31,9 +32,9 @@ func RawOpen(ctx context.Context, name string, version int, stores ...string) (j
 func (s *Store) Damage(ctx context.Context, event qa.EventID) error {
 	return s.do(ctx, true, []any{storeChanges}, func(t *tx) error {
 		return t.each(storeChanges, "", keysUnder(string(event)), 0, func(row js.Value) error {
-			b := bytesOf(row.Get("v"))
+			b := jsvalue.Bytes(row.Get("v"))
 			b[len(b)/2] ^= 1
-			row.Set("v", bytesTo(b))
+			row.Set("v", jsvalue.Uint8Array(b))
 			t.put(storeChanges, row)
 			return t.failed
 		})

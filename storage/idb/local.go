@@ -10,6 +10,7 @@ import (
 	"slices"
 	"syscall/js"
 
+	"flyleaf/internal/jsvalue"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -68,13 +69,13 @@ func (s *Store) Following(ctx context.Context) (all []storage.Following, err err
 
 // Setting implements storage.Local.
 func (s *Store) Setting(ctx context.Context, key string) (value string, err error) {
-	err = s.getRow(ctx, storeSettings, key, func(row js.Value) { value = string(bytesOf(row.Get("v"))) })
+	err = s.getRow(ctx, storeSettings, key, func(row js.Value) { value = string(jsvalue.Bytes(row.Get("v"))) })
 	return value, err
 }
 
 // SetSetting implements storage.Local.
 func (s *Store) SetSetting(ctx context.Context, key, value string) error {
-	return s.putRow(ctx, storeSettings, map[string]any{"k": key, "v": bytesTo([]byte(value))})
+	return s.putRow(ctx, storeSettings, map[string]any{"k": key, "v": jsvalue.Uint8Array([]byte(value))})
 }
 
 // DeleteSetting implements storage.Local.
@@ -87,7 +88,7 @@ func (s *Store) Settings(ctx context.Context, prefix string) (map[string]string,
 	found := map[string]string{}
 	err := s.do(ctx, false, []any{storeSettings}, func(t *tx) error {
 		return t.each(storeSettings, "", stringsWithPrefix(prefix), 0, func(row js.Value) error {
-			found[row.Get("k").String()] = string(bytesOf(row.Get("v")))
+			found[row.Get("k").String()] = string(jsvalue.Bytes(row.Get("v")))
 			return nil
 		})
 	})
@@ -101,7 +102,7 @@ func (s *Store) Settings(ctx context.Context, prefix string) (map[string]string,
 func (s *Store) SaveSnapshot(ctx context.Context, event qa.EventID, snap storage.Snapshot) error {
 	sum := sha256.Sum256(snap.Bytes)
 	return s.putRow(ctx, storeSnapshots, map[string]any{
-		"e": string(event), "n": snap.Position, "sum": bytesTo(sum[:]), "v": bytesTo(snap.Bytes),
+		"e": string(event), "n": snap.Position, "sum": jsvalue.Uint8Array(sum[:]), "v": jsvalue.Uint8Array(snap.Bytes),
 	})
 }
 
@@ -109,8 +110,8 @@ func (s *Store) SaveSnapshot(ctx context.Context, event qa.EventID, snap storage
 func (s *Store) Snapshot(ctx context.Context, event qa.EventID) (snap storage.Snapshot, err error) {
 	var sum []byte
 	err = s.getRow(ctx, storeSnapshots, string(event), func(row js.Value) {
-		snap = storage.Snapshot{Position: int64(row.Get("n").Float()), Bytes: bytesOf(row.Get("v"))}
-		sum = bytesOf(row.Get("sum"))
+		snap = storage.Snapshot{Position: int64(row.Get("n").Float()), Bytes: jsvalue.Bytes(row.Get("v"))}
+		sum = jsvalue.Bytes(row.Get("sum"))
 	})
 	if err != nil {
 		return storage.Snapshot{}, err

@@ -7,21 +7,9 @@ import (
 	"syscall/js"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/jsvalue"
 	"flyleaf/storage"
 )
-
-// bytesOf copies a Uint8Array.
-func bytesOf(v js.Value) []byte {
-	b := make([]byte, v.Length())
-	js.CopyBytesToGo(b, v)
-	return b
-}
-
-func bytesTo(b []byte) js.Value {
-	v := js.Global().Get("Uint8Array").New(len(b))
-	js.CopyBytesToJS(v, b)
-	return v
-}
 
 // pack returns the packed fields of a row of changes, in this order, with numbers as uLEB:
 //
@@ -99,7 +87,7 @@ func row(event string, e *storage.Entry, sum uint32) js.Value {
 	if e.Status != storage.InDocument {
 		v.Set("o", event)
 	}
-	v.Set("v", bytesTo(pack(e, sum)))
+	v.Set("v", jsvalue.Uint8Array(pack(e, sum)))
 	return v
 }
 
@@ -108,7 +96,7 @@ func row(event string, e *storage.Entry, sum uint32) js.Value {
 func entryOf(v js.Value) (e storage.Entry, sum uint32, intact bool) {
 	e.Position = int64(v.Get("n").Float())
 	hash, err := wire.ParseHash(v.Get("h").String())
-	sum, intact = unpack(bytesOf(v.Get("v")), &e)
+	sum, intact = unpack(jsvalue.Bytes(v.Get("v")), &e)
 	e.Hash = hash
 	return e, sum, err == nil && intact && storage.MatchesChecksum(&e, sum)
 }

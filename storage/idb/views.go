@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall/js"
 
+	"flyleaf/internal/jsvalue"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -20,7 +21,7 @@ func (t *tx) putViews(event string, v *storage.ViewRows) error {
 		t.delete(storeEvents, event)
 	}
 	if v.Event != nil {
-		t.put(storeEvents, map[string]any{"e": event, "v": bytesTo(v.Event)})
+		t.put(storeEvents, map[string]any{"e": event, "v": jsvalue.Uint8Array(v.Event)})
 	}
 	for i := range v.Posts {
 		p := &v.Posts[i]
@@ -28,7 +29,7 @@ func (t *tx) putViews(event string, v *storage.ViewRows) error {
 		for k, w := range p.Words {
 			words[k] = w
 		}
-		t.put(storePosts, map[string]any{"e": event, "id": string(p.ID), "v": bytesTo(p.JSON), "w": words})
+		t.put(storePosts, map[string]any{"e": event, "id": string(p.ID), "v": jsvalue.Uint8Array(p.JSON), "w": words})
 	}
 	for _, r := range v.Reactions {
 		if r.On {
@@ -38,7 +39,7 @@ func (t *tx) putViews(event string, v *storage.ViewRows) error {
 		}
 	}
 	for _, p := range v.People {
-		t.put(storePeople, map[string]any{"e": event, "id": string(p.ID), "v": bytesTo(p.JSON)})
+		t.put(storePeople, map[string]any{"e": event, "id": string(p.ID), "v": jsvalue.Uint8Array(p.JSON)})
 	}
 	return t.failed
 }
@@ -54,7 +55,9 @@ func (s *Store) ReplaceViews(ctx context.Context, event qa.EventID, u storage.Vi
 }
 
 // decode decodes a row of a view.
-func decode(row js.Value, into any) error { return storage.DecodeView(bytesOf(row.Get("v")), into) }
+func decode(row js.Value, into any) error {
+	return storage.DecodeView(jsvalue.Bytes(row.Get("v")), into)
+}
 
 // Event implements storage.Views.
 func (s *Store) Event(ctx context.Context, event qa.EventID) (qa.Event, error) {
