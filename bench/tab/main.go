@@ -5,7 +5,10 @@
 //   - how long it takes from opening a link until the question box can be used, with nothing cached
 //     and from the cache, and from the running program after the browser has ended the worker;
 //   - an event of many posts: fetching it (all signatures and permissions checked, everything stored),
-//     opening it again, and the memory of the browser's page and worker processes.
+//     opening it again, and the memory of the browser's page and worker processes;
+//   - beside it, fetching and storing the same event with automerge-repo's own browser client, which
+//     checks no signatures, from the same relay in the same browser. It needs Node and
+//     `npm ci` in e2e/js; without them this column says "-".
 //
 // The app is compressed as a release is (-fast: as make run compresses it).
 //
@@ -61,6 +64,7 @@ type result struct {
 	served               float64 // seconds until the page's first byte, after the worker was ended
 	page                 float64 // seconds to the loaded page, from the running worker
 	pull                 float64 // seconds from opening the link until every post is stored
+	repo                 float64 // the same with automerge-repo's client; 0: not measured
 	memory               int     // MiB of all renderer processes, afterwards
 }
 
@@ -81,10 +85,11 @@ func run(posts string, runs int, fast bool, out string) error {
 	if err := command("go", "build", "-o", relay, "./cmd/syncserver"); err != nil {
 		return err
 	}
+	repo := bundleRepo(work)
 	var b strings.Builder
 	b.WriteString("# Flyleaf in a browser tab\n\nWritten by `go run ./bench/tab`; its first lines say what is measured. All runs, in seconds unless said otherwise.\n\n" +
-		"| posts | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | memory, MiB |\n" +
-		"|---|---|---|---|---|---|---|---|---|---|\n")
+		"| posts | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | the same with automerge-repo | memory, MiB |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, text := range strings.Split(posts, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -100,7 +105,7 @@ func run(posts string, runs int, fast bool, out string) error {
 		}
 		var all []result
 		for range runs {
-			r, err := measure(relay, web, data, strings.TrimSpace(string(id)), n)
+			r, err := measure(relay, web, data, repo, strings.TrimSpace(string(id)), n)
 			if err != nil {
 				return fmt.Errorf("%d posts: %w", n, err)
 			}
@@ -117,18 +122,53 @@ func run(posts string, runs int, fast bool, out string) error {
 		seconds := func(of func(result) float64) string {
 			return column(func(r result) string { return fmt.Sprintf("%.2f", of(r)) })
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n,
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n,
 			column(func(r result) string { return fmt.Sprint(r.firstBytes / 1000) }),
 			column(func(r result) string { return fmt.Sprint(r.allBytes / 1000) }),
 			seconds(func(r result) float64 { return r.fresh }), seconds(func(r result) float64 { return r.cached }),
 			seconds(func(r result) float64 { return r.served }), seconds(func(r result) float64 { return r.ended }),
-			seconds(func(r result) float64 { return r.page }), seconds(func(r result) float64 { return r.pull }),
+			seconds(func(r result) float64 { return r.page }), seconds(func(r result) float64 { return r.pull }), repoSeconds(column, repo),
 			column(func(r result) string { return fmt.Sprint(r.memory) }))
 	}
 	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output() // without a checkout it is left out
 	fmt.Fprintf(&b, "\nMeasured on %s/%s, %d cores, %s, on %s at commit %s. Relay, browser and page share the cores.\n",
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2 January 2006"), strings.TrimSpace(string(commit)))
 	return os.WriteFile(out, []byte(b.String()), 0o644)
+}
+
+func repoSeconds(column func(func(result) string) string, repo string) string {
+	if repo == "" {
+		return "-"
+	}
+	return column(func(r result) string { return fmt.Sprintf("%.2f", r.repo) })
+}
+
+// bundleRepo returns the script of a page with automerge-repo's client; "" when the tools for it are
+// missing.
+func bundleRepo(work string) string {
+	script := filepath.Join(work, "pull.js")
+	c := exec.Command(filepath.Join("node_modules", ".bin", "esbuild"), "pull.mjs", "--bundle", "--minify", "--format=esm", "--target=esnext", "--conditions=webpack", "--outfile="+script)
+	c.Dir = filepath.Join("e2e", "js")
+	if out, err := c.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "tab: automerge-repo is not measured: %v\n%s", err, out)
+		return ""
+	}
+	return script
+}
+
+// pullWithRepo returns how many seconds automerge-repo's client takes from opening its page until the
+// document has all posts and they are stored.
+func pullWithRepo(ctx context.Context, script, relay, event string, posts int) (float64, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /pull.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, script) })
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, `<!doctype html><title>pull</title><script type="module" src="pull.js"></script>`)
+	})
+	srv := httptest.NewServer(mux)
+	defer srv.Close()
+	address := fmt.Sprintf("%s/#%s,%s,%d", srv.URL, relay, event, posts)
+	return until(ctx, address, `document.title === "stored"`)
 }
 
 func command(name string, args ...string) error {
@@ -140,6 +180,7 @@ func command(name string, args ...string) error {
 // site is a relay behind a proxy that counts what it serves.
 type site struct {
 	url   string
+	relay string // the relay itself, ws://HOST:PORT
 	bytes atomic.Int64
 	// first is what the page of the link needs to be read: what was served of it before the worker
 	// asked for its files again.
@@ -176,7 +217,7 @@ func serve(relay, web, data string) (*site, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &site{}
+	s := &site{relay: "ws://" + target.Host}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.Transport = &http.Transport{DisableCompression: true}
 	proxy.ModifyResponse = func(r *http.Response) error {
@@ -205,7 +246,7 @@ func serve(relay, web, data string) (*site, func(), error) {
 	}, nil
 }
 
-func measure(relay, web, data, event string, posts int) (r result, err error) {
+func measure(relay, web, data, repo, event string, posts int) (r result, err error) {
 	s, stop, err := serve(relay, web, data)
 	if err != nil {
 		return r, err
@@ -240,6 +281,11 @@ func measure(relay, web, data, event string, posts int) (r result, err error) {
 	}
 	r.pull = time.Since(began).Seconds()
 	r.memory = renderers(profile)
+	if repo != "" {
+		if r.repo, err = pullWithRepo(ctx, repo, s.relay, event, posts); err != nil {
+			return r, fmt.Errorf("fetching all posts with automerge-repo: %w", err)
+		}
+	}
 
 	if err := endWorkers(ctx); err != nil {
 		return r, err
