@@ -4,6 +4,7 @@ import (
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // view selects authority changes: those in a past, those that another authority change
@@ -171,14 +172,18 @@ func highest(roles Roles, authorizes func(Roles) bool) Rank {
 	return NotCounted
 }
 
+// grantedBy has for each role the roles of which the writer of a grant or revocation needs one.
+var grantedBy = func() map[Roles]Roles {
+	by := map[Roles]Roles{}
+	for _, r := range schema.MapRolesOf.Values() {
+		by[r.Grants] = r.By
+	}
+	return by
+}()
+
 // grantRank is rankOf for a grant or revocation: only the founder gives the organiser's
 // role, and any organiser gives the others. So the recursion is at most one level deep.
-func (a *Authority) grantRank(x *act, v view) Rank {
-	if x.role == Organiser {
-		return a.rankOf(x.change, 0, v)
-	}
-	return a.rankOf(x.change, Organiser, v)
-}
+func (a *Authority) grantRank(x *act, v view) Rank { return a.rankOf(x.change, grantedBy[x.role], v) }
 
 func (a *Authority) roles(p Person, v view) Roles {
 	out := a.given(p, v)
@@ -406,7 +411,7 @@ func (a *Authority) closed(v view) bool {
 	if len(a.closings) == 0 {
 		return false
 	}
-	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, Organiser, v), ByOther) })
+	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther) })
 	return x != nil && x.granted
 }
 
@@ -417,7 +422,7 @@ func (a *Authority) Block(p Person) (wire.Hash, bool) {
 	if r == nil || len(r.blocks) == 0 || a.founded && p == a.founder {
 		return wire.Hash{}, false
 	}
-	x := a.current(r.blocks, 0, everything, func(x *act) Rank { return a.rankOf(x.change, Organiser|Moderator, everything) })
+	x := a.current(r.blocks, 0, everything, func(x *act) Rank { return a.rankOf(x.change, schema.MapBlocks.Keyed().By, everything) })
 	if x == nil || !x.granted {
 		return wire.Hash{}, false
 	}

@@ -9,7 +9,7 @@ import (
 // weeks returns the weeks that a club lists, nil if this is not a club. Keys are never
 // deleted: a week with an empty title was removed from the list.
 func (f *Projection) weeks() []qa.ListedWeek {
-	weeks := child(&f.root, "weeks")
+	weeks := child(&f.root, schema.KeyWeeks)
 	if weeks == nil {
 		return nil
 	}
@@ -19,7 +19,7 @@ func (f *Projection) weeks() []qa.ListedWeek {
 		of := child(weeks, id)
 		w := qa.ListedWeek{ID: qa.EventID(id)}
 		for _, r := range schema.MapWeek.Values() {
-			qa.SetField(&w, r.Field, f.effective(of, r.Key, "", r.By).schemaValue(r))
+			qa.SetField(&w, r.Field, f.effective(of, r.Key).schemaValue(r))
 		}
 		if w.Title == "" {
 			continue
@@ -35,7 +35,7 @@ func (f *Projection) weeks() []qa.ListedWeek {
 // Blob returns the change that contains the bytes of a blob, false if there is no blob with
 // this key. The projection does not keep the bytes; read them from the ledger.
 func (f *Projection) Blob(key string) (wire.Hash, bool) {
-	blobs := child(&f.root, "blobs")
+	blobs := child(&f.root, schema.KeyBlobs)
 	if blobs == nil || key == "" {
 		return wire.Hash{}, false
 	}

@@ -1,11 +1,14 @@
 package projection
 
-import "flyleaf/qa"
+import (
+	"flyleaf/qa"
+	"flyleaf/schema"
+)
 
 // Contacts returns the encrypted messages of winners to the founder, by writer, without
 // those that were withdrawn.
 func (f *Projection) Contacts() map[qa.Identity][]byte {
-	contacts := child(&f.root, "contacts")
+	contacts := child(&f.root, schema.KeyContacts)
 	if contacts == nil {
 		return nil
 	}

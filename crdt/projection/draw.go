@@ -9,11 +9,12 @@ import (
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // winners returns the winners that people chose, if the choices are in effect.
 func (f *Projection) winners() []qa.Winner {
-	all := child(&f.root, "winners")
+	all := child(&f.root, schema.KeyWinners)
 	if all == nil {
 		return nil
 	}
@@ -22,7 +23,7 @@ func (f *Projection) winners() []qa.Winner {
 		by := all.props[i].key
 		of := child(all, by)
 		for post := range keys(of) {
-			if note := f.effective(of, post, "", organiser|author); note.str() != "" {
+			if note := f.effective(of, post); note.str() != "" {
 				out = append(out, qa.Winner{Post: qa.PostID(post), By: qa.Identity(by), Note: note.str()})
 			}
 		}
@@ -33,7 +34,7 @@ func (f *Projection) winners() []qa.Winner {
 
 // closing returns the write that closed the event and is in effect, nil if the event is open.
 func (f *Projection) closing() *write {
-	if e := f.effective(child(&f.root, "event"), "closed", "", organiser); e.isTrue() {
+	if e := f.effective(child(&f.root, schema.KeyEvent), schema.KeyClosed); e.isTrue() {
 		return e
 	}
 	return nil
@@ -43,9 +44,9 @@ func (f *Projection) closing() *write {
 // effect now if c is nil: the highest operation in the past of c that was in effect as of c.
 // Nothing that becomes known later changes the answer, neither another closing nor the
 // revocation of the role of a value's writer.
-func (f *Projection) valueAt(c *write, o *object, key string, roles authority.Roles) *write {
+func (f *Projection) valueAt(c *write, o *object, key string) *write {
 	if c == nil {
-		return f.effective(o, key, "", roles)
+		return f.effective(o, key)
 	}
 	if o == nil {
 		return nil
@@ -55,6 +56,7 @@ func (f *Projection) valueAt(c *write, o *object, key string, roles authority.Ro
 		return nil
 	}
 	var best *write
+	roles := o.slot.Row(key).By
 	for e := range f.allWrites(p) {
 		// A value written in sight of another has the higher operation.
 		if (best == nil || f.less(best.Op, e.Op)) && f.inPast(e.Place, c.Place) && f.inEffectAt(c.Place, e, roles) {
@@ -152,11 +154,11 @@ func (f *Projection) computeDrawState() *drawState {
 // closings returns every write that closed or reopened the event, ascending; of several in
 // one change, the last.
 func (f *Projection) closings() []*write {
-	about := child(&f.root, "event")
+	about := child(&f.root, schema.KeyEvent)
 	if about == nil {
 		return nil
 	}
-	p := about.find("closed")
+	p := about.find(schema.KeyClosed)
 	if p == nil {
 		return nil
 	}
@@ -176,8 +178,8 @@ func (f *Projection) closings() []*write {
 
 // openings returns the openings that are for a closing, ascending by operation.
 func (f *Projection) openings() []opening {
-	all := child(&f.root, "draw")
-	commits, reveals := child(all, "commit"), child(all, "reveal")
+	all := child(&f.root, schema.KeyDraw)
+	commits, reveals := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
 	if commits == nil || reveals == nil {
 		return nil
 	}
@@ -209,7 +211,7 @@ func (f *Projection) openings() []opening {
 	matches := func(c *write, by string, secret []byte) bool {
 		hash, ok := committed[at{c, by}]
 		if !ok {
-			hash = f.valueAt(c, commits, by, organiser|author).bytes()
+			hash = f.valueAt(c, commits, by).bytes()
 			committed[at{c, by}] = hash
 		}
 		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
@@ -296,7 +298,7 @@ func (f *Projection) impliedClosing(closings []*write, earlier []opening, e *wri
 	for i := len(closings) - 1; i >= 0; i-- {
 		f.steps++
 		c := closings[i]
-		if c.Place != e.Place && f.inPast(c.Place, e.Place) && f.inEffectAt(e.Place, c, organiser) {
+		if c.Place != e.Place && f.inPast(c.Place, e.Place) && f.inEffectAt(e.Place, c, schema.MapEvent.Row(schema.KeyClosed).By) {
 			if c.isTrue() {
 				return c
 			}
@@ -309,15 +311,15 @@ func (f *Projection) impliedClosing(closings []*write, earlier []opening, e *wri
 // draw returns the event's draw, nil if nobody has made a commitment. The rule, the
 // commitments and the candidates are those at the closing.
 func (f *Projection) draw() *qa.Draw {
-	all := child(&f.root, "draw")
-	commits, reveals := child(all, "commit"), child(all, "reveal")
+	all := child(&f.root, schema.KeyDraw)
+	commits, reveals := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
 	if commits == nil {
 		return nil
 	}
 	state := f.drawState()
 	c := state.closing
 	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: state.void}
-	if f.valueAt(c, all, "rule", organiser).str() == qa.DrawFounderLast {
+	if f.valueAt(c, all, schema.KeyRule).str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	if c != nil {
@@ -338,7 +340,7 @@ func (f *Projection) draw() *qa.Draw {
 	founders := openingsBy(f.founder)
 	for i := range commits.props {
 		by := qa.Identity(commits.props[i].key)
-		hash := f.valueAt(c, commits, string(by), organiser|author).bytes()
+		hash := f.valueAt(c, commits, string(by)).bytes()
 		if len(hash) == 0 {
 			continue
 		}
@@ -446,7 +448,7 @@ func (f *Projection) touchDraw() {
 	}
 	f.drawnFor = now
 	f.eachPost(func(key string, o *object) {
-		if m := child(child(o, "marks"), "candidate"); m != nil && len(m.props) > 0 {
+		if m := child(child(o, schema.KeyMarks), schema.KeyCandidate); m != nil && len(m.props) > 0 {
 			f.touched.posts[key] = struct{}{}
 		}
 	})
@@ -460,7 +462,7 @@ func (f *Projection) inDraw(candidates *object) bool {
 	}
 	c := f.drawState().closing
 	for i := range candidates.props {
-		if f.valueAt(c, candidates, candidates.props[i].key, author).isTrue() {
+		if f.valueAt(c, candidates, candidates.props[i].key).isTrue() {
 			return true
 		}
 	}

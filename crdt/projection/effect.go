@@ -35,8 +35,8 @@ func (f *Projection) touchActs(id qa.Identity) {
 		if f.by(o.Place) == id {
 			f.touched.posts[key] = struct{}{}
 		}
-		marks := child(o, "marks")
-		for _, m := range []*object{marks, child(marks, "assigned"), child(marks, "candidate")} {
+		marks := child(o, schema.KeyMarks)
+		for _, m := range []*object{marks, child(marks, schema.KeyAssigned), child(marks, schema.KeyCandidate)} {
 			if m == nil {
 				continue
 			}
@@ -52,7 +52,7 @@ func (f *Projection) touchActs(id qa.Identity) {
 	// Blocks that the person made or lifted may have come into or out of effect, and so may
 	// values that the person replaced.
 	blocked := map[string]bool{}
-	if blocks := child(&f.root, "blocks"); blocks != nil {
+	if blocks := child(&f.root, schema.KeyBlocks); blocks != nil {
 		for i := range blocks.props {
 			for k := range blocks.props[i].current {
 				if f.by(blocks.props[i].current[k].Place) == id {
@@ -81,11 +81,11 @@ func (f *Projection) touchActs(id qa.Identity) {
 // touchClosing touches all posts if a person has closed or reopened the event, because the
 // closing decides which posts are late.
 func (f *Projection) touchClosing(id qa.Identity) {
-	about := child(&f.root, "event")
+	about := child(&f.root, schema.KeyEvent)
 	if about == nil {
 		return
 	}
-	p := about.find("closed")
+	p := about.find(schema.KeyClosed)
 	if p == nil {
 		return
 	}
@@ -111,23 +111,21 @@ func (f *Projection) rank(change int32, roles authority.Roles) authority.Rank {
 // authorizedAsAuthor reports whether the writer of a post held the author's role; or, if as
 // is set, the organiser's role, in which people import an author's words.
 func (f *Projection) authorizedAsAuthor(change int32, as bool) bool {
-	role := author
+	role := authority.Author
 	if as {
-		role = organiser
+		role = authority.Organiser
 	}
 	return f.authority.Authorizes(f.personOf(change), f.hash(change), role)
 }
 
-// The roles, by short names.
-const (
-	organiser = authority.Organiser
-	moderator = authority.Moderator
-	author    = authority.Author
-)
-
 // effective returns the value in effect with the highest operation, nil if there is none. A
-// value is in effect again if the acts that replaced it are not.
-func (f *Projection) effective(o *object, key string, owner qa.Identity, roles authority.Roles) *write {
+// value is in effect if one of the roles in its row of the schema authorizes it, or if the row
+// names no role. It is in effect again if the acts that replaced it are not.
+func (f *Projection) effective(o *object, key string) *write { return f.effectiveFor(o, key, "") }
+
+// effectiveFor is effective for a key of a map with an owner, who may need no role
+// (schema.Row.OwnerExempt).
+func (f *Projection) effectiveFor(o *object, key string, owner qa.Identity) *write {
 	if o == nil {
 		return nil
 	}
@@ -135,7 +133,14 @@ func (f *Projection) effective(o *object, key string, owner qa.Identity, roles a
 	if p == nil {
 		return nil
 	}
-	counts := func(e *write) bool { return f.inEffect(e.Place, owner, roles) }
+	r := o.slot.Row(key)
+	if r == nil || r.By == 0 {
+		return p.highest()
+	}
+	if !r.OwnerExempt {
+		owner = ""
+	}
+	counts := func(e *write) bool { return f.inEffect(e.Place, owner, r.By) }
 	all := true
 	for i := range p.current {
 		all = all && counts(&p.current[i])
@@ -167,7 +172,7 @@ func (f *Projection) touchBlock(id string) {
 		if string(f.by(o.Place)) == id {
 			f.touched.posts[key] = struct{}{}
 		}
-		for emoji := range keys(child(child(o, "reactions"), id)) {
+		for emoji := range keys(child(child(o, schema.KeyReactions), id)) {
 			f.touched.reactions[reactionKey{post: key, by: id, emoji: emoji}] = struct{}{}
 		}
 	})

@@ -26,7 +26,7 @@ func (f *Projection) Log() []qa.LogEntry {
 		lines = append(lines, line{l, e.Place})
 	}
 	f.eachPost(func(key string, o *object) {
-		marks := child(o, "marks")
+		marks := child(o, schema.KeyMarks)
 		if marks == nil {
 			return
 		}
@@ -60,16 +60,16 @@ func (f *Projection) Log() []qa.LogEntry {
 			InEffect: g.InEffect, Void: f.isVoid(change),
 		}, change})
 	})
-	if blocks := child(&f.root, "blocks"); blocks != nil {
+	if blocks := child(&f.root, schema.KeyBlocks); blocks != nil {
 		for i := range blocks.props {
 			p := &blocks.props[i]
 			for e := range f.allWrites(p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
-				add(e, l, organiser|moderator)
+				add(e, l, schema.MapBlocks.Keyed().By)
 			}
 		}
 	}
-	if about := child(&f.root, "event"); about != nil {
+	if about := child(&f.root, schema.KeyEvent); about != nil {
 		for _, r := range schema.MapEvent.Values() {
 			if p := about.find(r.Key); r.Type == schema.Flag && p != nil {
 				for e := range f.allWrites(p) {

@@ -59,8 +59,8 @@ func (f *Projection) Touched() Touched {
 	})
 	for _, k := range keys {
 		r := Reaction{Post: qa.PostID(k.post), Reaction: qa.Reaction{By: qa.Identity(k.by), Emoji: k.emoji}}
-		if po := child(child(&f.root, "posts"), k.post); po != nil {
-			e := currentValue(child(child(po, "reactions"), k.by), k.emoji)
+		if po := child(child(&f.root, schema.KeyPosts), k.post); po != nil {
+			e := currentValue(child(child(po, schema.KeyReactions), k.by), k.emoji)
 			r.On = e.isTrue() && !f.hiddenByBlock(r.By, e.Place)
 		}
 		t.Reactions = append(t.Reactions, r)
@@ -131,7 +131,7 @@ func isEdit(m schema.Map, key string) bool {
 
 // eachPost calls fn for every post.
 func (f *Projection) eachPost(fn func(key string, o *object)) {
-	posts := child(&f.root, "posts")
+	posts := child(&f.root, schema.KeyPosts)
 	if posts == nil {
 		return
 	}

@@ -16,13 +16,13 @@ func (f *Projection) Event() qa.Event {
 	e := qa.Event{
 		ID:      f.event,
 		Founder: f.founder,
-		Kind:    currentValue(&f.root, "kind").str(),
-		Rules:   currentValue(&f.root, "gate").uint(),
-		Access:  currentValue(&f.root, "access").str(),
+		Kind:    currentValue(&f.root, schema.KeyKind).str(),
+		Rules:   currentValue(&f.root, schema.KeyRulesVersion).uint(),
+		Access:  currentValue(&f.root, schema.KeyAccess).str(),
 	}
-	about := child(&f.root, "event")
-	if e.Kind == "club" {
-		about = child(&f.root, "club")
+	about := child(&f.root, schema.KeyEvent)
+	if e.Kind == schema.KindClub {
+		about = child(&f.root, schema.KeyClub)
 	}
 	x := child(about, schema.KeyX)
 	for _, r := range schema.Fields(e.Kind) {
@@ -30,26 +30,26 @@ func (f *Projection) Event() qa.Event {
 		if r.In == schema.MapEventX {
 			in = x
 		}
-		qa.SetField(&e, r.Field, f.effective(in, r.Key, "", r.By).schemaValue(r))
+		qa.SetField(&e, r.Field, f.effective(in, r.Key).schemaValue(r))
 	}
-	links := child(about, "links")
+	links := child(about, schema.KeyLinks)
 	for i := range schema.MaxLinks {
 		at := child(links, strconv.Itoa(i))
 		var l qa.Link
 		for _, r := range schema.MapLink.Values() {
-			qa.SetField(&l, r.Field, f.effective(at, r.Key, "", r.By).schemaValue(r))
+			qa.SetField(&l, r.Field, f.effective(at, r.Key).schemaValue(r))
 		}
 		if l != (qa.Link{}) {
 			e.Links = append(e.Links, l)
 		}
 	}
-	relays := child(&f.root, "relays")
+	relays := child(&f.root, schema.KeyRelays)
 	for i := range schema.MaxRelays {
-		if r := f.effective(relays, strconv.Itoa(i), "", organiser).str(); r != "" {
+		if r := f.effective(relays, strconv.Itoa(i)).str(); r != "" {
 			e.Relays = append(e.Relays, r)
 		}
 	}
-	e.X = f.strings(x, organiser)
+	e.X = f.strings(x)
 	e.Roles = f.grants()
 	e.Winners = f.winners()
 	e.Draw = f.draw()
@@ -62,9 +62,8 @@ func (f *Projection) Event() qa.Event {
 	return e
 }
 
-// strings returns the texts of an x map that are not fields, nil if there are none. If roles
-// is not empty, it returns only texts that one of these roles authorizes.
-func (f *Projection) strings(o *object, roles authority.Roles) map[string]string {
+// strings returns the texts in effect of an x map that are not fields, nil if there are none.
+func (f *Projection) strings(o *object) map[string]string {
 	if o == nil {
 		return nil
 	}
@@ -74,11 +73,7 @@ func (f *Projection) strings(o *object, roles authority.Roles) map[string]string
 		if o.slot.IsField(key) {
 			continue
 		}
-		e := currentValue(o, key)
-		if roles != 0 {
-			e = f.effective(o, key, "", roles)
-		}
-		if v := e.str(); v != "" {
+		if v := f.effective(o, key).str(); v != "" {
 			if out == nil {
 				out = map[string]string{}
 			}
@@ -104,7 +99,7 @@ func (f *Projection) grants() []qa.Grant {
 // Person returns a person's profile, false if there is none. It omits fields that the person's
 // block hides.
 func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
-	of := child(child(&f.root, "people"), string(id))
+	of := child(child(&f.root, schema.KeyPeople), string(id))
 	if of == nil {
 		return qa.Person{}, false
 	}
@@ -120,7 +115,7 @@ func (f *Projection) Person(id qa.Identity) (qa.Person, bool) {
 
 // People returns all profiles, ascending by identity.
 func (f *Projection) People() []qa.Person {
-	people := child(&f.root, "people")
+	people := child(&f.root, schema.KeyPeople)
 	if people == nil {
 		return nil
 	}
@@ -147,7 +142,7 @@ func (f *Projection) Posts() []qa.Post {
 func (f *Projection) PostsWithOrigin(origin qa.PostID) []qa.Post {
 	var out []qa.Post
 	f.eachPost(func(key string, o *object) {
-		if currentValue(o, "origin").str() == string(origin) {
+		if currentValue(o, schema.KeyOrigin).str() == string(origin) {
 			out = append(out, f.post(key, o))
 		}
 	})
@@ -163,7 +158,7 @@ func sortPosts(posts []qa.Post) {
 
 // Post returns a post, false if there is none with that ID.
 func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
-	o := child(child(&f.root, "posts"), string(id))
+	o := child(child(&f.root, schema.KeyPosts), string(id))
 	if o == nil {
 		return qa.Post{}, false
 	}
@@ -171,11 +166,11 @@ func (f *Projection) Post(id qa.PostID) (qa.Post, bool) {
 }
 
 func (f *Projection) post(key string, o *object) qa.Post {
-	parent, at, made := currentValue(o, "parent"), currentValue(o, "at"), o.Place
+	parent, at, made := currentValue(o, schema.KeyParent), currentValue(o, schema.KeyAt), o.Place
 	void := f.voidPost(o)
 	if void {
 		made = o.position
-		parent, at = f.writtenIn(o, "parent", made), f.writtenIn(o, "at", made)
+		parent, at = f.writtenIn(o, schema.KeyParent, made), f.writtenIn(o, schema.KeyAt, made)
 	}
 	p := qa.Post{
 		ID:         qa.PostID(key),
@@ -183,12 +178,12 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		By:         f.by(made),
 		AtMillis:   at.millis(),
 		Op:         f.qaID(o.Op),
-		OnBehalfOf: currentValue(o, "onBehalfOf").str(),
-		Source:     currentValue(o, "source").str(),
-		Origin:     qa.PostID(currentValue(o, "origin").str()),
-		AsAuthor:   currentValue(o, "as").str() == "author",
-		Tags:       qa.SplitTags(currentValue(o, "tags").str()),
-		X:          f.strings(child(o, "x"), 0),
+		OnBehalfOf: currentValue(o, schema.KeyOnBehalfOf).str(),
+		Source:     currentValue(o, schema.KeySource).str(),
+		Origin:     qa.PostID(currentValue(o, schema.KeyOrigin).str()),
+		AsAuthor:   currentValue(o, schema.KeyAs).str() == schema.AsAuthor,
+		Tags:       qa.SplitTags(currentValue(o, schema.KeyTags).str()),
+		X:          f.strings(child(o, schema.KeyX)),
 	}
 	p.AuthorThen = f.authorizedAsAuthor(made, p.AsAuthor)
 	p.Ancestors = f.ancestors(string(p.Parent), made)
@@ -197,14 +192,14 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	if received := f.changes[made].received; qa.PlausibleMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
 	}
-	if state := currentValue(o, "state"); state.str() == "withdrawn" {
+	if state := currentValue(o, schema.KeyState); state.str() == schema.StateWithdrawn {
 		p.Withdrawn, p.WithdrawnAtMillis = true, f.when(state.Place, false)
 	}
-	p.Marks = f.marks(child(o, "marks"), p.By)
+	p.Marks = f.marks(child(o, schema.KeyMarks), p.By)
 	p.Blocked = !p.Marks.Approved && f.hiddenByBlock(p.By, made)
 	p.Late = f.late(made)
-	p.Revisions = f.revisions(child(o, "revisions"), p.By, p.Marks.Approved || p.Blocked, imported)
-	p.Reactions = f.reactions(child(o, "reactions"))
+	p.Revisions = f.revisions(child(o, schema.KeyRevisions), p.By, p.Marks.Approved || p.Blocked, imported)
+	p.Reactions = f.reactions(child(o, schema.KeyReactions))
 	if void {
 		p.Void, p.VoidVersion = true, f.hash(made).String()
 		p.OnBehalfOf = f.drawnOnBehalfOf(o, p.Marks.InDraw)
@@ -216,31 +211,31 @@ func (f *Projection) post(key string, o *object) qa.Post {
 // late reports whether the event is closed and a change is not in the past of the closing:
 // it is concurrent with the closing, or later.
 func (f *Projection) late(change int32) bool {
-	e := f.effective(child(&f.root, "event"), "closed", "", organiser)
-	return e.isTrue() && !f.inPast(change, e.Place)
+	e := f.closing()
+	return e != nil && !f.inPast(change, e.Place)
 }
 
 func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
 	if o == nil {
 		return qa.Marks{}
 	}
-	get := func(key string) *write { return f.effective(o, key, "", organiser|moderator) }
+	get := func(key string) *write { return f.effectiveFor(o, key, owner) }
 	m := qa.Marks{
-		Hidden:      get("hidden").str(),
-		Pinned:      get("pinned").isTrue(),
-		Approved:    get("approved").isTrue(),
-		DuplicateOf: qa.PostID(get("duplicateOf").str()),
-		Answered:    f.effective(o, "answered", owner, organiser|moderator|author).isTrue(),
-		Assigned:    f.marked(child(o, "assigned")),
-		Candidate:   f.marked(child(o, "candidate")),
+		Hidden:      get(schema.KeyHidden).str(),
+		Pinned:      get(schema.KeyPinned).isTrue(),
+		Approved:    get(schema.KeyApproved).isTrue(),
+		DuplicateOf: qa.PostID(get(schema.KeyDuplicateOf).str()),
+		Answered:    get(schema.KeyAnswered).isTrue(),
+		Assigned:    f.marked(child(o, schema.KeyAssigned)),
+		Candidate:   f.marked(child(o, schema.KeyCandidate)),
 	}
-	m.InDraw = f.inDraw(child(o, "candidate"))
+	m.InDraw = f.inDraw(child(o, schema.KeyCandidate))
 	if m.Hidden != "" {
-		e := get("hidden")
+		e := get(schema.KeyHidden)
 		m.HiddenBy, m.HiddenAtMillis = f.by(e.Place), f.when(e.Place, false)
 	}
 	if m.DuplicateOf != "" {
-		m.DuplicateBy = f.by(get("duplicateOf").Place)
+		m.DuplicateBy = f.by(get(schema.KeyDuplicateOf).Place)
 	}
 	return m
 }
@@ -251,7 +246,7 @@ func (f *Projection) marked(o *object) []qa.Identity {
 	}
 	var out []qa.Identity
 	for i := range o.props {
-		if f.effective(o, o.props[i].key, "", author).isTrue() {
+		if f.effective(o, o.props[i].key).isTrue() {
 			out = append(out, qa.Identity(o.props[i].key))
 		}
 	}
