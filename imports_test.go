@@ -37,7 +37,7 @@ func init() {
 	may("crdt/projection", "values come from decoded changes alone, without cgo or I/O", "qa", "crdt/wire", "crdt/graph", "crdt/register", "crdt/authority")
 	may("crdt/verify", "an audit is a function of changes and signatures", "qa", "crdt/wire", "crdt/graph", "crdt/authority", "crdt/document", "crdt/policy", "crdt/describe")
 	may("crdt/sync", "the sync protocol does no I/O and does not know what a change means", "crdt/wire", "crdt/graph")
-	may("crdt/sync/repo", "the envelope carries bytes; what they mean is decided elsewhere")
+	may("crdt/sync/repo", "the envelope carries bytes, within the limits of crdt/wire; what they mean is decided elsewhere", "crdt/wire")
 	may("crdt/wire", "bytes from strangers are read by code that depends on nothing")
 	may("feed", "the change feed is read from a ledger, on a device or on the relay, which has no cgo; the node arrives as an interface that feed declares", "qa", "crdt/wire", "crdt/document", "crdt/describe", "storage", "publish", "publish/syndication")
 	may("importer", "reading a file does not depend on what may be published", "qa", "qa/people", "weekfile")

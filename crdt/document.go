@@ -12,9 +12,6 @@ import (
 	"flyleaf/schema"
 )
 
-// actorBytes is the length of an actor ID: 32 bytes of identity and 8 random bytes.
-const actorBytes = 40
-
 // Document is an event in memory. It is not safe for concurrent use.
 type Document struct {
 	eng   engine
@@ -49,7 +46,7 @@ func Create(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 type opener func(actor wire.ActorID, snapshot []byte) (engine, error)
 
 func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, error) {
-	if len(actor) != actorBytes {
+	if len(actor) != qa.ActorSize {
 		return nil, Made{}, ErrBadActor
 	}
 	if act.Kind != qa.ActCreate {
@@ -84,7 +81,7 @@ func Load(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, err
 }
 
 func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
-	if len(actor) != actorBytes {
+	if len(actor) != qa.ActorSize {
 		return nil, ErrBadActor
 	}
 	eng, err := open(actor, snapshot)
@@ -166,7 +163,7 @@ func (d *Document) WriteAs(actor wire.ActorID) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	if len(actor) != actorBytes {
+	if len(actor) != qa.ActorSize {
 		return ErrBadActor
 	}
 	if err := d.eng.setActor(actor); err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 )
 
 // State is the current state of an event. The caller of FromState provides it; the document
@@ -39,7 +40,7 @@ type StateValue struct {
 // hold, because an actor has signed two versions of a change. The caller adds the changes that
 // Do returns to the state. Absorb does nothing, and Save returns nil.
 func FromState(actor wire.ActorID, s State) (*Document, error) {
-	if len(actor) != actorBytes {
+	if len(actor) != qa.ActorSize {
 		return nil, ErrBadActor
 	}
 	d := newDocument(&stateEngine{state: s, actor: actor}, actor)

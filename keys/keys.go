@@ -28,9 +28,7 @@ import (
 const (
 	SeedSize      = ed25519.SeedSize      // of a key's seed: 32
 	SignatureSize = ed25519.SignatureSize // of a signature: 64
-	ActorSize     = ed25519.PublicKeySize + actorRandom
-
-	actorRandom = 8
+	ActorSize     = qa.ActorSize          // of an actor ID: 40
 )
 
 // context is the domain separation prefix of signatures of changes: no other statement that

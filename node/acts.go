@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // fillDefaults sets the fields of an act that the caller may leave to the device.
 func (d *Device) fillDefaults(act *qa.Act) {
-	if act.Kind == qa.ActMark && (act.Mark == "assigned" || act.Mark == "candidate") && act.Identity == "" {
+	if act.Kind == qa.ActMark && (act.Mark == schema.KeyAssigned || act.Mark == schema.KeyCandidate) && act.Identity == "" {
 		act.Identity = d.replica.Identity()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // ClubImport imports weeks and adds them to a club's list. It is not safe for concurrent use.
@@ -30,7 +31,7 @@ func ImportIntoClub(ctx context.Context, n Node, name, relay string) (*ClubImpor
 	if i >= 0 {
 		return &ClubImport{Club: clubs[i], node: n, relay: relay}, nil
 	}
-	club := qa.Event{Kind: "club", Title: name}
+	club := qa.Event{Kind: schema.KindClub, Title: name}
 	if relay != "" {
 		club.Relays = []string{relay}
 	}

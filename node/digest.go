@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/publish/digest"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 const (
@@ -60,7 +61,7 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 	var weeks []qa.Week
 	for i := range events {
 		e := &events[i].Event
-		if !events[i].Arrived() || e.Kind == "club" || o.Event != "" && e.ID != o.Event {
+		if !events[i].Arrived() || e.Kind == schema.KindClub || o.Event != "" && e.ID != o.Event {
 			continue
 		}
 		week, err := n.Week(ctx, e.ID)

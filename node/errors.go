@@ -3,12 +3,14 @@ package node
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/policy"
 	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -133,6 +135,40 @@ func refusals(all []replica.Refusal) []Refusal {
 	return out
 }
 
+// writersOf says who may write a key of a map, as the schema has it; "an organiser" for a key that
+// it does not have.
+func writersOf(m schema.Map, key string) string {
+	r := m.Row(key)
+	for r != nil && r.Map != schema.NoMap {
+		r = r.Map.Keyed()
+	}
+	if r == nil {
+		return "an organiser"
+	}
+	var who []string
+	if r.OwnerExempt {
+		who = append(who, "the one who asked")
+	}
+	for _, w := range []struct {
+		role  schema.Roles
+		words string
+	}{
+		{schema.Author, "an author"},
+		{schema.Moderator, "a moderator"},
+		{schema.Organiser, "an organiser"},
+		{schema.Founder, "the founder"},
+	} {
+		if r.By&w.role != 0 {
+			who = append(who, w.words)
+		}
+	}
+	last := len(who) - 1
+	if last < 1 {
+		return strings.Join(who, "")
+	}
+	return strings.Join(who[:last], ", ") + " or " + who[last]
+}
+
 // explainAct replaces the error of a refused act by one that says who is allowed to do it.
 func explainAct(act *qa.Act, err error) error {
 	var r *policy.Refusal
@@ -145,21 +181,15 @@ func explainAct(act *qa.Act, err error) error {
 	who := "an organiser"
 	switch act.Kind {
 	case qa.ActMark:
-		who = "a moderator or an organiser"
-		switch act.Mark {
-		case "answered":
-			who = "the one who asked, an author, a moderator or an organiser"
-		case "assigned", "candidate":
-			who = "an author"
-		}
+		who = writersOf(schema.MapMarks, act.Mark)
 	case qa.ActBlock:
-		who = "a moderator or an organiser"
-	case qa.ActWinner, qa.ActDraw:
-		who = "an author or an organiser"
+		who = writersOf(schema.MapRoot, schema.KeyBlocks)
+	case qa.ActWinner:
+		who = writersOf(schema.MapRoot, schema.KeyWinners)
+	case qa.ActDraw:
+		who = writersOf(schema.MapDraw, act.Mark)
 	case qa.ActRole:
-		if act.Role == qa.RoleOrganiser {
-			who = "the founder"
-		}
+		who = writersOf(schema.MapRolesOf, string(act.Role))
 	case qa.ActPost, qa.ActEdit, qa.ActReact, qa.ActPerson, qa.ActWithdraw:
 		if act.AsAuthor {
 			break

@@ -6,12 +6,17 @@ import (
 	"fmt"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/keys/identity"
 	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
-// MaxFile bounds a file that is imported from a page, in bytes.
-const MaxFile = 64 << 20
+// The bounds of what a person gives to a page, in bytes.
+const (
+	MaxFile         = 64 << 20            // a file to import
+	MaxIdentityFile = identity.MaxFile    // a key file
+	MaxContact      = identity.MaxContact // where to send a winner's copy
+)
 
 // FileToImport is a file that somebody has chosen: a Jekyll page, the text of a week's page,
 // an outline, JSON, a bundle or the ZIP of a Slack export.

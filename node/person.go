@@ -153,7 +153,7 @@ func checkPerson(p *qa.Person) error {
 	if p.Link != "" && !qa.IsExternalLink(p.Link) {
 		return Errorf(Invalid, "the link must be a web address (https://…) or mailto: followed by an e-mail address")
 	}
-	if !slices.Contains([]string{"", "name", "initials", "none"}, p.PublishAs) {
+	if !slices.Contains([]string{"", schema.PublishName, schema.PublishInitials, schema.PublishNothing}, p.PublishAs) {
 		return Errorf(Invalid, "choose how your name appears when the week is published")
 	}
 	return p.Validate()

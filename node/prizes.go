@@ -9,6 +9,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/keys/identity"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // EntrantName returns the display name of somebody who may win a copy.
@@ -58,7 +59,7 @@ func (d *Device) CommitDraw(ctx context.Context, event qa.EventID) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: "commit", Bytes: hash})
+	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyCommit, Bytes: hash})
 	return err
 }
 
@@ -78,7 +79,7 @@ func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: "reveal", Bytes: opening})
+	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyReveal, Bytes: opening})
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"flyleaf/publish"
 	"flyleaf/publish/site"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // FormatSite is a static site. In the other formats each week is one file.
@@ -148,7 +149,7 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		}
 	default:
 		for i := range events {
-			if e := &events[i].Event; events[i].Arrived() && e.Kind != "club" && e.Access != "invited" {
+			if e := &events[i].Event; events[i].Arrived() && e.Kind != schema.KindClub && e.Access != schema.AccessInvited {
 				ids = append(ids, e.ID)
 			}
 		}
@@ -160,9 +161,9 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 			return nil, nil, err
 		case week.Event.Founder == "":
 			return nil, nil, Errorf(NotFound, "this event has not been fetched from its relay yet; nothing was written")
-		case week.Event.Kind == "club":
+		case week.Event.Kind == schema.KindClub:
 			return nil, nil, Errorf(Invalid, "%s is a club, not a week; nothing was written. Publish the club's weeks instead", id)
-		case p.Club != "" && week.Event.Access == "invited":
+		case p.Club != "" && week.Event.Access == schema.AccessInvited:
 			missing = append(missing, MissingWeek{id, week.Event.Title})
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // WeekCache loads each week once. Use it for one page or command. It is not safe for concurrent
@@ -38,7 +39,7 @@ func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.Even
 	}
 	all, err := w.node.Library(ctx)
 	for i := range all {
-		if all[i].Arrived() && all[i].Event.Kind != "club" {
+		if all[i].Arrived() && all[i].Event.Kind != schema.KindClub {
 			ids = append(ids, all[i].Event.ID)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // NothingToUndo checks an act that undoes something, such as removing a mark. If, as far as
@@ -40,7 +41,7 @@ func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (
 		}
 		return "", nil
 	case qa.ActEvent:
-		if closed, ok := act.Fields["closed"].(bool); ok && !closed && !w.Event.Closed {
+		if closed, ok := act.Fields[schema.KeyClosed].(bool); ok && !closed && !w.Event.Closed {
 			return "The event is not closed", nil
 		}
 		return "", nil
@@ -58,13 +59,13 @@ func NothingToUndo(ctx context.Context, n Node, event qa.EventID, act *qa.Act) (
 		{qa.ActWithdraw, "", p.Withdrawn, "The post is not withdrawn"},
 		{qa.ActReact, "", slices.Contains(p.Reactions, qa.Reaction{By: me, Emoji: act.Emoji}), "You have not reacted to the post in this way"},
 		{qa.ActWinner, "", slices.ContainsFunc(w.Event.Winners, func(x qa.Winner) bool { return x.Post == p.ID && x.By == me }), "You have not chosen this question"},
-		{qa.ActMark, "hidden", p.Marks.Hidden != "", "The post is not hidden"},
-		{qa.ActMark, "pinned", p.Marks.Pinned, "The question is not pinned"},
-		{qa.ActMark, "approved", p.Marks.Approved, "The post is not approved"},
-		{qa.ActMark, "answered", p.Marks.Answered, "The question is not marked as answered"},
-		{qa.ActMark, "duplicateOf", p.Marks.DuplicateOf != "", "The question is not marked as a duplicate"},
-		{qa.ActMark, "assigned", slices.Contains(p.Marks.Assigned, me), "You have not taken this question"},
-		{qa.ActMark, "candidate", slices.Contains(p.Marks.Candidate, me), "You have not marked this question as a candidate"},
+		{qa.ActMark, schema.KeyHidden, p.Marks.Hidden != "", "The post is not hidden"},
+		{qa.ActMark, schema.KeyPinned, p.Marks.Pinned, "The question is not pinned"},
+		{qa.ActMark, schema.KeyApproved, p.Marks.Approved, "The post is not approved"},
+		{qa.ActMark, schema.KeyAnswered, p.Marks.Answered, "The question is not marked as answered"},
+		{qa.ActMark, schema.KeyDuplicateOf, p.Marks.DuplicateOf != "", "The question is not marked as a duplicate"},
+		{qa.ActMark, schema.KeyAssigned, slices.Contains(p.Marks.Assigned, me), "You have not taken this question"},
+		{qa.ActMark, schema.KeyCandidate, slices.Contains(p.Marks.Candidate, me), "You have not marked this question as a candidate"},
 	} {
 		if c.kind == act.Kind && c.mark == act.Mark && !c.set {
 			return c.why, nil

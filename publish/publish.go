@@ -14,6 +14,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 	"flyleaf/weekfile"
 )
 
@@ -167,9 +168,9 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 		return p.Name
 	}
 	switch week.People[p.By].PublishAs {
-	case "none":
+	case schema.PublishNothing:
 		return "Anonymous"
-	case "initials":
+	case schema.PublishInitials:
 		var out []string
 		for _, word := range strings.Fields(p.Name) {
 			r, _ := utf8.DecodeRuneInString(word)

@@ -72,8 +72,12 @@ type Act struct {
 // InvitedAs returns the role of an invitation key that grants r, such as invite-author for author.
 func (r Role) InvitedAs() (Role, bool) {
 	switch r {
-	case RoleAuthor, RoleModerator, RoleMember:
-		return "invite-" + r, true
+	case RoleAuthor:
+		return RoleInviteAuthor, true
+	case RoleModerator:
+		return RoleInviteModerator, true
+	case RoleMember:
+		return RoleInviteMember, true
 	}
 	return "", false
 }

@@ -23,10 +23,14 @@ const (
 	// maxEventID is the length of the longest event ID: 20 bytes are at most 28 characters of base58.
 	maxEventID = 28
 	// actorRandom is the number of random bytes of an actor, after the identity.
-	actorRandom = 8
+	actorRandom   = 8
+	identityBytes = 32
 	// genesisPrefix separates the hash behind an event's ID from other uses.
 	genesisPrefix = "flyleaf event v1"
 )
+
+// ActorSize is the length of an actor ID in bytes: the identity and 8 random bytes.
+const ActorSize = identityBytes + actorRandom
 
 // lower32 is base32 of RFC 4648 in lower case, without padding.
 var lower32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -113,10 +117,10 @@ func (id Identity) Short() string {
 // IdentityOfActor returns the identity in an actor of 40 bytes, and "" for any
 // other actor.
 func IdentityOfActor(actor []byte) Identity {
-	if len(actor) != 32+actorRandom {
+	if len(actor) != ActorSize {
 		return ""
 	}
-	return Identity(hex.EncodeToString(actor[:32]))
+	return Identity(hex.EncodeToString(actor[:identityBytes]))
 }
 
 // MakePostID returns the ID of the post whose map was made by the operation (counter, actor):

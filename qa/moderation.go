@@ -1,6 +1,10 @@
 package qa
 
-import "slices"
+import (
+	"slices"
+
+	"flyleaf/schema"
+)
 
 // Plain values for pages that show moderation, roles and rejected changes.
 
@@ -10,15 +14,15 @@ type LogKind string
 
 // The kinds of lines. Marks and settings have the names of their keys in the schema.
 const (
-	LogHidden    LogKind = "hidden"      // Post; Text is the reason. Off lifts it
-	LogPinned    LogKind = "pinned"      // Post
-	LogApproved  LogKind = "approved"    // Post
-	LogAnswered  LogKind = "answered"    // Post
-	LogDuplicate LogKind = "duplicateOf" // Post, Of; off when Of is ""
-	LogRole      LogKind = "role"        // Identity, Role. Off revokes it
-	LogBlock     LogKind = "block"       // Identity; Text is the reason. Off lifts it
-	LogClosed    LogKind = "closed"      // the event. Off opens it again
-	LogApprove   LogKind = "approve"     // posts wait for approval. Off ends that
+	LogHidden    LogKind = schema.KeyHidden      // Post; Text is the reason. Off lifts it
+	LogPinned    LogKind = schema.KeyPinned      // Post
+	LogApproved  LogKind = schema.KeyApproved    // Post
+	LogAnswered  LogKind = schema.KeyAnswered    // Post
+	LogDuplicate LogKind = schema.KeyDuplicateOf // Post, Of; off when Of is ""
+	LogRole      LogKind = "role"                // Identity, Role. Off revokes it
+	LogBlock     LogKind = "block"               // Identity; Text is the reason. Off lifts it
+	LogClosed    LogKind = schema.KeyClosed      // the event. Off opens it again
+	LogApprove   LogKind = schema.KeyApprove     // posts wait for approval. Off ends that
 )
 
 // LogEntry is one act of moderation: who did what, when, and whether it is in effect.

@@ -6,7 +6,11 @@
 // Limits are bytes of UTF-8 unless they say otherwise.
 package qa
 
-import "cmp"
+import (
+	"cmp"
+
+	"flyleaf/schema"
+)
 
 // Identity is a person: an Ed25519 public key as 64 lower-case hex characters.
 type Identity string
@@ -92,10 +96,10 @@ type Role string
 
 // The roles. The founder of an event is always an organiser.
 const (
-	RoleOrganiser Role = "organiser"
-	RoleAuthor    Role = "author"
-	RoleModerator Role = "moderator"
-	RoleMember    Role = "member"
+	RoleOrganiser Role = schema.KeyOrganiser
+	RoleAuthor    Role = schema.KeyAuthor
+	RoleModerator Role = schema.KeyModerator
+	RoleMember    Role = schema.KeyMember
 )
 
 // Grant says that an identity holds a role.

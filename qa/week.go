@@ -3,6 +3,8 @@ package qa
 import (
 	"cmp"
 	"slices"
+
+	"flyleaf/schema"
 )
 
 // Week is an event in the form that a page shows. It depends only on the event, posts and people, so
@@ -100,6 +102,20 @@ func (e Event) HasRole(id Identity, role Role) bool {
 		return true
 	}
 	return slices.Contains(e.Roles, Grant{ID: id, Role: role})
+}
+
+// MayWrite reports whether one of a person's roles allows them to write a value of the document that
+// needs a role.
+func (e Event) MayWrite(id Identity, r *schema.Row) bool {
+	if r.By&schema.Founder != 0 && id != "" && id == e.Founder {
+		return true
+	}
+	for _, role := range schema.MapRolesOf.Values() {
+		if r.By&role.Grants != 0 && e.HasRole(id, Role(role.Key)) {
+			return true
+		}
+	}
+	return false
 }
 
 // clamp limits at to the event's days plus or minus 90 days.

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // challengeBytes returns the bytes that the session's peer has to sign to read invitation-only
@@ -72,7 +73,7 @@ func (r *Relay) addressesOf(req *http.Request) []string {
 // without the lock. d.mu is held.
 func (d *document) cacheAccess() {
 	if d.policy != nil {
-		d.invited.Store(d.policy.Access() == "invited")
+		d.invited.Store(d.policy.Access() == schema.AccessInvited)
 	}
 }
 
@@ -81,7 +82,7 @@ func (d *document) cacheAccess() {
 // known to be invitation-only. Then the challenge is sent, once. d.mu is held.
 func (d *document) readingMember(s *session) *member {
 	m := d.members[s]
-	if m == nil || d.policy == nil || d.policy.Access() != "invited" || m.identity != "" && d.policy.MayRead(m.identity) {
+	if m == nil || d.policy == nil || d.policy.Access() != schema.AccessInvited || m.identity != "" && d.policy.MayRead(m.identity) {
 		return m
 	}
 	if !m.challenged {

@@ -11,6 +11,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -52,7 +53,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
 		key, found = doc.keys.ofQuestion(act.Post)
 	case qa.ActMark:
-		if act.Mark == "answered" {
+		if act.Mark == schema.KeyAnswered {
 			key, found = doc.keys.ofQuestion(act.Post)
 		}
 	case qa.ActPerson:
@@ -66,7 +67,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 	if !found && !anonymous {
 		return own, nil
 	}
-	if doc.contents.Projection().Event().Access == "invited" {
+	if doc.contents.Projection().Event().Access == schema.AccessInvited {
 		return own, ErrInvitedOnly
 	}
 	unsent, err := doc.unsent(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // maxHeads is how many heads an event may have before this device joins them. The next
@@ -13,7 +14,7 @@ const maxHeads = 256
 // joinHeads writes an empty change that depends on all heads when there are too many.
 // mu is held and the document is loaded.
 func (doc *document) joinHeads(ctx context.Context) error {
-	outsider := doc.contents.Policy().Access() == "invited" && !doc.contents.Policy().MayRead(doc.node.Identity())
+	outsider := doc.contents.Policy().Access() == schema.AccessInvited && !doc.contents.Policy().MayRead(doc.node.Identity())
 	if len(doc.contents.Graph().Heads()) <= maxHeads || outsider || doc.contents.Policy().HasNewerRules() {
 		return nil // not needed, or this person may not write here
 	}

@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -115,7 +116,7 @@ func (n *Node) eventWritten(ctx context.Context, v storage.ViewUpdate) {
 	if followed := (archiveHost{n}).Followed(v.Event.ID); v.Event.Source != "" && followed { // an event that is not followed yet is being imported, and is added to the index then
 		n.sources.Invalidate()
 	}
-	if v.Event.Kind != "club" {
+	if v.Event.Kind != schema.KindClub {
 		return
 	}
 	if err := n.clubs.Update(ctx, *v.Event); err != nil {
@@ -128,11 +129,11 @@ func (n *Node) eventWritten(ctx context.Context, v storage.ViewUpdate) {
 // ensureClubKnown updates the list of clubs if the process ended before eventWritten did.
 // mu is held.
 func (doc *document) ensureClubKnown(ctx context.Context) error {
-	kind := doc.contents.Projection().Values(wire.OpID{}, "kind")
+	kind := doc.contents.Projection().Values(wire.OpID{}, schema.KeyKind)
 	if len(kind) == 0 {
 		return nil
 	}
-	if s, _ := kind[len(kind)-1].Value.Str(); s != "club" {
+	if s, _ := kind[len(kind)-1].Value.Str(); s != schema.KindClub {
 		return nil
 	}
 	if _, known := doc.node.clubs.Club(doc.id); known {

@@ -13,6 +13,7 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -163,7 +164,7 @@ func (doc *document) translate(act qa.Act) (qa.Act, bool) {
 		act.Parent = move(act.Parent)
 	case qa.ActMark:
 		act.Post = move(act.Post)
-		if act.Mark == "duplicateOf" {
+		if act.Mark == schema.KeyDuplicateOf {
 			act.Text = string(move(qa.PostID(act.Text)))
 		}
 	default:

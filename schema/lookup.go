@@ -21,6 +21,7 @@ var (
 	// eventFields are the Fields of an event. Those in its map x come last.
 	eventFields []*Row
 	infos       [Maps]mapInfo
+	labels      = map[string]string{} // by Row.Name
 	// postParts is the union of Row.Part of all required parts of a post.
 	postParts uint32
 	// genesisParts is the union of Row.Part of all required parts of a genesis, by kind.
@@ -43,7 +44,7 @@ func init() {
 	eventFields = append(append(eventFields, MapEvent.Values()...), MapEventX.Values()...)
 }
 
-// complete fills in the derived fields of a row.
+// fillDerived fills in the derived fields of a row.
 func (r *Row) fillDerived() {
 	m := &infos[r.In]
 	r.Path = r.Key
@@ -54,6 +55,15 @@ func (r *Row) fillDerived() {
 	r.Field = cmp.Or(r.Field, r.Key)
 	if m.own != nil {
 		r.Did = cmp.Or(r.Did, m.own.Did)
+	}
+	if label, ok := strings.CutPrefix(r.Noun, "the "); ok && r.Label == "" {
+		r.Label = label
+	}
+	if m.own != nil && m.own.Name == r.Name {
+		r.Label = cmp.Or(r.Label, m.own.Label)
+	}
+	if labels[r.Name] == "" {
+		labels[r.Name] = r.Label
 	}
 	if r.Noun != "" && r.On == "" {
 		r.On, r.Off = "changed "+r.Noun+" to {value}", "removed "+r.Noun
@@ -176,6 +186,9 @@ func FieldOf(kind, field string) *Row {
 	}
 	return nil
 }
+
+// LabelOf returns the label of the rows with a name (Row.Name), "" when no row has it.
+func LabelOf(name string) string { return labels[name] }
 
 // IsField reports whether a key of a map x is a field of the schema, and not one that only other
 // programs know.

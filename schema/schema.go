@@ -196,6 +196,9 @@ type Row struct {
 	Act    Act    // of a map: the kind of act; ActGenesis: that of the map around it
 	View   View   // of a map at the root: the view rows that depend on it and on the maps in it
 
+	// Label names the value in errors, without an article: "title". By default it is Noun without "the", or the label of the map, if both have one Name.
+	Label string
+
 	// How logs describe the value. Did is inherited by the rows below a map. On (value set) and Off (value cleared) are sentences without their subject, in which {post}, {person}, {key} and {value} are replaced. If both are empty, they are made from Noun: "changed the title to {value}", "removed the title".
 	Did     Did
 	Noun    string

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -55,7 +56,7 @@ func CheckBytes(hash wire.Hash, b []byte) error {
 
 // CheckEntry is CheckBytes for an entry, its signature's length included.
 func CheckEntry(e *Entry) error {
-	if n := len(e.Signature); n != 0 && n != 64 {
+	if n := len(e.Signature); n != 0 && n != ed25519.SignatureSize {
 		return fmt.Errorf("%w: %s has a signature of %d bytes", ErrMismatch, e.Hash, n)
 	}
 	return CheckBytes(e.Hash, e.Bytes)

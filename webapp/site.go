@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/feed"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -115,6 +116,6 @@ func (e *events) about(ctx context.Context, id qa.EventID) (qa.Event, bool) {
 	if len(e.cached) >= maxCached {
 		clear(e.cached)
 	}
-	e.cached[id] = cachedEvent{event, err == nil && event.Access == "open", now.Add(cachedFor)}
+	e.cached[id] = cachedEvent{event, err == nil && event.Access == schema.AccessOpen, now.Add(cachedFor)}
 	return event, e.cached[id].open
 }

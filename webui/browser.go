@@ -47,15 +47,12 @@ func (s *server) showIdentity(w http.ResponseWriter, r *http.Request, status int
 	s.page(w, r, status, "identity", l)
 }
 
-// maxIdentity bounds a key file, in bytes.
-const maxIdentity = 16 << 10
-
 func (s *server) takeIdentity(w http.ResponseWriter, r *http.Request) {
 	p := identityPage{Text: r.PostForm.Get("text")}
 	text := []byte(p.Text)
 	if strings.TrimSpace(p.Text) == "" {
 		var err error
-		if _, text, err = chosenFile(r, "file", maxIdentity); err != nil || len(text) == 0 {
+		if _, text, err = chosenFile(r, "file", node.MaxIdentityFile); err != nil || len(text) == 0 {
 			p.Error = "Type the 24 words, paste the link, or choose a key file. Nothing was changed."
 			s.showIdentity(w, r, http.StatusUnprocessableEntity, p)
 			return

@@ -12,6 +12,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // filesPath is the address of the page that imports files, saves weeks as files and publishes them.
@@ -69,7 +70,7 @@ func (s *server) weekChoices(ctx context.Context, chosen string) ([]choice, erro
 	}
 	var out []choice
 	for i := range all {
-		if e := all[i].Event.Consistent(); e.Title != "" && e.Kind != "club" {
+		if e := all[i].Event.Consistent(); e.Title != "" && e.Kind != schema.KindClub {
 			out = append(out, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == chosen})
 		}
 	}

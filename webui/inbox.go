@@ -13,6 +13,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // inboxPage is the body of an author's inbox.
@@ -356,7 +357,7 @@ func (s *server) assign(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	for i := range acts {
-		acts[i].Kind, acts[i].Post, acts[i].Mark = qa.ActMark, p.ID, "assigned"
+		acts[i].Kind, acts[i].Post, acts[i].Mark = qa.ActMark, p.ID, schema.KeyAssigned
 	}
 	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Nothing was changed.")

@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/style"
 )
 
@@ -105,7 +106,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	listed := s.clubSections(ctx, me, clubs, library, &p)
 	for i := range library {
 		e := library[i].Event.Consistent()
-		if e.Kind == "club" || listed[e.ID] {
+		if e.Kind == schema.KindClub || listed[e.ID] {
 			continue
 		}
 		b := s.cardOf(e)
@@ -204,8 +205,8 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnprocessableEntity, "The week needs the title of the book.")
 		return
 	}
-	if f.Access != "invited" {
-		f.Access = "open"
+	if f.Access != schema.AccessInvited {
+		f.Access = schema.AccessOpen
 	}
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
@@ -213,7 +214,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	e := qa.Event{Kind: "event", Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
+	e := qa.Event{Kind: schema.KindEvent, Access: f.Access, Title: f.Title, Authors: f.Authors, Zone: f.Zone, Description: f.Description}
 	zone := s.zone
 	if f.Zone != "" {
 		z, err := qa.LoadZone(f.Zone)

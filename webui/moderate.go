@@ -10,6 +10,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // moderatePage is the body of the page on which a moderator decides about one post. Each
@@ -55,10 +56,11 @@ func permissionsOf(e qa.Event, me qa.Identity) permissions {
 
 // mayMark reports whether the reader may set a mark on a post.
 func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
-	if mark == "answered" {
-		return i < 0 && (v.can.Moderate || v.can.Answer || v.mine(&t.Question))
+	r := schema.MapMarks.Row(mark)
+	if r == nil || mark == schema.KeyAnswered && i >= 0 { // only a question is marked as answered
+		return r == nil && v.can.Moderate
 	}
-	return v.can.Moderate
+	return v.Event.MayWrite(v.me, r) || r.OwnerExempt && v.mine(postAt(t, i))
 }
 
 // loadAsModerator loads a post for a moderator or organiser. It refuses everybody else.
@@ -134,21 +136,21 @@ var errNoReason = errors.New("write a reason; everyone can read it")
 // markFrom returns the act of the button that was pressed. The button's name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {
 	act.Kind = qa.ActMark
-	for _, mark := range []string{"hidden", "pinned", "approved", "answered", "duplicateOf"} {
+	for _, mark := range []string{schema.KeyHidden, schema.KeyPinned, schema.KeyApproved, schema.KeyAnswered, schema.KeyDuplicateOf} {
 		if !form.Has(mark) {
 			continue
 		}
 		act.Mark = mark
 		on := form.Get(mark) == "1"
 		switch mark {
-		case "hidden":
+		case schema.KeyHidden:
 			if !on {
 				return act, nil
 			}
 			if act.Text = strings.Join(strings.Fields(form.Get("reason")), " "); act.Text == "" {
 				err = errNoReason
 			}
-		case "duplicateOf":
+		case schema.KeyDuplicateOf:
 			if on {
 				act.Text = form.Get("of")
 			}
@@ -172,7 +174,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	p := postAt(t, i)
 	act.Post = p.ID
-	if err == nil && act.Mark == "duplicateOf" && act.Text != "" {
+	if err == nil && act.Mark == schema.KeyDuplicateOf && act.Text != "" {
 		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
 			err = errors.New("choose the original question")
 		}

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // peoplePage is the body of the page with the people and roles of a week. Everybody can
@@ -128,7 +129,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func accessWords(e qa.Event) string {
-	if e.Access == "invited" {
+	if e.Access == schema.AccessInvited {
 		return "Invitation only: only the people named here can read and post. The relay checks this for each device."
 	}
 	return "Open: everyone with the invitation can read and post. Nobody needs a role for that."

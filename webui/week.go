@@ -12,6 +12,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/style"
 )
 
@@ -166,7 +167,7 @@ func (s *server) week(w http.ResponseWriter, r *http.Request) {
 	// the page says why.
 	_ = s.node.Visit(r.Context(), qa.EventID(r.PathValue("event")))
 	if v, ok := s.load(w, r); ok {
-		if v.Event.Kind == "club" { // its page is the library
+		if v.Event.Kind == schema.KindClub { // its page is the library
 			http.Redirect(w, r, "/#club-"+url.PathEscape(string(v.Event.ID)), http.StatusSeeOther)
 			return
 		}
@@ -199,12 +200,12 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
 	p.Claim = v.claim
-	if p.Claim != "" && e.Access != "invited" {
+	if p.Claim != "" && e.Access != schema.AccessInvited {
 		p.Claim += " Meanwhile you can read and ask."
 	}
 	p.OfferPhrase = s.offersPhrase(r.Context(), v)
 	p.NotAccepted = len(v.rejected)
-	p.Invited, p.CSRF = e.Access == "invited", v.csrf
+	p.Invited, p.CSRF = e.Access == schema.AccessInvited, v.csrf
 
 	d, kept := v.drafts[askKey]
 	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.nameMissing(r.Context(), v)}

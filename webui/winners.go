@@ -10,6 +10,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // choiceNote is the prize that is recorded with a choice made on the page.
@@ -371,9 +372,9 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 		marked := slices.Contains(q.Marks.Candidate, v.me)
 		switch want := has("candidate", row); {
 		case marked && !want:
-			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: "candidate", Post: q.ID, Identity: v.me})
+			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: schema.KeyCandidate, Post: q.ID, Identity: v.me})
 		case want && q.ID == row && !v.isCandidate(qa.EntrantOf(&q.Post)):
-			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: "candidate", Post: q.ID, Identity: v.me, On: true})
+			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: schema.KeyCandidate, Post: q.ID, Identity: v.me, On: true})
 		}
 	}
 	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
@@ -428,7 +429,7 @@ func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.PostForm.Get("step") {
 	case "rule":
-		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: r.PostForm.Get("rule")})
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyRule, Text: r.PostForm.Get("rule")})
 	case "commit":
 		err = s.node.CommitDraw(r.Context(), v.Event.ID)
 	case "open":

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // youPage is the body of the page about the reader.
@@ -100,7 +101,7 @@ func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 // mayAskAnonymously reports whether the reader can ask without a name now. If not, why is
 // the reason to show, or "".
 func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
-	if v.Event.Access == "invited" || v.Event.Closed {
+	if v.Event.Access == schema.AccessInvited || v.Event.Closed {
 		return false, ""
 	}
 	if v.undelivered > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // The commands of the group author: inbox, answer, take, later.
@@ -190,7 +191,7 @@ func (a *app) authorTakeCmd() *cobra.Command {
 		Example: "  flyleaf author take 0b1c2d3e4f5a6b7c-abcdefghijklm-24\n  flyleaf author take --undo 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "assigned", On: !undo},
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: schema.KeyAssigned, On: !undo},
 				chooseMessage(undo, "Taken. The other authors see that you will answer.", "No longer taken by you."))
 		},
 	}

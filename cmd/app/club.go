@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // The commands of the group club.
@@ -25,7 +26,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 			if strings.TrimSpace(title) == "" {
 				return codedf(exitUsage, "a club needs a --title; nothing was created")
 			}
-			e := qa.Event{Kind: "club", Title: title, Description: about, Language: language}
+			e := qa.Event{Kind: schema.KindClub, Title: title, Description: about, Language: language}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
@@ -102,7 +103,7 @@ func entriesToAdd(ctx context.Context, b backend, _ *qa.Event, named []string) (
 		if week.Event.Founder == "" {
 			return nil, codedf(exitNotFound, "%s has not been fetched yet, so its title is not known; nothing was changed. `flyleaf sync` fetches it", id)
 		}
-		if week.Event.Kind == "club" {
+		if week.Event.Kind == schema.KindClub {
 			return nil, codedf(exitUsage, "%s is a club, not a week; nothing was changed", id)
 		}
 		week.Event.ID = id

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Shell completion, which `flyleaf completion` sets up: events, posts, people, and flags with
@@ -14,10 +15,10 @@ import (
 
 // flagValues are the possible values of flags that have only a few.
 var flagValues = map[string][]string{
-	"access":  {"open", "invited"},
+	"access":  {schema.AccessOpen, schema.AccessInvited},
 	"approve": {"on", "off"},
 	"format":  {"json", "jekyll", "bundle", "automerge"},
-	"role":    {"author", "moderator", "member"},
+	"role":    {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
 }
 
 // completions adds completion to c and all commands below it, based on the names of flags and

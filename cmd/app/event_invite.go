@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // The commands event invite and event invite list.
@@ -131,7 +132,7 @@ func (a *app) printEventInvitation(ctx context.Context, b backend, event qa.Even
 	if err != nil {
 		return err
 	}
-	if week.Event.Access == "invited" && !noRole {
+	if week.Event.Access == schema.AccessInvited && !noRole {
 		return codedf(exitUsage, "this event is open only to people with a role. Add --role author, moderator or member to invite somebody. For somebody who has a role already, --no-role prints the event's link")
 	}
 	inv, err := b.Invitation(ctx, event)

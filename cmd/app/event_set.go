@@ -14,13 +14,14 @@ import (
 	"flyleaf/cover"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // The commands event new, event set and event close.
 
 // newEvent returns a week that starts on a day such as 2026-11-30 in the time zone.
 func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
-	e := qa.Event{Kind: "event", Access: "open", Title: title, Authors: by, Zone: zone.String()}
+	e := qa.Event{Kind: schema.KindEvent, Access: schema.AccessOpen, Title: title, Authors: by, Zone: zone.String()}
 	if e.Zone == "Local" {
 		e.Zone = ""
 	}
@@ -164,7 +165,7 @@ this later, except --access and --relay.`,
 			if err := w.apply(&e, c.Flags().Changed); err != nil {
 				return err
 			}
-			if e.Access = access; access != "open" && access != "invited" {
+			if e.Access = access; access != schema.AccessOpen && access != schema.AccessInvited {
 				return codedf(exitUsage, "--access must be open or invited, not %q; nothing was changed", access)
 			}
 			if relay != "" {

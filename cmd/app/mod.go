@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // The commands of the group mod.
@@ -37,13 +38,13 @@ post keep it: hiding is not deleting.`,
 		Args: unlessUndo(&undo, atLeast(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if undo {
-				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden"}, "The post is shown again.")
+				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden}, "The post is shown again.")
 			}
 			reason := strings.TrimSpace(strings.Join(args[1:], " "))
 			if reason == "" {
 				return codedf(exitUsage, "give a reason; everybody can read it")
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "hidden", Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden, Text: reason}, "Hidden. `flyleaf mod hide --undo` shows the post again.")
 		},
 	}
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again; no reason is needed"), &event))
@@ -53,7 +54,7 @@ func (a *app) modPinCmd() *cobra.Command {
 	return a.markCmd(&cobra.Command{
 		Use: "pin [flags] POST", Short: "Pin a question to the top of the page",
 		Example: "  flyleaf mod pin 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
-	}, "pinned", "unpin it", "Pinned.", "Unpinned.")
+	}, schema.KeyPinned, "unpin it", "Pinned.", "Unpinned.")
 }
 
 func (a *app) modApproveCmd() *cobra.Command {
@@ -63,7 +64,7 @@ func (a *app) modApproveCmd() *cobra.Command {
 (` + "`flyleaf event set --approve on`" + `). This also shows a post that a blocked person wrote
 before their device knew of the block, and publishes a post that arrived after the event closed.`,
 		Example: "  flyleaf mod approve 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
-	}, "approved", "withdraw the approval", "Approved.", "The approval is withdrawn.")
+	}, schema.KeyApproved, "withdraw the approval", "Approved.", "The approval is withdrawn.")
 }
 
 func (a *app) modDuplicateCmd() *cobra.Command {
@@ -79,7 +80,7 @@ answered is counted once, for the original.`,
 		Args: unlessUndo(&undo, exactly(2), exactly(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			if undo {
-				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "duplicateOf"}, "No longer marked as a duplicate.")
+				return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: schema.KeyDuplicateOf}, "No longer marked as a duplicate.")
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				of, err := resolvePost(ctx, b, id, args[1])
@@ -89,7 +90,7 @@ answered is counted once, for the original.`,
 				if of == post {
 					return codedf(exitUsage, "a question cannot be a duplicate of itself; nothing was changed")
 				}
-				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, Post: post, Mark: "duplicateOf", Text: string(of)}, "Marked as a duplicate.")
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, Post: post, Mark: schema.KeyDuplicateOf, Text: string(of)}, "Marked as a duplicate.")
 			})
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/yuin/goldmark-emoji/definition"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // The commands ask and reply, and the group post except for post refused.
@@ -163,5 +164,5 @@ func (a *app) postAnsweredCmd() *cobra.Command {
 moderator or an organiser. A question that an author has replied to counts as answered
 without this.`,
 		Example: "  flyleaf post answered 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
-	}, "answered", "remove the mark", "Marked as answered.", "No longer marked as answered. It still counts as answered if an author has replied.")
+	}, schema.KeyAnswered, "remove the mark", "Marked as answered.", "No longer marked as answered. It still counts as answered if an author has replied.")
 }

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // Finding the data directory, and the event, post, club or person that a command names.
@@ -62,7 +63,7 @@ func resolveEvent(ctx context.Context, b backend, prefix string) (qa.EventID, er
 			return e.ID, b.Visit(ctx, e.ID)
 		}
 		// Without a prefix only weeks count, not clubs.
-		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != "club") {
+		if strings.HasPrefix(string(e.ID), prefix) && (prefix != "" || e.Kind != schema.KindClub) {
 			add(e)
 		}
 		for _, w := range e.Weeks {
@@ -148,7 +149,7 @@ func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error)
 	var found []qa.Event
 	clubs := 0
 	for _, e := range events {
-		if e.Kind != "club" {
+		if e.Kind != schema.KindClub {
 			continue
 		}
 		clubs++

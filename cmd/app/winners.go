@@ -13,6 +13,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // The commands of the group winners.
@@ -74,7 +75,7 @@ candidates before the event is closed.`,
 		Example: "  flyleaf winners candidate 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
 		Args:    exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: "candidate", On: !undo},
+			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActMark, Mark: schema.KeyCandidate, On: !undo},
 				chooseMessage(undo, "Marked as a candidate.", "No longer marked as a candidate by you."))
 		},
 	}
@@ -362,7 +363,7 @@ func (a *app) winnersRuleCmd() *cobra.Command {
 				if w.DrawFixed() {
 					return codedf(exitRefused, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
 				}
-				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: args[0]}); err != nil {
+				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyRule, Text: args[0]}); err != nil {
 					return a.explain(err)
 				}
 				return a.done(w.Event.ID, "The rule is set.")

@@ -8,6 +8,7 @@ import (
 	"flyleaf/feed"
 	"flyleaf/qa"
 	"flyleaf/relay"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -24,7 +25,7 @@ func (f openFeeds) Allowed(ctx context.Context, event qa.EventID) error {
 	switch {
 	case err != nil:
 		return err
-	case access != "open":
+	case access != schema.AccessOpen:
 		return feed.ErrNoEvent // do not reveal that the relay has it
 	}
 	return nil

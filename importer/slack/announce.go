@@ -43,9 +43,6 @@ func announcement(words string) string {
 // beforeTitle matches what is before the title in "The book of this week is TITLE by AUTHORS".
 var beforeTitle = regexp.MustCompile(`(?i)\bbook of (?:this|the) week\b[*_~]{0,3}\s*(?:is|:)?\s*[:—–-]*\s*`)
 
-// maxTitle bounds the bytes of a title.
-const maxTitle = 300
-
 var (
 	markdownLink = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
 	marks        = strings.NewReplacer("*", "", "_", "", "~", "", "`", "", "“", "", "”", "", `"`, "", "«", "", "»", "", "„", "", "\\", "")
@@ -59,7 +56,7 @@ func titleAndAuthors(words string) (title string, authors []string, ok bool) {
 		return "", nil, false
 	}
 	title, names, _, ok := importer.SplitByline(markdownLink.ReplaceAllString(words[at[1]:], "$1"))
-	if !ok || len(title) > maxTitle || strings.Contains(title, "\n") {
+	if !ok || len(title) > schema.MaxShort || strings.Contains(title, "\n") {
 		return "", nil, false
 	}
 	for _, n := range names {

@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/internal/lockorder"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -57,7 +58,7 @@ func (c *Clubs) Load(ctx context.Context, read func(context.Context, qa.EventID)
 		if err != nil {
 			return err
 		}
-		if club.Kind != "club" {
+		if club.Kind != schema.KindClub {
 			continue
 		}
 		if err := c.Update(ctx, club); err != nil {

@@ -12,12 +12,16 @@
 package repo
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"flyleaf/crdt/wire"
 )
 
 // ProtocolVersion is the only existing version of the protocol.
@@ -58,19 +62,19 @@ const (
 
 // The bounds of a message that Decode accepts.
 const (
-	MaxFrame       = 8 << 20 // bytes of a frame
-	MaxID          = 256     // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
-	MaxText        = 4096    // bytes of an error's message, a refusal's code or its reason
-	MaxVersions    = 16      // protocol versions in a join
-	MaxRefusals    = 8192    // refusals in one message
+	MaxFrame       = wire.MaxFrame // bytes of a frame
+	MaxID          = 256           // bytes of a type, peer ID, document ID, session ID, storage ID or protocol version
+	MaxText        = 4096          // bytes of an error's message, a refusal's code or its reason
+	MaxVersions    = 16            // protocol versions in a join
+	MaxRefusals    = 8192          // refusals in one message
 	MaxCount       = 1<<53 - 1
-	MaxProofChange = 256 << 10 // bytes of each of the two changes of a proof; a change of events with all its deps is less
+	MaxProofChange = wire.MaxInflated // bytes of each of the two changes of a proof
 	maxNesting     = 8
 	maxMapPairs    = 1024
-	SignatureLen   = 64 // bytes of one signature in Signatures
-	HashLen        = 32 // bytes of Refusal.Hash
-	ChallengeLen   = 32 // bytes of Challenge
-	IdentityLen    = 32 // bytes of Identity
+	SignatureLen   = ed25519.SignatureSize // bytes of one signature in Signatures
+	HashLen        = sha256.Size           // bytes of Refusal.Hash
+	ChallengeLen   = 32                    // bytes of Challenge
+	IdentityLen    = ed25519.PublicKeySize // bytes of Identity
 )
 
 var (
