@@ -36,7 +36,7 @@ func newTemplates() *templates {
 		"static": staticAddress,
 		// The maximum length in bytes of the value at a path of the schema. Any word stands
 		// for a key that differs between documents: people/IDENTITY/name.
-		"limit": func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
+		"limit":      func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 		"maxContact": func() int { return node.MaxContact },
 	}
 	r := &templates{pages: make(map[string]*template.Template)}

@@ -411,7 +411,9 @@ func (a *Authority) closed(v view) bool {
 	if len(a.closings) == 0 {
 		return false
 	}
-	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther) })
+	x := a.current(a.closings, 0, v, func(x *act) Rank {
+		return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther)
+	})
 	return x != nil && x.granted
 }
 
