@@ -55,7 +55,7 @@ func init() {
 	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire")
 	may("keys/identity", "a key on paper or in a file is bytes; the program decides where to store them", "qa", "keys")
 	may("markdown", "how a text is rendered depends on the text alone")
-	may("node", "use cases build on the replica and the file formats, not on any program or page", "qa", "cover", "crdt", "crdt/wire", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest", "publish/site")
+	may("node", "use cases build on the replica and the file formats, not on any program or page", "qa", "cover", "crdt", "crdt/wire", "crdt/graph", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest", "publish/site")
 	may("node/convert", "only one of the browser's programs contains the readers and writers of all formats, so they are not part of the node", "qa", "importer", "importer/slack", "node")
 	may("node/convert/call", "a call carries the methods of node.Converter, and knows no format", "qa", "node")
 	may("node/socket", "the socket carries the methods of the node's interface", "qa", "feed", "node", "crdt/bundle")

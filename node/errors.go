@@ -22,6 +22,7 @@ type Kind string
 const (
 	Failed           Kind = ""
 	NotFound         Kind = "not-found"     // there is no such event, post, picture …
+	NotFetched       Kind = "not-fetched"   // the event is followed and nothing of it has arrived yet
 	Invalid          Kind = "invalid"       // the input breaks a limit or a rule, or a file cannot be read
 	NotAllowed       Kind = "not-allowed"   // the user has no role that may do this
 	NotInvited       Kind = "not-invited"   // the event is by invitation and the user has no role in it

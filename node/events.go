@@ -87,3 +87,14 @@ func (d *Device) OwnInvitation(ctx context.Context, event qa.EventID) (OwnInvita
 	role, state, err := d.replica.Claims(ctx, event)
 	return OwnInvitation{role, state}, err
 }
+
+// FetchedWeek is Node.Week with an error of kind NotFetched for an event of which nothing has arrived
+// yet.
+func FetchedWeek(ctx context.Context, n Node, event qa.EventID) (qa.Week, error) {
+	week, err := n.Week(ctx, event)
+	if err == nil && week.Event.Founder == "" {
+		err = Errorf(NotFetched, "%s has not been fetched from its relay yet; nothing was changed", event)
+	}
+	week.Event.ID = event
+	return week, err
+}

@@ -1,11 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 
 	"flyleaf/crdt/bundle"
+	"flyleaf/crdt/graph"
+	"flyleaf/crdt/wire"
 	"flyleaf/keys/identity"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -170,6 +174,72 @@ func importedWeek(week qa.Imported, r ImportResult) ImportedFile {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d posts of an earlier import are different in the file now. They were left as they are here.", len(r.Changes)))
 	}
 	return out
+}
+
+// The formats with an event's whole history.
+const (
+	FormatBundle    = "bundle"    // changes with their signatures, for other devices
+	FormatAutomerge = "automerge" // changes without signatures, for other programs
+)
+
+// ExportFormats are the formats of Export.
+var ExportFormats = []string{"json", "jekyll", FormatBundle, FormatAutomerge}
+
+// Exported is a whole event as a file, hidden posts included.
+type Exported struct {
+	Data []byte
+	// LeftOut is how many changes an Automerge file does not hold, because their writer signed two
+	// versions of a change.
+	LeftOut int
+}
+
+// Export makes a file of a whole event. Publish makes files of what everybody may read.
+func Export(ctx context.Context, n Node, event qa.EventID, format string) (out Exported, err error) {
+	switch format {
+	case FormatBundle:
+		out.Data, err = n.Bundle(ctx, event)
+		return out, err
+	case FormatAutomerge:
+		b, err := n.Bundle(ctx, event)
+		if err != nil {
+			return out, err
+		}
+		return automergeFile(b)
+	}
+	write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
+	if write == nil {
+		return out, Errorf(Invalid, "there is no format %q", format)
+	}
+	week, err := FetchedWeek(ctx, n, event)
+	if err != nil {
+		return out, err
+	}
+	var buf bytes.Buffer
+	err = write(&buf, week)
+	out.Data = buf.Bytes()
+	return out, err
+}
+
+// automergeFile returns a bundle's changes one after the other, which Automerge reads like its own
+// files. Of two versions of a change it holds one, because Automerge accepts only one.
+func automergeFile(b []byte) (out Exported, err error) {
+	_, changes, err := bundle.Read(b)
+	if err != nil {
+		return out, err
+	}
+	var one graph.OneVersion
+	for _, c := range changes {
+		decoded, err := wire.DecodeChange(c.Bytes)
+		if err != nil {
+			return Exported{}, err
+		}
+		if one.Add(graph.MetaOf(decoded)) {
+			out.Data = append(out.Data, c.Bytes...)
+		} else {
+			out.LeftOut++
+		}
+	}
+	return out, nil
 }
 
 // BundleFile returns an event's bundle and a name for the file.

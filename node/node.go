@@ -1,6 +1,7 @@
 // Package node has the use cases of a Flyleaf user: ask, answer, set up a week, invite,
-// moderate, draw, claim a prize, import, digest. The command line, the web pages, the HTTP API
-// and the browser build all use its one interface, Node.
+// moderate, draw, claim a prize, import, digest. The command line, the web pages and the browser
+// build all use its one interface, Node. The HTTP API only reads, also on a relay, which has no
+// Node; it declares the two methods that it needs (feed.Node).
 //
 // Device implements Node in this process, on a store. Package socket carries Node over a local
 // socket from the process that serves a data directory to other processes. A use case that only

@@ -155,19 +155,16 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		}
 	}
 	for _, id := range ids {
-		week, err := n.Week(ctx, id)
+		week, err := FetchedWeek(ctx, n, id)
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case week.Event.Founder == "":
-			return nil, nil, Errorf(NotFound, "this event has not been fetched from its relay yet; nothing was written")
 		case week.Event.Kind == schema.KindClub:
 			return nil, nil, Errorf(Invalid, "%s is a club, not a week; nothing was written. Publish the club's weeks instead", id)
 		case p.Club != "" && week.Event.Access == schema.AccessInvited:
 			missing = append(missing, MissingWeek{id, week.Event.Title})
 			continue
 		}
-		week.Event.ID = id
 		weeks = append(weeks, week)
 	}
 	if len(weeks) == 0 {

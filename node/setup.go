@@ -17,7 +17,7 @@ type NewWeek struct {
 	Club    qa.EventID // the club that lists the week; "" for none
 }
 
-// SetUpWeek creates a week with its cover and adds it to a club's list. The picture is checked
+// SetUpWeek creates a week, or a club, with its cover and adds it to a club's list. The picture is checked
 // before anything is created. If an error comes with an invitation, the week has been created,
 // and the error says what is missing.
 func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {

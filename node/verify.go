@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"sync"
 
 	"flyleaf/crdt/bundle"
@@ -12,9 +15,48 @@ import (
 	"flyleaf/storage"
 )
 
-// VerifyBundle verifies every change of a bundle from its bytes alone. Its errors are those of
-// bundle.Read.
-func VerifyBundle(b []byte) (qa.Verification, error) {
+// VerifyEvent verifies every change of an event on this device from its bytes alone.
+func VerifyEvent(ctx context.Context, n Node, event qa.EventID) (qa.Verification, error) {
+	b, err := n.Bundle(ctx, event)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	return verifyBundle(b)
+}
+
+// VerifyFile verifies every change of a bundle, or of an .automerge file. Such a file has no
+// signatures, so only permissions are checked, and the event's ID follows from the first change.
+//
+// readDocument splits an Automerge document into its changes, one after the other; see
+// crdt.ReadDocument, which aborts its process on bad input.
+//
+// The errors are those of bundle.Read, and ErrNoChanges.
+func VerifyFile(ctx context.Context, b []byte, readDocument func(context.Context, []byte) ([]byte, error)) (qa.Verification, error) {
+	if bundle.IsBundle(b) {
+		return verifyBundle(b)
+	}
+	chunks, err := automergeChanges(ctx, b, readDocument)
+	if err != nil {
+		return qa.Verification{}, err
+	}
+	if len(chunks) == 0 {
+		return qa.Verification{}, ErrNoChanges
+	}
+	first, err := wire.DecodeChange(chunks[0])
+	if err != nil {
+		return qa.Verification{}, fmt.Errorf("%w: %w", ErrNoChanges, err)
+	}
+	v := verify.NewUnsigned(qa.EventIDFromGenesis([32]byte(first.Hash)))
+	for _, c := range chunks {
+		v.Add(c, nil)
+	}
+	return v.Result(), nil
+}
+
+// ErrNoChanges is returned by VerifyFile for a file that holds no event.
+var ErrNoChanges = errors.New("this is neither a bundle nor an .automerge file of an event")
+
+func verifyBundle(b []byte) (qa.Verification, error) {
 	event, changes, err := bundle.Read(b)
 	if err != nil {
 		return qa.Verification{}, err
@@ -24,6 +66,32 @@ func VerifyBundle(b []byte) (qa.Verification, error) {
 		v.Add(c.Bytes, c.Signature)
 	}
 	return v.Result(), nil
+}
+
+// automergeChanges returns the changes of an .automerge file. Only if the file is not just a
+// sequence of changes, Automerge has to read it.
+func automergeChanges(ctx context.Context, b []byte, readDocument func(context.Context, []byte) ([]byte, error)) ([][]byte, error) {
+	if len(b) > bundle.MaxSize {
+		return nil, bundle.ErrTooLarge
+	}
+	chunks, err := wire.SplitChunks(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoChanges, err)
+	}
+	if !slices.ContainsFunc(chunks, func(c []byte) bool {
+		_, err := wire.ReadHash(c)
+		return errors.Is(err, wire.ErrChunkType)
+	}) {
+		return chunks, nil
+	}
+	changes, err := readDocument(ctx, b)
+	if err == nil {
+		chunks, err = wire.SplitChunks(changes)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: Automerge cannot read it", ErrNoChanges)
+	}
+	return chunks, nil
 }
 
 // verifiedEvent is the event whose posts were verified last. Verifying another of its posts

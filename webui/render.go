@@ -202,6 +202,7 @@ func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID)
 // statuses maps kinds of errors to HTTP statuses. All other kinds are 500.
 var statuses = map[node.Kind]int{
 	node.NotFound:   http.StatusNotFound,
+	node.NotFetched: http.StatusNotFound,
 	node.Invalid:    http.StatusUnprocessableEntity,
 	node.NotAllowed: http.StatusForbidden,
 	node.NotInvited: http.StatusForbidden,

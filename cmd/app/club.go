@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -31,10 +32,9 @@ func (a *app) clubNewCmd() *cobra.Command {
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
 				}
-				e.Relays = []string{relay}
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				inv, err := b.CreateEvent(ctx, e, relay)
+				inv, err := node.SetUpWeek(ctx, b, node.NewWeek{Event: e, Relay: relay})
 				if err != nil {
 					return a.explain(err)
 				}
@@ -70,15 +70,15 @@ the list; the weeks themselves stay on the devices that have them.`,
 				if err != nil {
 					return err
 				}
-				list, done := entriesToAdd, "Added to the list of "+plain(to.Title)+"."
+				resolve, list, done := eventsNamed, node.ListInClub, "Added to the list of "+plain(to.Title)+"."
 				if undo {
-					list, done = entriesToRemove, "Removed from the list of "+plain(to.Title)+"."
+					resolve, list, done = listedWeeksNamed, node.RemoveFromClub, "Removed from the list of "+plain(to.Title)+"."
 				}
-				weeks, err := list(ctx, b, &to, args)
+				weeks, err := resolve(ctx, b, &to, args)
 				if err != nil {
 					return err
 				}
-				if err := b.ListWeeks(ctx, to.ID, weeks); err != nil {
+				if err := list(ctx, b, to.ID, weeks); err != nil {
 					return a.explain(err)
 				}
 				return a.done(to.ID, done)
@@ -88,50 +88,35 @@ the list; the weeks themselves stay on the devices that have them.`,
 	return a.jsonFlag(clubFlag(undoFlag(c, &undo, "remove the weeks from the list"), &club))
 }
 
-// entriesToAdd returns the list entries of the named events.
-func entriesToAdd(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.ListedWeek, error) {
-	var weeks []qa.ListedWeek
+// eventsNamed returns the named events on this device.
+func eventsNamed(ctx context.Context, b backend, _ *qa.Event, named []string) ([]qa.EventID, error) {
+	var ids []qa.EventID
 	for _, name := range named {
 		id, err := resolveEvent(ctx, b, name)
 		if err != nil {
 			return nil, err
 		}
-		week, err := b.Week(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if week.Event.Founder == "" {
-			return nil, codedf(exitNotFound, "%s has not been fetched yet, so its title is not known; nothing was changed. `flyleaf sync` fetches it", id)
-		}
-		if week.Event.Kind == schema.KindClub {
-			return nil, codedf(exitUsage, "%s is a club, not a week; nothing was changed", id)
-		}
-		week.Event.ID = id
-		listing := week.Event.Listing()
-		if inv, err := b.Invitation(ctx, id); err == nil && inv.Relay != "" {
-			listing.Relay = inv.Relay
-		}
-		weeks = append(weeks, listing)
+		ids = append(ids, id)
 	}
-	return weeks, nil
+	return ids, nil
 }
 
-// entriesToRemove returns entries that remove the named weeks from a club's list.
-func entriesToRemove(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.ListedWeek, error) {
-	var weeks []qa.ListedWeek
+// listedWeeksNamed returns the named weeks of a club's list.
+func listedWeeksNamed(_ context.Context, _ backend, club *qa.Event, named []string) ([]qa.EventID, error) {
+	var ids []qa.EventID
 	for _, name := range named {
-		var found []qa.ListedWeek
+		var found []qa.EventID
 		for _, w := range club.Weeks {
 			if strings.HasPrefix(string(w.ID), name) {
-				found = append(found, w)
+				found = append(found, w.ID)
 			}
 		}
 		if len(found) != 1 {
 			return nil, codedf(exitNotFound, "%d weeks of %s begin with %q; nothing was changed. `flyleaf club show` lists them", len(found), plain(club.Title), name)
 		}
-		weeks = append(weeks, qa.ListedWeek{ID: found[0].ID})
+		ids = append(ids, found...)
 	}
-	return weeks, nil
+	return ids, nil
 }
 
 // jsonClub is the output of `club show --json`. Its field names must not change.

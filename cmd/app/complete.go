@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -17,7 +18,7 @@ import (
 var flagValues = map[string][]string{
 	"access":  {schema.AccessOpen, schema.AccessInvited},
 	"approve": {"on", "off"},
-	"format":  {"json", "jekyll", "bundle", "automerge"},
+	"format":  node.ExportFormats,
 	"role":    {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
 }
 

@@ -11,6 +11,7 @@ import (
 // exitCodes maps kinds of errors to exit codes. All other kinds have exitError.
 var exitCodes = map[node.Kind]int{
 	node.NotFound:     exitNotFound,
+	node.NotFetched:   exitNotFound,
 	node.Invalid:      exitRefused,
 	node.NotAllowed:   exitRefused,
 	node.NotInvited:   exitRefused,
@@ -22,6 +23,7 @@ var exitCodes = map[node.Kind]int{
 
 // advice is appended to errors of a kind. It names a command that helps.
 var advice = map[node.Kind]string{
+	node.NotFetched: "; `flyleaf sync` fetches it",
 	node.NotAllowed: ". `flyleaf event roles` lists who is",
 	node.NotInvited: ". `flyleaf join` an invitation with a role, or wait until the organiser's device has granted you one",
 	node.OtherRelay: ". `flyleaf join --move` allows that",

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
 )
@@ -28,12 +29,9 @@ changed entries get a higher sequence number, so that calendar programs update t
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
+				week, err := node.FetchedWeek(ctx, b, id)
 				if err != nil {
-					return err
-				}
-				if week.Event.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was written; `flyleaf sync` fetches it")
+					return a.explain(err)
 				}
 				a.noteContradictions(&week.Event)
 				var previous []byte
@@ -42,7 +40,6 @@ changed entries get a higher sequence number, so that calendar programs update t
 						return coded(exitRefused, err)
 					}
 				}
-				week.Event.ID = id
 				calendar := ical.OfWeek(&week.Event, authors, url, previous, time.Now())
 				if calendar == nil {
 					return codedf(exitRefused, "this event has no dates yet, so no calendar was written. `flyleaf event set --starts` sets them")

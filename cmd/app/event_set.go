@@ -242,14 +242,11 @@ They are not secret, though: every device and the relay have these posts.`,
 				return err
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
+				week, err := node.FetchedWeek(ctx, b, id)
 				if err != nil {
-					return err
+					return a.explain(err)
 				}
 				now := week.Event
-				if now.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was changed; `flyleaf sync` fetches it")
-				}
 				want := now
 				if err := w.apply(&want, given); err != nil {
 					return err

@@ -1,19 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"flyleaf/crdt/bundle"
-	"flyleaf/crdt/graph"
-	"flyleaf/crdt/wire"
 	"flyleaf/node"
-	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
@@ -33,29 +29,21 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if format == "bundle" || format == "automerge" {
-				if out == "" {
-					return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
-				}
-				return a.exportChanges(c.Context(), event, format, out)
-			}
-			write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
-			if write == nil {
+			switch {
+			case !slices.Contains(node.ExportFormats, format):
 				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
+			case out == "" && (format == node.FormatBundle || format == node.FormatAutomerge):
+				return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
+				x, err := node.Export(ctx, b, id, format)
 				if err != nil {
-					return err
+					return a.explain(err)
 				}
-				if week.Event.Founder == "" {
-					return codedf(exitNotFound, "this event has not been fetched yet, so nothing was written; `flyleaf sync` fetches it")
+				if x.LeftOut > 0 {
+					fmt.Fprintf(a.std.err, "Note: %s not in the file. A device signed two versions of a change, and Automerge can store only one of them.\n", countedIs(x.LeftOut, "change"))
 				}
-				var buf bytes.Buffer
-				if err := write(&buf, week); err != nil {
-					return err
-				}
-				return a.writeExport(out, buf.Bytes())
+				return a.writeExport(out, x.Data)
 			})
 		},
 	}
@@ -69,40 +57,6 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 type mergeReport struct {
 	File string `json:"file"`
 	node.Merged
-}
-
-// exportChanges writes an event's changes to a file or to standard output.
-func (a *app) exportChanges(ctx context.Context, event, format, out string) error {
-	return a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
-		buf, err := b.Bundle(ctx, id)
-		if err != nil {
-			return a.explain(err)
-		}
-		if format == "automerge" {
-			_, changes, err := bundle.Read(buf)
-			if err != nil {
-				return err
-			}
-			// Automerge reads a sequence of changes like its own files. If a change has two
-			// versions, it accepts only one of them.
-			var one graph.OneVersion
-			chunks := make([][]byte, 0, len(changes))
-			for _, c := range changes {
-				decoded, err := wire.DecodeChange(c.Bytes)
-				if err != nil {
-					return err
-				}
-				if one.Add(graph.MetaOf(decoded)) {
-					chunks = append(chunks, c.Bytes)
-				}
-			}
-			if n := len(changes) - len(chunks); n > 0 {
-				fmt.Fprintf(a.std.err, "Note: %s not in the file. A device signed two versions of a change, and Automerge can store only one of them.\n", countedIs(n, "change"))
-			}
-			buf = bytes.Join(chunks, nil)
-		}
-		return a.writeExport(out, buf)
-	})
 }
 
 func (a *app) writeExport(out string, b []byte) error {

@@ -15,8 +15,6 @@ import (
 
 	"flyleaf/crdt"
 	"flyleaf/crdt/bundle"
-	"flyleaf/crdt/verify"
-	"flyleaf/crdt/wire"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
@@ -92,10 +90,7 @@ func (a *app) verifyInput(ctx context.Context, args []string, event string, post
 				}
 				*post = string(full)
 			}
-			raw, err := b.Bundle(ctx, id)
-			if err == nil {
-				v, err = node.VerifyBundle(raw)
-			}
+			v, err = node.VerifyEvent(ctx, b, id)
 			return a.explain(err)
 		})
 		return v, err
@@ -109,12 +104,8 @@ func (a *app) verifyInput(ctx context.Context, args []string, event string, post
 	} else {
 		b, err = readBounded(args[0], bundle.MaxSize+1)
 	}
-	switch {
-	case err != nil:
-	case bundle.IsBundle(b):
-		v, err = node.VerifyBundle(b)
-	default:
-		v, err = verifyAutomerge(ctx, b)
+	if err == nil {
+		v, err = node.VerifyFile(ctx, b, readDocument)
 	}
 	if err != nil {
 		return v, coded(exitRefused, fmt.Errorf("%s: %w", args[0], err))
@@ -122,67 +113,21 @@ func (a *app) verifyInput(ctx context.Context, args []string, event string, post
 	return v, nil
 }
 
-var errNoChanges = errors.New("this is neither a bundle nor an .automerge file of an event")
-
-// verifyAutomerge checks the permissions of a file without signatures. The event ID is computed
-// from the file's first change.
-func verifyAutomerge(ctx context.Context, b []byte) (qa.Verification, error) {
-	chunks, err := automergeChanges(ctx, b)
-	if err != nil {
-		return qa.Verification{}, err
-	}
-	if len(chunks) == 0 {
-		return qa.Verification{}, errNoChanges
-	}
-	first, err := wire.DecodeChange(chunks[0])
-	if err != nil {
-		return qa.Verification{}, fmt.Errorf("%w: %w", errNoChanges, err)
-	}
-	v := verify.NewUnsigned(qa.EventIDFromGenesis([32]byte(first.Hash)))
-	for _, c := range chunks {
-		v.Add(c, nil)
-	}
-	return v.Result(), nil
-}
-
-// automergeChanges returns the changes of an .automerge file. If the file is not just a
-// sequence of changes, automerge-go reads it, in a separate process, because automerge-go
-// aborts its process on bad input.
-func automergeChanges(ctx context.Context, b []byte) ([][]byte, error) {
-	if len(b) > bundle.MaxSize {
-		return nil, bundle.ErrTooLarge
-	}
-	chunks, err := wire.SplitChunks(b)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoChanges, err)
-	}
-	plainChanges := true
-	for _, c := range chunks {
-		_, err := wire.ReadHash(c)
-		plainChanges = plainChanges && !errors.Is(err, wire.ErrChunkType)
-	}
-	if plainChanges {
-		return chunks, nil
-	}
+// readDocument runs readDocumentCmd in another process, because automerge-go aborts its process on
+// bad input.
+func readDocument(ctx context.Context, b []byte) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, readDocumentCommand)
 	cmd.Stdin = bytes.NewReader(b)
-	out, err := cmd.Output()
-	if err == nil {
-		chunks, err = wire.SplitChunks(out)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: Automerge cannot read it", errNoChanges)
-	}
-	return chunks, nil
+	return cmd.Output()
 }
 
 const readDocumentCommand = "read-automerge-document"
 
-// readDocumentCmd is the command that automergeChanges runs in another process.
+// readDocumentCmd is the command that readDocument runs.
 func (a *app) readDocumentCmd() *cobra.Command {
 	return &cobra.Command{
 		Use: readDocumentCommand, Hidden: true, Args: noArgs,
