@@ -85,7 +85,7 @@ func init() {
 	may("storage/storagetest", "the suite tests the contract, not one implementation", "qa", "crdt/wire", "storage")
 	may("style", "how pages look depends on nothing")
 	may("webapp", "the app's files are served unchanged; the join page reads an event's title from the relay's ledger", "qa", "feed", "storage")
-	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node", "internal/response")
+	may("webui", "pages are made from what the node's interface gives", "qa", "qa/people", "markdown", "cover", "publish/ical", "style", "node", "internal/bounded", "internal/response")
 	may("weekfile", "the file layouts are shared by reading and writing", "qa")
 }
 

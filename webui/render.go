@@ -6,22 +6,35 @@ import (
 	"encoding/json"
 	"errors"
 	"html/template"
-	"io/fs"
 	"net/http"
+	"reflect"
 	"strings"
+	"sync"
 
+	"flyleaf/internal/bounded"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
 
-// templates holds the parsed templates: the partials, and one set for each page.
+// templates parses templates when they are first used: the pages of a program in a browser must
+// open soon after each start.
 type templates struct {
-	partials *template.Template
-	pages    map[string]*template.Template
+	parsed func() *template.Template // the partials; never executed, because they could not be cloned then
+
+	mu      sync.Mutex
+	sets    map[string]*template.Template        // by page, see of
+	threads *bounded.Map[string, renderedThread] // by element
+}
+
+// renderedThread is a thread and its HTML.
+type renderedThread struct {
+	view threadView
+	html template.HTML
 }
 
 func newTemplates() *templates {
+	r := &templates{sets: map[string]*template.Template{}, threads: bounded.New[string, renderedThread](2 * ThreadsOnPage)}
 	funcs := template.FuncMap{
 		"plural": plural,
 		"upper":  upperFirst,
@@ -33,23 +46,56 @@ func newTemplates() *templates {
 				Many bool // the page lists several clubs, so each needs its own heading
 			}{c, clubs > 1}
 		},
-		"static": staticAddress,
+		"static":  staticAddress,
+		"modules": func() []string { return staticModules },
+		"thread":  r.thread,
 		// The maximum length in bytes of the value at a path of the schema. Any word stands
 		// for a key that differs between documents: people/IDENTITY/name.
 		"limit":      func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 		"maxContact": func() int { return node.MaxContact },
 	}
-	r := &templates{pages: make(map[string]*template.Template)}
-	r.partials = template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))
-	names, err := fs.Glob(files, "templates/*.html")
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	for _, path := range names {
-		name := strings.TrimSuffix(strings.TrimPrefix(path, "templates/"), ".html")
-		r.pages[name] = template.Must(template.Must(r.partials.Clone()).ParseFS(files, path))
-	}
+	r.parsed = sync.OnceValue(func() *template.Template {
+		return template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))
+	})
 	return r
+}
+
+// thread renders a thread of a week. Most threads are as they were on the page before, and
+// rendering a hundred takes long in a browser.
+func (r *templates) thread(v threadView) (template.HTML, error) {
+	r.mu.Lock()
+	last, ok := r.threads.Get(v.Elem)
+	r.mu.Unlock()
+	if ok && reflect.DeepEqual(last.view, v) {
+		return last.html, nil
+	}
+	var b strings.Builder
+	if err := r.of(partials).ExecuteTemplate(&b, "thread", v); err != nil {
+		return "", err
+	}
+	html := template.HTML(b.String())
+	r.mu.Lock()
+	r.threads.Put(v.Elem, renderedThread{v, html})
+	r.mu.Unlock()
+	return html, nil
+}
+
+// partials is the page that has the partials alone.
+const partials = ""
+
+// of returns the templates of a page: its own and the partials.
+func (r *templates) of(page string) *template.Template {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	set, ok := r.sets[page]
+	if !ok {
+		set = template.Must(r.parsed().Clone())
+		if page != partials {
+			set = template.Must(set.ParseFS(files, "templates/"+page+".html"))
+		}
+		r.sets[page] = set
+	}
+	return set
 }
 
 // write renders a template into memory first, so that an error never cuts a page short.
@@ -66,7 +112,7 @@ func write(w http.ResponseWriter, status int, t *template.Template, name string,
 
 // plain renders a page without the usual layout, for browsers that have no cookie.
 func (r *templates) plain(w http.ResponseWriter, status int, name string, data any) {
-	write(w, status, r.pages["plain"], name, data)
+	write(w, status, r.of("plain"), name, data)
 }
 
 // layout is what every page has.
@@ -101,7 +147,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request, status int, name s
 	if l.Sync == (syncSummary{}) {
 		l.Sync = s.syncSummary(r.Context())
 	}
-	write(w, status, s.render.pages[name], "layout", l)
+	write(w, status, s.render.of(name), "layout", l)
 }
 
 func (s *server) syncSummary(ctx context.Context) syncSummary {
@@ -113,7 +159,7 @@ func (s *server) syncSummary(ctx context.Context) syncSummary {
 }
 
 func (s *server) syncSummaryFragment(w http.ResponseWriter, r *http.Request) {
-	write(w, http.StatusOK, s.render.partials, "truth", s.syncSummary(r.Context()))
+	write(w, http.StatusOK, s.render.of(partials), "truth", s.syncSummary(r.Context()))
 }
 
 // problem is the body of a page with an error: what happened, whether anything was lost,

@@ -57,7 +57,7 @@ func firstDifference(got, want []byte) string {
 func partial(t *testing.T, name string, data any) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := newTemplates().partials.ExecuteTemplate(&b, name, data); err != nil {
+	if err := newTemplates().of(partials).ExecuteTemplate(&b, name, data); err != nil {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(b.String())

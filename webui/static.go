@@ -55,6 +55,19 @@ var staticFiles, staticVersion = func() (map[string][]byte, string) {
 	return all, hex.EncodeToString(h.Sum(nil)[:8])
 }()
 
+// staticModules are the scripts that main.js imports, directly or not, sorted. Without a list the
+// browser would find them only by loading one after the other.
+var staticModules = func() []string {
+	var names []string
+	for name := range staticFiles {
+		if path.Ext(name) == ".js" && name != "main.js" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}()
+
 // staticAddress returns the address of a static file.
 func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }
 

@@ -103,5 +103,5 @@ func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 			out = append(out, v.post(t, i))
 		}
 	}
-	write(w, http.StatusOK, s.render.partials, "fragment", out)
+	write(w, http.StatusOK, s.render.of(partials), "fragment", out)
 }
