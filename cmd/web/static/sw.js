@@ -10,6 +10,9 @@ const files = ['boot.js', 'invitation.js', 'boot.css', 'flyleaf.css', 'app.wasm'
 const scope = new URL(registration.scope).pathname;
 const cacheName = `flyleaf ${scope} ${version}`;
 
+// versioned is the address under which the browser's HTTP cache has the program of this version.
+const versioned = 'app.wasm?' + version;
+
 globalThis.flyleafBase = scope.replace(/\/$/, '');
 
 // relayHere is the address of the relay at this site. The site has a relay if the responses
@@ -22,26 +25,28 @@ addEventListener('install', event => event.waitUntil(keepFiles()));
 // pages the progress.
 async function keepFiles() {
   const cache = await caches.open(cacheName);
-  for (const name of files) {
-    const response = await fetch(name, {cache: 'no-cache'});
+  await Promise.all(files.map(async name => {
+    const response = await fetch(name === 'app.wasm' ? versioned : name, {cache: 'no-cache'});
     if (!response.ok) throw new Error(`${name}: ${response.status}`);
     await cache.put(name, name === 'app.wasm' ? await progress(response) : response);
-  }
+  }));
 }
 
 // progress returns a copy of a response, and tells the pages how many of its bytes have
 // arrived. The build writes the total size into this file, because Content-Length is the size
 // of the compressed file.
 async function progress(response) {
-  const parts = [];
-  let got = 0;
+  const parts = [], of = {{size}};
+  let got = 0, told = 0;
   const reader = response.body.getReader();
   for (;;) {
     const {done, value} = await reader.read();
     if (done) break;
     parts.push(value);
     got += value.length;
-    await tell({loaded: got, of: {{size}}});
+    if (got < of && got - told < of / 50) continue;
+    told = got;
+    tell({loaded: got, of});
   }
   return new Response(new Blob(parts, {type: 'application/wasm'}), {headers: {'Content-Type': 'application/wasm'}});
 }
@@ -98,11 +103,10 @@ function forget(program) { if (program === current) current = undefined; }
 // start starts a program. It returns the program's functions once the program has opened its store.
 async function start(program) {
   const cache = await caches.open(cacheName);
-  const cached = await cache.match('app.wasm');
   const headers = (await cache.match('boot.js'))?.headers;
   globalThis.flyleafRelay = headers?.has('Flyleaf-Relay') ? relayHere : '';
   const go = new Go();
-  const {instance} = await WebAssembly.instantiateStreaming(cached ?? fetch('app.wasm'), go.importObject);
+  const instance = await WebAssembly.instantiate(await compiled(cache), go.importObject);
   return new Promise((resolve, reject) => {
     program.waiting.add(reject);
     globalThis.flyleafReady = (app, error) => { error ? reject(new Error(error)) : resolve(app); };
@@ -111,6 +115,17 @@ async function start(program) {
       for (const reject of program.waiting) reject(new Error('Flyleaf ended before it could answer.'));
     });
   });
+}
+
+// compiled returns the compiled program. Browsers keep the machine code of a program that fetch got
+// from their HTTP cache, but not of one from a Cache, and without it a start takes twice as long.
+// But they may drop a file from their HTTP cache at any time.
+async function compiled(cache) {
+  try {
+    return await WebAssembly.compileStreaming(fetch(versioned, {cache: 'only-if-cached', mode: 'same-origin'}));
+  } catch {
+    return WebAssembly.compileStreaming(await cache.match('app.wasm') ?? fetch('app.wasm'));
+  }
 }
 
 // flyleafConvert has a second program read or write files of other formats. It is loaded when it
@@ -151,8 +166,28 @@ addEventListener('fetch', event => {
     event.respondWith(caches.open(cacheName).then(cache => cache.match(name)).then(found => found ?? fetch(event.request)));
     return;
   }
-  event.respondWith(answer(event.request));
+  event.respondWith(name.startsWith('static/') && event.request.method === 'GET' ? staticFile(event.request, url.pathname) : answer(event.request));
 });
+
+// staticFiles are files that the program has served and that never change, by their paths.
+const staticFiles = new Map();
+
+// staticFile answers a request for a file that pages use. The program is asked once for each.
+async function staticFile(request, path) {
+  let file = staticFiles.get(path);
+  if (!file) {
+    const cache = await caches.open(cacheName);
+    let response = await cache.match(path);
+    if (!response) {
+      response = await answer(request);
+      if (response.status !== 200 || !response.headers.get('Cache-Control')?.includes('immutable')) return response;
+      await cache.put(path, response.clone());
+    }
+    file = {body: await response.arrayBuffer(), headers: response.headers};
+    staticFiles.set(path, file);
+  }
+  return new Response(file.body, {headers: file.headers});
+}
 
 async function answer(request) {
   let asked = false; // the program was asked to do what the request says

@@ -5,7 +5,7 @@ import {test} from 'node:test';
 import vm from 'node:vm';
 
 const dir = new URL('../../../cmd/web/static/', import.meta.url);
-const script = name => new vm.Script(readFileSync(new URL(name, dir), 'utf8').replaceAll('{{size}}', '0'), {filename: name});
+const script = name => new vm.Script(readFileSync(new URL(name, dir), 'utf8').replaceAll('{{size}}', '0').replaceAll('{{version}}', 'v1'), {filename: name});
 const [invitation, sw] = [script('invitation.js'), script('sw.js')];
 
 // settled lets everything happen that waits for nothing from outside.
@@ -20,22 +20,30 @@ function promise() {
 // browser is a Service Worker with sw.js. Its programs are in the order of their starts; each
 // is loaded when load() is called, and offers its functions when open() is called.
 function browser() {
-  const programs = [], handlers = {};
+  const programs = [], handlers = {}, kept = new Map(), fetched = [];
   let most = 0, running = 0;
   const context = vm.createContext({
-    URL, Response, Uint8Array, console, setTimeout,
+    URL, Response, Blob, Uint8Array, console, setTimeout,
     location: new URL('https://site.example/sw.js'),
     registration: {scope: 'https://site.example/'},
     addEventListener: (type, handler) => { handlers[type] = handler; },
     importScripts: () => invitation.runInContext(context),
-    caches: {open: async () => ({match: async () => undefined})},
+    caches: {open: async () => ({match: async name => kept.get(name)?.clone(), put: async (name, response) => { kept.set(name, response); }})},
     clients: {matchAll: async () => []},
-    fetch: async () => undefined,
-    WebAssembly: {instantiateStreaming: () => {
-      const program = newProgram();
-      programs.push(program);
-      return program.loaded.made;
-    }},
+    // A fetch with only-if-cached succeeds if the file was fetched before.
+    fetch: async (name, {cache} = {}) => {
+      if (cache === 'only-if-cached' && !fetched.includes(name)) throw new TypeError('not cached');
+      if (cache !== 'only-if-cached') fetched.push(name);
+      return new Response(name, {headers: {'Content-Type': 'application/wasm'}});
+    },
+    WebAssembly: {
+      compileStreaming: async response => (await response).text(),
+      instantiate: source => {
+        const program = newProgram(source);
+        programs.push(program);
+        return program.loaded.made;
+      },
+    },
     Go: class {
       run(program) {
         most = Math.max(most, ++running);
@@ -46,20 +54,26 @@ function browser() {
     },
   });
   sw.runInContext(context);
-  function newProgram() {
-    const program = {loaded: promise(), ended: promise(), requests: []};
+  function newProgram(source) {
+    const program = {source, loaded: promise(), ended: promise(), requests: []};
     const offer = name => value => {
       const request = Object.assign(promise(), {name, value});
       program.requests.push(request);
       return request.made;
     };
     program.offers = {handle: offer('handle'), join: offer('join'), wake: offer('wake'), stop: offer('stop')};
-    program.load = async () => { program.loaded.resolve({instance: program}); await settled(); };
+    program.load = async () => { program.loaded.resolve(program); await settled(); };
     return program;
   }
   return {
     programs,
+    fetched,
     most: () => most,
+    install: () => {
+      let done;
+      handlers.install({waitUntil: p => { done = p; }});
+      return done;
+    },
     // request sends a request and returns the promise of its response.
     request: (path, more = {}) => {
       let response;
@@ -234,4 +248,35 @@ test('the body of a form is read before the program is asked for', async () => {
   b.programs[0].requests[0].resolve(ok());
   assert.equal((await response).status, 200);
   assert.equal(read, 1);
+});
+
+test('the program is loaded from the HTTP cache, whose compiled code is kept, or else from the cache of this version', async () => {
+  for (const [cached, source] of [[true, 'app.wasm?v1'], [false, 'app.wasm?v1'], [undefined, 'app.wasm']]) {
+    const b = browser();
+    if (cached !== undefined) await b.install();
+    const before = b.fetched.length;
+    if (!cached) b.fetched.length = 0; // the browser has emptied its HTTP cache
+    b.request('/a');
+    await settled();
+    assert.equal(b.programs[0].source, source);
+    if (cached !== undefined) assert.equal(b.fetched.length, cached ? before : 0, 'files that were fetched again');
+  }
+});
+
+test('the program is asked once for a file that never changes', async () => {
+  const b = await started();
+  const [program] = b.programs;
+  const get = async (path, control) => {
+    const response = b.request(path);
+    await settled();
+    const asked = program.requests.length;
+    program.requests.pop()?.resolve(ok({headers: [['Cache-Control', control], ['Content-Type', 'text/css']], body: new TextEncoder().encode(control)}));
+    assert.equal((await response).headers.get('Content-Type'), 'text/css');
+    return [asked, await (await response).text()];
+  };
+  const forever = 'private, immutable';
+  assert.deepEqual(await get('/static/v/pages.css', forever), [1, forever]);
+  assert.deepEqual(await get('/static/v/pages.css?again', 'other'), [0, forever]);
+  assert.deepEqual(await get('/static/earlier/pages.css', 'no-cache'), [1, 'no-cache']);
+  assert.deepEqual(await get('/static/earlier/pages.css', 'no-cache'), [1, 'no-cache']);
 });
