@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"slices"
 
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
@@ -42,23 +43,73 @@ func (x relayDocument) View(ctx context.Context, f func(relayclient.State) error
 	return f(st)
 }
 
+// firstPart is how many changes of a message are saved first. Each further part has twice as many,
+// so the first pages of a large event can be shown soon, and few transactions are needed for the rest.
+const firstPart = 256
+
 // Receive implements relayclient.Document.
 func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
-	doc := x.doc
+	if len(signatures) != len(changes)*keys.SignatureSize {
+		signatures = nil // from an unmodified Automerge client, or malformed
+	}
+	r := reception{doc: x.doc}
+	for size := firstPart; len(changes) > size; size *= 2 {
+		if err := r.add(ctx, changes[:size], signatures[:min(size*keys.SignatureSize, len(signatures))], nil); err != nil {
+			return nil, err
+		}
+		changes, signatures = changes[size:], signatures[min(size*keys.SignatureSize, len(signatures)):]
+	}
+	err := r.add(ctx, changes, signatures, f)
+	return r.posts, err
+}
+
+// reception is a message whose changes are added in parts. Between them the document is not locked.
+type reception struct {
+	doc    *document
+	before relayclient.Received
+	begun  bool        // a part was added
+	heads  []wire.Hash // after that part
+	posts  []qa.PostID
+}
+
+// add saves the valid ones of some changes, and calls f, unless it is nil, while the document is
+// still locked.
+func (r *reception) add(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) error {
+	doc := r.doc
 	found := inspect(doc.id, doc.knows, changes, signatures)
 	st := &relayState{doc: doc, ctx: ctx}
 	defer st.notify()
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	if err := doc.load(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	before := relayclient.Received{Heads: doc.contents.Graph().Heads(), Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.Policy().AuthorityChanges()}
+	heads := doc.contents.Graph().Heads()
+	if !r.begun {
+		r.begun = true
+		r.before = relayclient.Received{Heads: heads, Epoch: doc.excluded.epoch, AuthorityChanges: doc.contents.Policy().AuthorityChanges()}
+	} else if !slices.Equal(heads, r.heads) { // this device has written meanwhile, and the relay does not have that
+		r.before.Heads = slices.Concat(r.before.Heads, without(heads, r.heads))
+	}
 	var err error
 	if st.update, err = doc.addInspected(ctx, found); err != nil {
-		return nil, err
+		return err
 	}
-	return st.update.Posts, f(st, before)
+	r.heads = doc.contents.Graph().Heads()
+	r.posts = append(r.posts, st.update.Posts...)
+	if f == nil {
+		return nil
+	}
+	return f(st, r.before)
+}
+
+// without returns the hashes that are not among others.
+func without(hashes, others []wire.Hash) []wire.Hash {
+	among := make(map[wire.Hash]bool, len(others))
+	for _, h := range others {
+		among[h] = true
+	}
+	return slices.DeleteFunc(slices.Clone(hashes), func(h wire.Hash) bool { return among[h] })
 }
 
 // Respond implements relayclient.Document.

@@ -32,7 +32,7 @@ type inspected struct {
 // which known returns true are not inspected. The result has one entry for each change.
 func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
-		signatures = nil // from an unmodified Automerge client, or malformed
+		signatures = nil // they are unsigned, or the message is malformed
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))

@@ -1,11 +1,15 @@
 package replica_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 
 	"flyleaf/qa"
 	"flyleaf/replica"
+	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
 
@@ -60,5 +64,75 @@ func TestSyncAnswersClaims(t *testing.T) {
 		if err := guest.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// parts counts the changes in each transaction, and the posts that could be read before it.
+type parts struct {
+	storage.Store
+	event   qa.EventID
+	mu      sync.Mutex
+	changes []int
+	posts   []int
+}
+
+func (s *parts) Append(ctx context.Context, batches ...storage.Batch) error {
+	posts, err := s.Posts(ctx, s.event)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.posts = append(s.posts, len(posts))
+	for _, b := range batches {
+		s.changes = append(s.changes, len(b.Entries))
+	}
+	s.mu.Unlock()
+	return s.Store.Append(ctx, batches...)
+}
+
+// A large event arrives in one message and is saved in parts: the first posts can be read, and
+// somebody can post, before the rest is stored.
+func TestALargeEventIsSavedInParts(t *testing.T) {
+	host := startRelay(t)
+	a := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
+	id := createEvent(t, a, host.url())
+	const asked = 700
+	for i := range asked {
+		ask(t, a, id, fmt.Sprint(i))
+	}
+	syncNow(t, a, id)
+
+	disk := &parts{Store: mem.New(), event: id}
+	b := openNode(t, fastRetries(replica.Config{Store: disk}))
+	updates, end := b.Subscribe(id)
+	defer end()
+	var own qa.PostID
+	posted := make(chan struct{})
+	go func() {
+		defer close(posted)
+		for u := range updates {
+			if len(u.Posts) > 0 {
+				own = ask(t, b, id, "while the rest arrives")
+				return
+			}
+		}
+	}()
+	join(t, b, id, host.url())
+	syncNow(t, b, id)
+	<-posted
+	syncNow(t, b, id)
+	syncNow(t, a, id)
+	if _, err := a.Post(t.Context(), id, own); err != nil {
+		t.Errorf("what was posted meanwhile: %v", err)
+	}
+	if s := statusOf(t, b, id); s.Pending != 0 || s.Relay.State != qa.RelaySynced {
+		t.Errorf("%+v", s)
+	}
+	if posts, err := disk.Posts(t.Context(), id); err != nil || len(posts) != asked+1 {
+		t.Errorf("%d posts, %v", len(posts), err)
+	}
+	readable := slices.ContainsFunc(disk.posts, func(n int) bool { return n > 0 && n < asked })
+	if slices.Max(disk.changes) >= asked || !readable {
+		t.Errorf("transactions of %v changes, with %v posts before each", disk.changes, disk.posts)
 	}
 }

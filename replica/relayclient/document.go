@@ -21,7 +21,8 @@ type Document interface {
 	Begin(ctx context.Context) error
 	// View loads the document and calls f while it is locked.
 	View(ctx context.Context, f func(State) error) error
-	// Receive saves the valid ones of a relay's changes, each with its signature, and calls
+	// Receive saves the valid ones of a relay's changes, each with its signature, in one
+	// transaction or, if they are many, in several. After the last one it calls
 	// f while the document is still locked. It returns the posts that changed. signatures
 	// has keys.SignatureSize bytes for each change, or is empty. ErrTooManyRefused and
 	// storage.ErrFull are among the errors.
