@@ -210,9 +210,18 @@ type Row struct {
 	Part uint32 // Part is this row's bit in PartsOfGenesis or PartsOfPost, if Required.
 }
 
+// NeededRoles returns the roles of which somebody needs one to write the path, 0 if none. own says
+// that they created the map that the key is in.
+func (r *Row) NeededRoles(own bool) Roles {
+	if r.OwnerExempt && own {
+		return 0
+	}
+	return r.By
+}
+
 // WrittenOnce reports whether the path can be written only once.
 func (r *Row) WrittenOnce() bool { return r.Map != NoMap || r.When != AnyTime || r.Once }
 
 // Revocable reports whether a value can lose its effect because its writer's role was revoked. The
 // previous value then applies again.
-func (r *Row) Revocable() bool { return r.Map == NoMap && r.By != 0 && r.Keys != Hash }
+func (r *Row) Revocable() bool { return !r.WrittenOnce() && r.By != 0 && r.Keys != Hash }

@@ -242,7 +242,7 @@ var table = []struct {
 		},
 	}},
 	{MapClaims, []Row{
-		{Key: "<invitation>", Keys: Identity, Type: Identity, Self: true, Once: true, On: "used an invitation as {claimer}"},
+		{Key: "<invitation>", Keys: Identity, Type: Identity, By: InvitationRoles, Self: true, Once: true, On: "used an invitation as {claimer}"},
 	}},
 	{MapContacts, []Row{
 		{Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxContact, Self: true, On: "sent contact details to the founder"},

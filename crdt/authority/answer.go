@@ -45,8 +45,7 @@ func (a *Authority) refreshVoid() bool {
 		a.steps++
 		if a.makers[actor] {
 			a.mayBeVoid = true
-			clear(a.now)
-			clear(a.settled)
+			a.clearCaches()
 		}
 	}
 	a.forks = a.graph.Forks()
@@ -398,23 +397,54 @@ func (a *Authority) EverInvited(p Person, past *graph.Past) bool {
 }
 
 // ClosedAt reports whether the event is closed as of a past.
-func (a *Authority) ClosedAt(past *graph.Past) bool { return a.closed(view{past: past}) }
+func (a *Authority) ClosedAt(past *graph.Past) bool {
+	_, closed := a.ClosingAt(past)
+	return closed
+}
+
+// ClosingAt returns the change that closed the event as of a past, and false when the
+// event is open there. The answer never changes, whatever becomes known later.
+func (a *Authority) ClosingAt(past *graph.Past) (wire.Hash, bool) {
+	return a.closingIn(view{past: past})
+}
 
 // Closed reports whether the event is closed, by all known changes.
-func (a *Authority) Closed() bool { return a.closed(view{}) }
+func (a *Authority) Closed() bool {
+	_, closed := a.Closing()
+	return closed
+}
+
+// Closing returns the change that closed the event, by all known changes, and false when
+// the event is open.
+func (a *Authority) Closing() (wire.Hash, bool) {
+	a.refreshVoid()
+	if a.closing == nil {
+		h, closed := a.closingIn(everything)
+		a.closing = &closing{h, closed}
+	}
+	return a.closing.change, a.closing.closed
+}
+
+// Late reports whether the event is closed and a change, which must be in the graph, is
+// not in the past of the closing: it is concurrent with the closing, or later.
+func (a *Authority) Late(change wire.Hash) bool {
+	by, closed := a.Closing()
+	return closed && !a.InPast(change, by)
+}
 
 // Closings returns how many operations have closed or reopened the event, whether they
 // count or not.
 func (a *Authority) Closings() int { return len(a.closings) }
 
-func (a *Authority) closed(v view) bool {
+func (a *Authority) closingIn(v view) (wire.Hash, bool) {
 	if len(a.closings) == 0 {
-		return false
+		return wire.Hash{}, false
 	}
-	x := a.current(a.closings, 0, v, func(x *act) Rank {
-		return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther)
-	})
-	return x != nil && x.granted
+	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther) })
+	if x == nil || !x.granted {
+		return wire.Hash{}, false
+	}
+	return a.changes[x.change].hash, true
 }
 
 // Block returns the change that blocked a person, and false when the person is not

@@ -105,6 +105,9 @@ func RolesOf(names ...qa.Role) (r Roles) {
 
 // Names returns the roles of a set, the highest first. A founder is an organiser.
 func Names(r Roles) (names []qa.Role) {
+	if r&Founder != 0 {
+		r |= Organiser
+	}
 	for i := range byHeight {
 		if r&byHeight[i].role != 0 {
 			names = append(names, byHeight[i].name)
@@ -149,6 +152,7 @@ type Authority struct {
 	// Caches of what follows from all known changes; cleared by every authority change.
 	now       map[Person]Roles
 	settled   map[settledKey]bool
+	closing   *closing // nil: not computed
 	pasts     map[wire.Hash]graph.Set
 	makers    map[wire.ActorID]bool // who made authority changes
 	forks     int                   // Graph.Forks when mayBeVoid was computed
@@ -178,6 +182,12 @@ type act struct {
 type record struct {
 	grants []act
 	blocks []act
+}
+
+// closing is the answer of Closing.
+type closing struct {
+	change wire.Hash
+	closed bool
 }
 
 type settledKey struct {
@@ -339,11 +349,17 @@ func (a *Authority) changeOf(c *wire.Change, place int32) int32 {
 		}
 	}
 	a.changes = append(a.changes, n)
-	clear(a.now)
-	clear(a.settled)
+	a.clearCaches()
 	a.mayBeVoid = a.mayBeVoid || a.graph.Fork(n.actor) != 0
 	a.makers[n.actor] = true
 	return int32(len(a.changes) - 1)
+}
+
+// clearCaches clears what follows from all known authority changes.
+func (a *Authority) clearCaches() {
+	clear(a.now)
+	clear(a.settled)
+	a.closing = nil
 }
 
 // note adds an act. When one change says several things about one subject, the last

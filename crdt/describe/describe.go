@@ -17,17 +17,17 @@ import (
 // Paths returns the path of a map that was made by the change's ancestors; false if unknown.
 type Paths func(*wire.Change, wire.OpID) ([]string, bool)
 
-// Operation is one operation of a change.
-type Operation struct {
+// operation is one operation of a change.
+type operation struct {
 	*wire.Op
 	Path []string    // from the root to its key
 	Row  *schema.Row // what the schema says of the path, nil: nothing
 }
 
-// Operations yields the operations of a change on keys of maps, in their order.
+// operations yields the operations of a change on keys of maps, in their order.
 // Operations in unknown maps are skipped.
-func Operations(c *wire.Change, paths Paths) iter.Seq[Operation] {
-	return func(yield func(Operation) bool) {
+func operations(c *wire.Change, paths Paths) iter.Seq[operation] {
+	return func(yield func(operation) bool) {
 		made := map[uint64][]string{} // the maps that the change makes, by counter
 		for k := range c.Ops {
 			op := &c.Ops[k]
@@ -50,7 +50,7 @@ func Operations(c *wire.Change, paths Paths) iter.Seq[Operation] {
 			if op.Action == wire.MakeMap {
 				made[c.StartOp+uint64(k)] = path
 			}
-			if !yield(Operation{op, path, schema.Find(path...)}) {
+			if !yield(operation{op, path, schema.Find(path...)}) {
 				return
 			}
 		}
@@ -67,7 +67,7 @@ func Change(c *wire.Change, paths Paths) []qa.ChangeDescription {
 	}
 	var out []qa.ChangeDescription
 	posts := map[string]int{} // the posts that the change makes, as indexes into out
-	for op := range Operations(c, paths) {
+	for op := range operations(c, paths) {
 		r := op.Row
 		switch {
 		case r == nil:

@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -8,8 +10,10 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // plainRules is a second implementation of the rules under Roles in DESIGN.md. It is slow and
@@ -115,6 +119,13 @@ func (m *plainRules) held(p authority.Person, role qa.Role, known, countedIn map
 }
 
 func (m *plainRules) inEffect(key string, about authority.Person, known map[wire.Hash]bool, rank func(statement) int) bool {
+	s := m.decisive(key, about, known, rank)
+	return s != nil && s.on
+}
+
+// decisive returns the statement that decides about a role of a person, a block or the closing:
+// rule 3. It returns nil if there is none.
+func (m *plainRules) decisive(key string, about authority.Person, known map[wire.Hash]bool, rank func(statement) int) *statement {
 	var count []statement
 	for _, s := range m.said {
 		if s.key == key && s.about == about && known[s.change] && rank(s) > 0 {
@@ -132,7 +143,20 @@ func (m *plainRules) inEffect(key string, about authority.Person, known map[wire
 			best = s
 		}
 	}
-	return best != nil && best.on
+	return best
+}
+
+// closing is rule R21 for the changes in known.
+func (m *plainRules) closing(known map[wire.Hash]bool) *statement {
+	return m.decisive("closed", authority.Person{}, known, func(s statement) int { return min(1, m.rankBy(s.writer, s.change, authority.Organiser, known)) })
+}
+
+// block is the statement that decides whether a person is blocked.
+func (m *plainRules) block(p authority.Person, known map[wire.Hash]bool) *statement {
+	if p == m.founder {
+		return nil
+	}
+	return m.decisive("block", p, known, func(s statement) int { return m.rank(s.writer, s.change, known) })
 }
 
 // grantRank is rules 1 and 2 for a grant or revocation, as of countedIn.
@@ -167,23 +191,38 @@ func (m *plainRules) authorizes(who authority.Person, change wire.Hash, role qa.
 		return false
 	}
 	return !slices.ContainsFunc(m.said, func(s statement) bool {
-		concurrent := s.change != change && !m.past[change][s.change] && !m.past[s.change][change]
-		return s.about == who && s.key == string(role) && !s.on && countedIn[s.change] && concurrent && m.grantRank(s, countedIn) > 0
+		return s.about == who && s.key == string(role) && !s.on && countedIn[s.change] && m.concurrent(s, change) && m.grantRank(s, countedIn) > 0
 	})
 }
 
 func (m *plainRules) rank(who authority.Person, change wire.Hash, countedIn map[wire.Hash]bool) int {
+	return m.rankBy(who, change, authority.Organiser|authority.Moderator, countedIn)
+}
+
+// rankBy is the rank of the highest of the roles that authorizes a change.
+func (m *plainRules) rankBy(who authority.Person, change wire.Hash, roles authority.Roles, countedIn map[wire.Hash]bool) int {
+	by := func(role qa.Role) bool {
+		return roles&authority.RolesOf(role) != 0 && m.authorizes(who, change, role, countedIn)
+	}
 	switch {
 	case m.void(change, countedIn):
 		return 0
 	case who == m.founder:
 		return int(authority.ByFounder)
-	case m.authorizes(who, change, qa.RoleOrganiser, countedIn):
+	case by(qa.RoleOrganiser):
 		return int(authority.ByOrganiser)
-	case m.authorizes(who, change, qa.RoleModerator, countedIn):
+	case by(qa.RoleModerator):
 		return int(authority.ByModerator)
+	case by(qa.RoleAuthor):
+		return int(authority.ByOther)
 	}
 	return 0
+}
+
+// concurrent reports whether a statement is neither in a change or its past, nor has the change in
+// its own past.
+func (m *plainRules) concurrent(s statement, change wire.Hash) bool {
+	return s.change != change && !m.past[change][s.change] && !m.past[s.change][change]
 }
 
 // TestAuthorityFollowsTheRules compares crdt/authority with plainRules: for every change, the
@@ -194,7 +233,7 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	t.Logf("seed %d: go test ./crdt/policy -run AuthorityIs -policy.seed=%d", seed, seed)
+	t.Logf("seed %d: go test ./crdt/policy -run AuthorityFollows -policy.seed=%d", seed, seed)
 	worlds := 60
 	if testing.Short() {
 		worlds = 10
@@ -204,10 +243,7 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 	for set := range worlds {
 		r := rand.New(rand.NewPCG(seed, uint64(set)))
 		w, _ := quarrel(r, 60)
-		var all []*wire.Change
-		for _, s := range w.Changes {
-			all = append(all, s.Change)
-		}
+		all := changesOf(w)
 		plain := newPlainRules(all)
 		everything := map[wire.Hash]bool{}
 		people := map[authority.Person]bool{}
@@ -261,22 +297,22 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 				outOfEffect++
 			}
 			inPast := plain.past[c.Hash]
-			wantClosed := plain.inEffect("closed", authority.Person{}, inPast, func(s statement) int {
-				return min(1, plain.rankAs(s, qa.RoleOrganiser, inPast))
-			})
-			if got := a.ClosedAt(&past); got != wantClosed {
-				t.Fatalf("seed %d, set %d: closed in the past of %s: %v", seed, set, c.Hash, got)
+			want := plain.closing(inPast)
+			by, isClosed := a.ClosingAt(&past)
+			if wantClosed := want != nil && want.on; isClosed != wantClosed || isClosed && by != want.change {
+				t.Fatalf("seed %d, set %d: closed in the past of %s: %v, by %s", seed, set, c.Hash, isClosed, by)
 			}
-			if wantClosed {
+			if isClosed {
 				closed++
 			}
 		}
 		for p := range people {
-			want := p != plain.founder && plain.inEffect("block", p, everything, func(s statement) int { return plain.rank(s.writer, s.change, everything) })
-			if _, got := a.Block(p); got != want {
-				t.Fatalf("seed %d, set %d: %s blocked: %v", seed, set, p.Identity(), got)
+			want := plain.block(p, everything)
+			by, got := a.Block(p)
+			if wantBlocked := want != nil && want.on; got != wantBlocked || got && by != want.change {
+				t.Fatalf("seed %d, set %d: %s blocked: %v, by %s", seed, set, p.Identity(), got, by)
 			}
-			if want {
+			if got {
 				blocked++
 			}
 		}
@@ -287,10 +323,209 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 	}
 }
 
-// rankAs is the rank by one role, or as the founder.
-func (m *plainRules) rankAs(s statement, role qa.Role, countedIn map[wire.Hash]bool) int {
-	if !m.void(s.change, countedIn) && (s.writer == m.founder || m.authorizes(s.writer, s.change, role, countedIn)) {
-		return 1
+// TestPagesShowTheAnswersOfThePolicy compares, for every act of random events, the answer that
+// the policy used, which follows from the act's past, with the answer that the pages show, which
+// follows from all known changes: the writer's rank at the act. The two may differ only if
+// somebody equivocated, or if an authority change is concurrent with the act. Both are compared
+// with plainRules, and so is what the pages show of roles, blocks, the closing and late posts.
+func TestPagesShowTheAnswersOfThePolicy(t *testing.T) {
+	seed := *orderSeed
+	if seed == 0 {
+		seed = rand.Uint64()
 	}
-	return 0
+	t.Logf("seed %d: go test ./crdt/policy -run PagesShow -policy.seed=%d", seed, seed)
+	worlds := 60
+	if testing.Short() {
+		worlds = 30
+	}
+	var n comparisonCounts
+	for set := range worlds {
+		r := rand.New(rand.NewPCG(seed, uint64(set)))
+		w, _ := quarrel(r, 60)
+		s := comparison{plain: newPlainRules(changesOf(w)), all: map[wire.Hash]bool{}, byOp: map[qa.OpID]*wire.Change{}, n: &n}
+		all := changesOf(w)
+		for _, c := range all {
+			s.all[c.Hash] = true
+			for k := range c.Ops {
+				s.byOp[qa.OpID{Counter: c.StartOp + uint64(k), Actor: c.Actor.String()}] = c
+			}
+		}
+		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
+		s.replica = policytest.NewReplica(w.Event)
+		for _, c := range all {
+			if err := s.replica.ApplyChange(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.pages = projection.New(w.Event, s.replica.Graph, s.replica.Policy.Authority())
+		for _, c := range s.replica.Applied {
+			if err := s.pages.Apply(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, check := range []func() error{s.checkActs, s.checkPosts, s.checkEvent} {
+			if err := check(); err != nil {
+				t.Fatalf("seed %d, set %d: %v", seed, set, err)
+			}
+		}
+	}
+	t.Logf("%+v", n)
+	if n.Acts == 0 || n.OutOfEffect == 0 || n.Same == 0 || n.Late == 0 || n.Blocked == 0 || n.Authors == 0 {
+		t.Error("the random events did not cover enough")
+	}
+}
+
+func changesOf(w *policytest.World) (all []*wire.Change) {
+	for _, s := range w.Changes {
+		all = append(all, s.Change)
+	}
+	return all
+}
+
+// comparisonCounts says how much TestPagesShowTheAnswersOfThePolicy has compared.
+type comparisonCounts struct{ Acts, OutOfEffect, Same, Late, Blocked, Authors int }
+
+// comparison is one event of TestPagesShowTheAnswersOfThePolicy.
+type comparison struct {
+	plain   *plainRules
+	all     map[wire.Hash]bool
+	byOp    map[qa.OpID]*wire.Change // of two versions, either: both are void
+	replica *policytest.Replica
+	pages   *projection.Projection
+	n       *comparisonCounts
+}
+
+// undisturbed reports whether nobody equivocated and no authority change is concurrent with a
+// change, so that its past alone decides about it.
+func (s *comparison) undisturbed(c *wire.Change) bool {
+	return len(s.plain.twice) == 0 && !slices.ContainsFunc(s.plain.said, func(x statement) bool { return s.plain.concurrent(x, c.Hash) })
+}
+
+// rowOf is the row of the schema that an entry of the moderation log is about.
+func rowOf(l qa.LogEntry) *schema.Row {
+	switch l.Kind {
+	case qa.LogRole:
+		return schema.MapRolesOf.Row(string(l.Role))
+	case qa.LogBlock:
+		return schema.MapBlocks.Keyed()
+	case qa.LogClosed, qa.LogApprove:
+		return schema.MapEvent.Row(string(l.Kind))
+	}
+	return schema.MapMarks.Row(string(l.Kind))
+}
+
+// checkActs compares the ranks of all acts in the moderation log, and the marks that follow.
+func (s *comparison) checkActs() error {
+	type mark struct {
+		post qa.PostID
+		kind qa.LogKind
+	}
+	marks := map[mark]string{}
+	a := s.replica.Policy.Authority()
+	for _, l := range s.pages.Log() {
+		c, need := s.byOp[l.Op], rowOf(l).By
+		who := authority.PersonOf(c.Actor)
+		s.n.Acts++
+		if void := s.plain.void(c.Hash, s.all); l.Void != void || void && l.InEffect {
+			return fmt.Errorf("%s of %s is void: %v, in effect: %v", l.Kind, c.Hash, l.Void, l.InEffect)
+		} else if void {
+			s.n.OutOfEffect++
+			continue
+		}
+		known := maps.Clone(s.plain.past[c.Hash])
+		known[c.Hash] = true
+		past := s.replica.Graph.Past([]wire.Hash{c.Hash})
+		used, now := a.RankIn(&past, who, c.Hash, need), a.RankAt(who, c.Hash, need)
+		wantUsed, wantNow := s.plain.rankBy(who, c.Hash, need, known), s.plain.rankBy(who, c.Hash, need, s.all)
+		switch {
+		case int(used) != wantUsed || int(now) != wantNow:
+			return fmt.Errorf("%s of %s has rank %d by its past and %d now, want %d and %d", l.Kind, c.Hash, used, now, wantUsed, wantNow)
+		case used == authority.NotCounted:
+			return fmt.Errorf("the policy accepted %s of %s without a role", l.Kind, c.Hash)
+		case l.InEffect != (now != authority.NotCounted):
+			return fmt.Errorf("%s of %s has rank %d, and the pages show %v", l.Kind, c.Hash, now, l.InEffect)
+		case s.undisturbed(c) && used != now:
+			return fmt.Errorf("%s of %s has rank %d by its past and %d now, and nothing explains it", l.Kind, c.Hash, used, now)
+		}
+		if s.undisturbed(c) {
+			s.n.Same++
+		}
+		if !l.InEffect {
+			s.n.OutOfEffect++
+			continue
+		}
+		text := l.Text
+		if l.Kind == qa.LogApproved {
+			text = fmt.Sprint(l.On)
+		}
+		marks[mark{l.Post, l.Kind}] = text // the log is in the order of operations
+	}
+	for _, p := range s.pages.Posts() {
+		if want := marks[mark{p.ID, qa.LogHidden}]; p.Marks.Hidden != want {
+			return fmt.Errorf("post %s is hidden: %q, want %q", p.ID, p.Marks.Hidden, want)
+		}
+		if want := marks[mark{p.ID, qa.LogApproved}] == "true"; p.Marks.Approved != want {
+			return fmt.Errorf("post %s is approved: %v", p.ID, p.Marks.Approved)
+		}
+	}
+	return nil
+}
+
+// checkPosts compares what depends on the change that made a post: whether it is late, hidden by
+// a block, and by an author.
+func (s *comparison) checkPosts() error {
+	closing := s.plain.closing(s.all)
+	for _, p := range s.pages.Posts() {
+		c := s.byOp[p.Op]
+		if p.Void {
+			h, err := wire.ParseHash(p.VoidVersion)
+			if err != nil {
+				return err
+			}
+			c = s.plain.changes[h]
+		}
+		outside := func(x *statement) bool {
+			return x != nil && x.on && x.change != c.Hash && !s.plain.past[x.change][c.Hash]
+		}
+		who := authority.PersonOf(c.Actor)
+		if late := outside(closing); p.Late != late {
+			return fmt.Errorf("post %s is late: %v", p.ID, p.Late)
+		}
+		if blocked := outside(s.plain.block(who, s.all)) && !p.Marks.Approved; p.Blocked != blocked {
+			return fmt.Errorf("post %s is hidden by a block: %v", p.ID, p.Blocked)
+		}
+		if author := s.plain.authorizes(who, c.Hash, qa.RoleAuthor, s.all); p.AuthorThen != author {
+			return fmt.Errorf("post %s is an author's: %v", p.ID, p.AuthorThen)
+		}
+		held := s.replica.Policy.Authority().HeldAt(who, c.Hash)
+		if s.undisturbed(c) && p.AuthorThen != (held&authority.Author != 0) {
+			return fmt.Errorf("post %s is an author's: %v, and the policy says that its writer held %b", p.ID, p.AuthorThen, held)
+		}
+		for is, count := range map[*bool]*int{&p.Late: &s.n.Late, &p.Blocked: &s.n.Blocked, &p.AuthorThen: &s.n.Authors} {
+			if *is {
+				*count++
+			}
+		}
+	}
+	return nil
+}
+
+// checkEvent compares the closing and everybody's roles and blocks.
+func (s *comparison) checkEvent() error {
+	e := s.pages.Event()
+	if x := s.plain.closing(s.all); e.Closed != (x != nil && x.on) {
+		return fmt.Errorf("the event is closed: %v", e.Closed)
+	}
+	for _, c := range s.plain.changes {
+		p := authority.PersonOf(c.Actor)
+		for _, role := range []qa.Role{qa.RoleOrganiser, qa.RoleModerator, qa.RoleAuthor} {
+			if want := s.plain.held(p, role, s.all, s.all); e.HasRole(p.Identity(), role) != want {
+				return fmt.Errorf("%s is shown as %s: %v", p.Identity(), role, !want)
+			}
+		}
+		if x := s.plain.block(p, s.all); s.pages.Blocked(p.Identity()) != (x != nil && x.on) {
+			return fmt.Errorf("%s is shown as blocked: %v", p.Identity(), s.pages.Blocked(p.Identity()))
+		}
+	}
+	return nil
 }

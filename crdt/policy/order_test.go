@@ -158,7 +158,7 @@ func TestSameViewInEveryOrder(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 300)
 	}
-	t.Logf("seed %d: go test ./crdt/policy -run OneView -policy.seed=%d", seed, seed)
+	t.Logf("seed %d: go test ./crdt/policy -run SameView -policy.seed=%d", seed, seed)
 	const sets = 10
 	void, refusals, versions, moved := 0, 0, 0, 0
 	for set := range uint64(sets) {

@@ -45,6 +45,31 @@ func (p *Policy) HoldsRole(id qa.Identity, roles ...qa.Role) bool {
 	return ok && p.hasGenesis && p.authority.Roles(who)&authority.RolesOf(roles...) != 0
 }
 
+// NeededRoles returns the roles of which the writer of a valid change needed one in the
+// change's past, 0 if none.
+func (p *Policy) NeededRoles(c *wire.Change) (need schema.Roles) {
+	if p.newerRules || len(c.Deps) == 0 {
+		return 0
+	}
+	v := &p.validation
+	v.begin(p, c)
+	defer v.reset()
+	for k := range c.Ops {
+		s, in, err := v.object(k)
+		if err != nil {
+			continue
+		}
+		if r := lookup(s, c.Ops[k].Key.Prop); r != nil {
+			need |= r.NeededRoles(in.owner == v.who)
+			v.noteMap(k, r, in)
+		}
+	}
+	if need == 0 && v.needsRole() {
+		return schema.PersonRoles
+	}
+	return need
+}
+
 // MayRead reports whether a person may read an invited event: the founder, a person who
 // holds a role now, or the key of an invitation that is not revoked. A key that has
 // made its claim may still read, to learn the answer to the claim.

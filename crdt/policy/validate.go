@@ -64,9 +64,9 @@ func (p *Policy) Validate(c *wire.Change) error {
 		}
 	}
 	v := &p.validation
-	*v = validation{policy: p, c: c, newer: p.newerRules, checksText: p.checksText, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
+	v.begin(p, c)
 	defer v.reset()
-	copy(v.who[:], c.Actor)
+	v.newer, v.checksText = p.newerRules, p.checksText
 	if len(c.Deps) == 0 {
 		if err := v.checkGenesis(); err != nil {
 			return err
@@ -93,9 +93,9 @@ func (p *Policy) Recheck(c *wire.Change) error {
 		return nil
 	}
 	v := &p.validation
-	*v = validation{policy: p, c: c, genesis: len(c.Deps) == 0, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
+	v.begin(p, c)
 	defer v.reset()
-	copy(v.who[:], c.Actor)
+	v.genesis = len(c.Deps) == 0
 	if !qa.IsStrongKey(v.who[:]) {
 		return RefusalOf(keys.ErrWeakKey)
 	}
@@ -134,9 +134,7 @@ func (v *validation) recheckOp(k int) error {
 			}
 		}
 	}
-	if r.Map != schema.NoMap {
-		v.made[k] = made{slot: r.Map, isMap: true, post: in.post}
-	}
+	v.noteMap(k, r, in)
 	if s == schema.MapPosts {
 		v.made[k].post = int32(k)
 	}
@@ -177,6 +175,12 @@ func (v *validation) checkRevisionCount(k int) error {
 		return refuse(CodeTooOften, "The post already has %d versions of its text.", schema.MaxRevisions)
 	}
 	return nil
+}
+
+// begin starts with a change.
+func (v *validation) begin(p *Policy, c *wire.Change) {
+	*v = validation{policy: p, c: c, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
+	copy(v.who[:], c.Actor)
 }
 
 // reset drops the state of the last change, so that it can be freed.
@@ -222,15 +226,23 @@ func (v *validation) checkWriterMayWrite() error {
 	if v.newer {
 		return nil
 	}
-	invited := v.policy.access == schema.AccessInvited
-	key := v.policy.authority.Mentions(v.who) && v.policy.authority.EverInvited(v.who, v.pastOf())
-	if !invited && !key || v.roles()&schema.PersonRoles != 0 || v.isClaim() {
+	if !v.needsRole() || v.roles()&schema.PersonRoles != 0 || v.isClaim() {
 		return nil
 	}
-	if key {
+	if v.isInvitationKey() {
 		return refuse(CodeClaim, "An invitation key may only be used to accept the invitation.")
 	}
 	return refuse(CodeRole, "Only people with a role may write in this event, and the writer had none when this was written.")
+}
+
+// needsRole reports whether the writer needs some role for anything but a claim.
+func (v *validation) needsRole() bool {
+	return v.policy.access == schema.AccessInvited || v.isInvitationKey()
+}
+
+// isInvitationKey reports whether the writer was ever the key of an invitation.
+func (v *validation) isInvitationKey() bool {
+	return v.policy.authority.Mentions(v.who) && v.policy.authority.EverInvited(v.who, v.pastOf())
 }
 
 // isClaim reports whether the change is one claim and nothing else.
@@ -281,13 +293,18 @@ func (v *validation) validateOp(k int) error {
 	if err := v.checkPreds(k, in.id, r.WrittenOnce()); err != nil {
 		return err
 	}
-	if r.Map != schema.NoMap {
-		v.made[k] = made{slot: r.Map, isMap: true, post: in.post}
-	}
+	v.noteMap(k, r, in)
 	if err := v.checkRowRules(k, s, r, in); err != nil {
 		return err
 	}
 	return v.checkOperationCount(s, in)
+}
+
+// noteMap notes the map that an operation makes, if it makes one.
+func (v *validation) noteMap(k int, r *schema.Row, in target) {
+	if r.Map != schema.NoMap {
+		v.made[k] = made{slot: r.Map, isMap: true, post: in.post}
+	}
 }
 
 // target is the map into which an operation writes.
@@ -419,7 +436,11 @@ func (v *validation) checkWriter(op *wire.Op, r *schema.Row, in target) error {
 	if r.Owner && !mine {
 		return refuse(CodeOwner, "This change modifies something that belongs to somebody else.")
 	}
-	if r.By != 0 && v.roles()&r.By == 0 && !(r.OwnerExempt && mine) {
+	switch need := r.NeededRoles(mine); {
+	case need == 0 || v.roles()&need != 0:
+	case need == schema.InvitationRoles:
+		return refuse(CodeClaim, "The invitation does not exist, or was revoked.")
+	default:
 		return refuse(CodeRole, "Writing %.80q needs a role that the writer did not hold when this was written.", op.Key.Prop)
 	}
 	return nil
@@ -531,9 +552,6 @@ func (v *validation) checkRowRules(k int, s schema.Map, r *schema.Row, in target
 	case schema.MapClaims:
 		if len(v.c.Ops) != 1 {
 			return refuse(CodeClaim, "Accepting an invitation must be a change of its own.")
-		}
-		if v.roles()&schema.InvitationRoles == 0 {
-			return refuse(CodeClaim, "The invitation does not exist, or was revoked.")
 		}
 		if string(op.Value.Raw) == op.Key.Prop {
 			return refuse(CodeClaim, "An invitation cannot be accepted by its own key.")

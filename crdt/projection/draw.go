@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/hex"
+	"maps"
 	"slices"
 
 	"flyleaf/crdt/authority"
@@ -34,8 +35,8 @@ func (f *Projection) winners() []qa.Winner {
 
 // closing returns the write that closed the event and is in effect, nil if the event is open.
 func (f *Projection) closing() *write {
-	if e := f.effective(child(&f.root, schema.KeyEvent), schema.KeyClosed); e.isTrue() {
-		return e
+	if by, closed := f.authority.Closing(); closed {
+		return f.closings()[by]
 	}
 	return nil
 }
@@ -51,15 +52,14 @@ func (f *Projection) valueAt(c *write, o *object, key string) *write {
 	if o == nil {
 		return nil
 	}
-	p := o.find(key)
-	if p == nil {
+	p, r := o.find(key), o.slot.Row(key)
+	if p == nil || r == nil {
 		return nil
 	}
 	var best *write
-	roles := o.slot.Row(key).By
 	for e := range f.allWrites(p) {
 		// A value written in sight of another has the higher operation.
-		if (best == nil || f.less(best.Op, e.Op)) && f.inPast(e.Place, c.Place) && f.inEffectAt(c.Place, e, roles) {
+		if (best == nil || f.less(best.Op, e.Op)) && f.inPast(e.Place, c.Place) && f.inEffectAt(c.Place, e, r.NeededRoles(false)) {
 			best = e
 		}
 	}
@@ -151,10 +151,10 @@ func (f *Projection) computeDrawState() *drawState {
 	return d
 }
 
-// closings returns every write that closed or reopened the event, ascending; of several in
-// one change, the last.
-func (f *Projection) closings() []*write {
-	about := child(&f.root, schema.KeyEvent)
+// closings returns the writes that closed the event, by their changes; of several in one
+// change, the last.
+func (f *Projection) closings() map[wire.Hash]*write {
+	about := child(&f.root, "event")
 	if about == nil {
 		return nil
 	}
@@ -162,18 +162,14 @@ func (f *Projection) closings() []*write {
 	if p == nil {
 		return nil
 	}
-	last := map[int32]*write{}
+	last := map[wire.Hash]*write{}
 	for e := range f.allWrites(p) {
-		if l := last[e.Place]; l == nil || f.less(l.Op, e.Op) {
-			last[e.Place] = e
+		if h := f.hash(e.Place); last[h] == nil || f.less(last[h].Op, e.Op) {
+			last[h] = e
 		}
 	}
-	out := make([]*write, 0, len(last))
-	for _, e := range last {
-		out = append(out, e)
-	}
-	slices.SortFunc(out, f.compareWrites)
-	return out
+	maps.DeleteFunc(last, func(_ wire.Hash, e *write) bool { return !e.isTrue() })
+	return last
 }
 
 // openings returns the openings that are for a closing, ascending by operation.
@@ -217,12 +213,6 @@ func (f *Projection) openings() []opening {
 		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
 		return err == nil && len(hash) > 0 && bytes.Equal(want, hash)
 	}
-	named := map[wire.Hash]*write{}
-	for _, c := range closings {
-		if c.isTrue() {
-			named[f.hash(c.Place)] = c
-		}
-	}
 	type act struct {
 		by      string
 		closing *write
@@ -239,7 +229,7 @@ func (f *Projection) openings() []opening {
 		b := w.e.bytes()
 		var c *write
 		if len(b) == qa.DrawRevealSize {
-			c = named[wire.Hash(b[qa.DrawSecretSize:])]
+			c = closings[wire.Hash(b[qa.DrawSecretSize:])]
 		} else {
 			c = f.impliedClosing(closings, firsts, w.e)
 		}
@@ -279,7 +269,7 @@ func (f *Projection) deviceOf(change int32) device {
 // impliedClosing returns the closing that an opening is for if the opening names none, as
 // earlier versions wrote them. It is the closing of the openings in its past; if there are
 // none, the closing that its writer saw.
-func (f *Projection) impliedClosing(closings []*write, earlier []opening, e *write) *write {
+func (f *Projection) impliedClosing(closings map[wire.Hash]*write, earlier []opening, e *write) *write {
 	var meant *write
 	for i := range earlier {
 		f.steps++
@@ -295,15 +285,8 @@ func (f *Projection) impliedClosing(closings []*write, earlier []opening, e *wri
 	if meant != nil {
 		return meant
 	}
-	for i := len(closings) - 1; i >= 0; i-- {
-		f.steps++
-		c := closings[i]
-		if c.Place != e.Place && f.inPast(c.Place, e.Place) && f.inEffectAt(e.Place, c, schema.MapEvent.Row(schema.KeyClosed).By) {
-			if c.isTrue() {
-				return c
-			}
-			return nil // the event was open
-		}
+	if by, closed := f.authority.ClosingAt(f.pastOf(e.Place)); closed {
+		return closings[by]
 	}
 	return nil
 }
@@ -319,7 +302,7 @@ func (f *Projection) draw() *qa.Draw {
 	state := f.drawState()
 	c := state.closing
 	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: state.void}
-	if f.valueAt(c, all, schema.KeyRule).str() == qa.DrawFounderLast {
+	if f.valueAt(c, all, "rule").str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	if c != nil {

@@ -97,15 +97,12 @@ func (f *Projection) touchClosing(id qa.Identity) {
 	}
 }
 
-// inEffect reports whether a privileged act is in effect: its writer is the founder or the
-// owner, or one of the roles authorizes it.
-func (f *Projection) inEffect(change int32, owner qa.Identity, roles authority.Roles) bool {
-	return owner != "" && f.by(change) == owner || f.rank(change, roles) != authority.NotCounted
-}
-
-// rank returns the rank of an act: that of the highest of the roles that authorizes it.
-func (f *Projection) rank(change int32, roles authority.Roles) authority.Rank {
-	return f.authority.RankAt(f.personOf(change), f.hash(change), roles)
+// inEffect reports whether a write of a key is in effect: the key needs no role of the
+// writer, or one of the roles that it needs authorizes the write. owner is who created the
+// map that the key is in; only rows with OwnerExempt need it.
+func (f *Projection) inEffect(change int32, r *schema.Row, owner qa.Identity) bool {
+	need := r.NeededRoles(owner != "" && f.by(change) == owner)
+	return need == 0 || f.authority.RankAt(f.personOf(change), f.hash(change), need) != authority.NotCounted
 }
 
 // authorizedAsAuthor reports whether the writer of a post held the author's role; or, if as
@@ -129,18 +126,11 @@ func (f *Projection) effectiveFor(o *object, key string, owner qa.Identity) *wri
 	if o == nil {
 		return nil
 	}
-	p := o.find(key)
-	if p == nil {
+	p, r := o.find(key), o.slot.Row(key)
+	if p == nil || r == nil {
 		return nil
 	}
-	r := o.slot.Row(key)
-	if r == nil || r.By == 0 {
-		return p.highest()
-	}
-	if !r.OwnerExempt {
-		owner = ""
-	}
-	counts := func(e *write) bool { return f.inEffect(e.Place, owner, r.By) }
+	counts := func(e *write) bool { return f.inEffect(e.Place, r, owner) }
 	all := true
 	for i := range p.current {
 		all = all && counts(&p.current[i])

@@ -20,9 +20,9 @@ func (f *Projection) Log() []qa.LogEntry {
 		change int32
 	}
 	var lines []line
-	add := func(e *write, l qa.LogEntry, roles authority.Roles) {
+	add := func(e *write, l qa.LogEntry, r *schema.Row) {
 		l.By, l.AtMillis, l.Op = f.by(e.Place), f.when(e.Place, false), f.qaID(e.Op)
-		l.InEffect, l.Void = f.inEffect(e.Place, "", roles), f.isVoid(e.Place)
+		l.InEffect, l.Void = f.inEffect(e.Place, r, ""), f.isVoid(e.Place)
 		lines = append(lines, line{l, e.Place})
 	}
 	f.eachPost(func(key string, o *object) {
@@ -47,7 +47,7 @@ func (f *Projection) Log() []qa.LogEntry {
 				case schema.PostID:
 					l.Of = qa.PostID(e.str())
 				}
-				add(e, l, r.By)
+				add(e, l, r)
 			}
 		}
 	})
@@ -65,7 +65,7 @@ func (f *Projection) Log() []qa.LogEntry {
 			p := &blocks.props[i]
 			for e := range f.allWrites(p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
-				add(e, l, schema.MapBlocks.Keyed().By)
+				add(e, l, schema.MapBlocks.Keyed())
 			}
 		}
 	}
@@ -73,7 +73,7 @@ func (f *Projection) Log() []qa.LogEntry {
 		for _, r := range schema.MapEvent.Values() {
 			if p := about.find(r.Key); r.Type == schema.Flag && p != nil {
 				for e := range f.allWrites(p) {
-					add(e, qa.LogEntry{Kind: qa.LogKind(r.Key), On: e.isTrue()}, r.By)
+					add(e, qa.LogEntry{Kind: qa.LogKind(r.Key), On: e.isTrue()}, r)
 				}
 			}
 		}

@@ -30,6 +30,10 @@ func (f *Projection) Event() qa.Event {
 		if r.In == schema.MapEventX {
 			in = x
 		}
+		if r.In == schema.MapEvent && r.Key == schema.KeyClosed {
+			e.Closed = f.authority.Closed()
+			continue
+		}
 		qa.SetField(&e, r.Field, f.effective(in, r.Key).schemaValue(r))
 	}
 	links := child(about, schema.KeyLinks)
@@ -197,7 +201,7 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	}
 	p.Marks = f.marks(child(o, schema.KeyMarks), p.By)
 	p.Blocked = !p.Marks.Approved && f.hiddenByBlock(p.By, made)
-	p.Late = f.late(made)
+	p.Late = f.authority.Late(f.hash(made))
 	p.Revisions = f.revisions(child(o, schema.KeyRevisions), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, schema.KeyReactions))
 	if void {
@@ -206,13 +210,6 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	}
 	p.Clean()
 	return p
-}
-
-// late reports whether the event is closed and a change is not in the past of the closing:
-// it is concurrent with the closing, or later.
-func (f *Projection) late(change int32) bool {
-	e := f.closing()
-	return e != nil && !f.inPast(change, e.Place)
 }
 
 func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
@@ -290,7 +287,7 @@ func (f *Projection) revisions(o *object, owner qa.Identity, everything, importe
 		}
 		out[i] = qa.Revision{
 			ID: qa.RevisionID(names[e.Op]), Text: e.raw, AtMillis: f.when(e.Place, imported),
-			Op: f.qaID(e.Op), Superseded: superseded, Late: f.late(e.Place),
+			Op: f.qaID(e.Op), Superseded: superseded, Late: f.authority.Late(f.hash(e.Place)),
 		}
 	}
 	return out

@@ -12,7 +12,6 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
-	"flyleaf/schema"
 )
 
 // Verifier checks an event from its changes: that the event's ID matches the first
@@ -123,8 +122,8 @@ func summary(did []qa.ChangeDescription) (string, []qa.PostID) {
 
 // explainRole notes which role of its writer permitted a change, and who had granted it.
 func (v *Verifier) explainRole(c *wire.Change, f *qa.VerifiedChange) {
-	need := v.needed(c)
-	if need == 0 || len(c.Deps) == 0 {
+	need := v.document.Policy().NeededRoles(c)
+	if need == 0 {
 		return
 	}
 	a := v.document.Policy().Authority()
@@ -141,28 +140,6 @@ func (v *Verifier) explainRole(c *wire.Change, f *qa.VerifiedChange) {
 	if g, ok := a.GrantAt(who, f.Role, &past); ok {
 		f.GrantedBy, f.GrantedAtMillis = g.By.Identity(), g.AtMillis
 	}
-}
-
-// needed returns the roles that permit a valid change, of which any one is enough; 0 if
-// it needs none.
-func (v *Verifier) needed(c *wire.Change) schema.Roles {
-	var need schema.Roles
-	for op := range describe.Operations(c, v.document.Projection().Path) {
-		r := op.Row
-		switch {
-		case r == nil || r.OwnerExempt && authority.PersonOf(op.Obj.Actor) == authority.PersonOf(c.Actor):
-		case r.In == schema.MapClaims:
-			need |= schema.InvitationRoles
-		case r.By == schema.Founder:
-			need |= schema.Organiser
-		default:
-			need |= r.By
-		}
-	}
-	if need == 0 && v.document.Policy().Access() == schema.AccessInvited {
-		need = schema.PersonRoles &^ schema.Founder
-	}
-	return need
 }
 
 // Result returns the result so far. The changes are in the order in which they were added.
