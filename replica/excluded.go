@@ -9,10 +9,8 @@ import (
 	"slices"
 
 	core "flyleaf/crdt/document"
-	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -114,7 +112,7 @@ func joinUpdates(a, b Update) Update {
 // fails, nothing has changed. mu is held and the document is loaded.
 func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
-	leaving := doc.withDescendants(refused)
+	leaving := maps.Clone(refused)
 	before := doc.contents.Projection().Posts()
 	doc.engine.drop()
 	doc.engine.dropActors() // an actor whose change was excluded must not be used again
@@ -180,24 +178,6 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 	return doc.committed(ctx, views, true)
 }
 
-// withDescendants returns roots with everything that depends on them; the dependents get
-// the status storage.Excluded.
-func (doc *document) withDescendants(roots map[wire.Hash]storage.Status) map[wire.Hash]storage.Status {
-	leaving := map[wire.Hash]storage.Status{}
-	var deps []wire.Hash
-	for h := range doc.contents.Graph().Order() {
-		if status, root := roots[h]; root {
-			leaving[h] = status
-			continue
-		}
-		deps = doc.contents.Graph().Deps(deps[:0], h)
-		if slices.ContainsFunc(deps, func(d wire.Hash) bool { _, out := leaving[d]; return out }) {
-			leaving[h] = storage.Excluded
-		}
-	}
-	return leaving
-}
-
 // voidSetting returns the name of the setting which says that own acts in an event are
 // void, or were.
 func voidSetting(event qa.EventID) string { return "void/" + string(event) }
@@ -243,7 +223,8 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 // confirmRefusals checks the ledger against this device's own rules after a relay has
 // refused own changes for good. Changes that these rules refuse too are excluded: an older
 // version of this program made them. The ledger is checked once in the life of the node,
-// because new changes are validated before they are saved.
+// because new changes are validated before they are saved; more often only while it is
+// damaged.
 func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal) (Update, error) {
 	ownRefused := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))
@@ -252,36 +233,29 @@ func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal
 	if !ownRefused || doc.excluded.ledgerChecked {
 		return Update{}, nil
 	}
-	invalid := map[wire.Hash]storage.Status{}
-	checked := core.New(doc.id, core.Options{})
-	err := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
+	loader := core.New(doc.id, core.Options{}).LoadChecked()
+	damaged := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
 		if !doc.contents.Graph().Has(en.Hash) {
 			return nil
 		}
-		c, err := wire.DecodeChange(en.Bytes)
-		if err != nil {
-			return err
-		}
-		why := policy.RefusalOf(keys.Verify(doc.id, c.Actor, c.Hash, en.Signature))
-		if why == nil {
-			added, err := checked.Add(core.NewChange(c, en.Bytes, en.Signature, en.ReceivedAtMillis))
-			if err != nil {
-				return err
-			}
-			why = added.Refusal
-		}
-		if why != nil {
-			invalid[c.Hash] = storage.Refused
-			doc.excluded.reasons[c.Hash] = why
-		}
-		return nil
+		en.Status = storage.InDocument // on disk it may not be saved yet
+		_, err := loader.Row(&en)
+		return err
 	})
-	if err != nil && !errors.Is(err, storage.ErrDamaged) {
+	if damaged != nil && !errors.Is(damaged, storage.ErrDamaged) {
+		return Update{}, damaged
+	}
+	loaded, err := loader.Finish()
+	if err != nil {
 		return Update{}, err
 	}
-	doc.excluded.ledgerChecked = true
-	if len(invalid) == 0 {
+	// Rows that depend on a damaged one are checked once it has been fetched again.
+	doc.excluded.ledgerChecked = loaded.Pending == 0
+	if !loaded.Excludes() {
 		return Update{}, nil
 	}
-	return doc.exclude(ctx, invalid)
+	for h, why := range loaded.Reasons {
+		doc.excluded.reasons[h] = why
+	}
+	return doc.exclude(ctx, loaded.Statuses)
 }

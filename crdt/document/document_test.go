@@ -368,6 +368,52 @@ func TestRowsThatFitNoGraph(t *testing.T) {
 	}
 }
 
+// TestLoadChecked: a row is refused if its signature is wrong or if the rules of an event refuse it,
+// and what depends on it is excluded. Nothing is decided about a row whose past is incomplete.
+func TestLoadChecked(t *testing.T) {
+	w := newWeek()
+	rows := w.earlier()
+	forged := rows[5]
+	forged.Signature = rows[4].Signature
+	read := func(rows ...storage.Entry) document.Loaded {
+		l := document.New(w.Event, document.Options{}).LoadChecked()
+		for i := range rows {
+			if _, err := l.Row(&rows[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		loaded, err := l.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded
+	}
+	loaded := read(rows...)
+	for h, status := range loaded.Statuses {
+		if status == storage.Refused != w.invalid[h] || status == storage.Excluded != w.after[h] {
+			t.Errorf("%s has the status %v", h, status)
+		}
+	}
+	if len(loaded.Statuses) != 2 || len(loaded.Reasons) != 1 || loaded.Pending != 0 {
+		t.Errorf("%+v", loaded)
+	}
+	loaded = read(slices.Concat(rows[:5], []storage.Entry{forged}, rows[6:])...)
+	if why := loaded.Reasons[forged.Hash]; why == nil || why.Code != policy.CodeSignature {
+		t.Errorf("a forged row: %v", why)
+	}
+	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash] != storage.Refused || loaded.Statuses[rows[6].Hash] != storage.Excluded || loaded.Pending != 0 {
+		t.Errorf("after a forged row: %+v", loaded)
+	}
+	// The other order: the row on which everything depends comes last.
+	loaded = read(slices.Concat(rows[:5], rows[6:], []storage.Entry{forged})...)
+	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash] != storage.Refused || loaded.Pending != 0 {
+		t.Errorf("before a forged row: %+v", loaded)
+	}
+	if loaded = read(slices.Concat(rows[:5], rows[6:])...); len(loaded.Statuses) != 0 || loaded.Pending != len(rows)-6 {
+		t.Errorf("without the row: %+v", loaded)
+	}
+}
+
 // TestBytesOfAnotherChange: a row with the bytes of another change is an error, and is not
 // loaded.
 func TestBytesOfAnotherChange(t *testing.T) {

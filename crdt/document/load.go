@@ -13,10 +13,11 @@ import (
 )
 
 // Loader builds a document from the rows of its ledger. They were validated when they were
-// stored, so the Loader checks them only against rules that earlier versions of this program
-// did not have.
+// stored, so the Loader of Load checks them only against rules that earlier versions of this
+// program did not have.
 type Loader struct {
 	document      *Document
+	inspector     *Inspector // of LoadChecked, else nil
 	statuses      map[wire.Hash]storage.Status
 	reasons       map[wire.Hash]*policy.Refusal
 	excludedLater []wire.Hash
@@ -33,6 +34,9 @@ type Loaded struct {
 	// ExcludedLater has the rows for which Row returned a change, but that were excluded later in
 	// the load, when their dependencies arrived.
 	ExcludedLater []wire.Hash
+	// Pending is the number of rows about which nothing is decided, because a row that they
+	// depend on is missing or damaged.
+	Pending int
 }
 
 // Excludes reports whether rows are excluded that are not excluded on disk.
@@ -52,6 +56,14 @@ func (d *Document) Load(without map[wire.Hash]storage.Status) *Loader {
 	return &Loader{document: d, statuses: map[wire.Hash]storage.Status{}, reasons: map[wire.Hash]*policy.Refusal{}}
 }
 
+// LoadChecked is like Load, but inspects and validates each row like a change from a peer. It
+// is for a document with the rules of an event.
+func (d *Document) LoadChecked() *Loader {
+	l := d.Load(nil)
+	l.inspector = &Inspector{Event: d.event}
+	return l
+}
+
 // Row loads the next row of the ledger and returns its change; nil if the row is not part of
 // the document. A row that depends on a damaged row stays pending until that one has been
 // fetched again. An error concerns only this row: its bytes cannot be read, or too many rows
@@ -64,7 +76,7 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	if e.Status != storage.InDocument && e.Status != storage.Excluded {
 		return nil, l.keepExcluded(e.Hash, e.Status)
 	}
-	c, err := d.readRow(e)
+	c, refusal, err := l.readRow(e)
 	if e.Status == storage.Excluded {
 		if err != nil {
 			return nil, l.keepExcluded(e.Hash, e.Status)
@@ -74,23 +86,25 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(c.Meta.Deps, d.isExcluded) {
-		l.exclude(c, policy.RefusalOf(graph.ErrDependsOnRefused))
-		return nil, nil
+	if refusal == nil && slices.ContainsFunc(c.Meta.Deps, d.isExcluded) {
+		refusal = policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
-	c.stored = true
+	if refusal != nil {
+		l.exclude(e.Hash, refusal)
+		return nil, l.excludeRejected()
+	}
+	c.stored = l.inspector == nil
 	a, err := d.add(c)
 	if err != nil {
 		return nil, err
 	}
 	l.noteReturned(a)
 	if a.Refusal != nil {
-		var refusal *policy.Refusal
-		if !errors.As(a.err, &refusal) {
+		if l.inspector == nil && !errors.As(a.err, &refusal) {
 			return nil, a.err // no version would have accepted this row: the ledger is damaged
 		}
-		l.exclude(c, a.Refusal)
-		return nil, nil
+		l.exclude(e.Hash, a.Refusal)
+		return nil, l.excludeRejected()
 	}
 	return c, l.excludeRejected()
 }
@@ -125,23 +139,36 @@ func (l *Loader) keepExcluded(h wire.Hash, status storage.Status) error {
 	return l.excludeRejected()
 }
 
-// readRow decodes a row. It returns storage.ErrDamaged if the bytes are those of another
-// change.
-func (d *Document) readRow(e *storage.Entry) (*Change, error) {
+// readRow decodes a row, and inspects it if the Loader is that of LoadChecked. It returns
+// storage.ErrDamaged if the bytes are those of another change.
+func (l *Loader) readRow(e *storage.Entry) (*Change, *policy.Refusal, error) {
+	if l.inspector != nil {
+		found, err := l.inspector.Inspect(e.Bytes, e.Signature)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found.Hash != e.Hash:
+			return nil, nil, storage.ErrDamaged
+		case found.Refusal != nil:
+			return nil, found.Refusal, nil
+		}
+		found.Change.fromLedger, found.Change.ReceivedAtMillis = true, e.ReceivedAtMillis
+		return found.Change, nil, nil
+	}
 	limits := wire.EventLimits
-	if d.policy == nil {
+	if l.document.policy == nil {
 		limits = wire.OpenLimits
 	}
 	decoded, err := wire.DecodeChangeLimits(e.Bytes, limits)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if decoded.Hash != e.Hash {
-		return nil, storage.ErrDamaged
+		return nil, nil, storage.ErrDamaged
 	}
 	c := NewChange(decoded, e.Bytes, e.Signature, e.ReceivedAtMillis)
 	c.fromLedger = true
-	return c, nil
+	return c, nil, nil
 }
 
 func (d *Document) isExcluded(h wire.Hash) bool {
@@ -156,9 +183,10 @@ func (l *Loader) noteReturned(a Added) {
 	}
 }
 
-// exclude excludes a row that is part of the document in the ledger.
-func (l *Loader) exclude(c *Change, why *policy.Refusal) {
-	h, status := c.Meta.Hash, storage.Refused
+// exclude excludes a row that is part of the document in the ledger. Call excludeRejected
+// afterwards.
+func (l *Loader) exclude(h wire.Hash, why *policy.Refusal) {
+	status := storage.Refused
 	if why.Code == policy.CodeDependsOn {
 		status = storage.Excluded
 	} else {
@@ -181,7 +209,6 @@ func (l *Loader) excludeRejected() error {
 			if errors.Is(r.Err, ErrInconsistent) {
 				return r.Err
 			}
-			c := d.pending[r.Hash]
 			delete(d.pending, r.Hash)
 			l.excludedLater = append(l.excludedLater, r.Hash)
 			if _, returns := d.returning[r.Hash]; returns {
@@ -190,7 +217,7 @@ func (l *Loader) excludeRejected() error {
 				d.graph.Refuse(r.Hash)
 				continue
 			}
-			l.exclude(c, policy.RefusalOf(r.Err))
+			l.exclude(r.Hash, policy.RefusalOf(r.Err))
 		}
 	}
 }
@@ -202,5 +229,5 @@ func (l *Loader) Finish() (Loaded, error) {
 	if d.projection != nil {
 		d.projection.Touched()
 	}
-	return Loaded{Statuses: l.statuses, Reasons: l.reasons, ExcludedLater: l.excludedLater}, err
+	return Loaded{Statuses: l.statuses, Reasons: l.reasons, ExcludedLater: l.excludedLater, Pending: d.graph.PendingLen()}, err
 }
