@@ -31,7 +31,7 @@ func (l *ledger) Change(h wire.Hash) (sync.Change, error) {
 	return sync.Change{}, fmt.Errorf("no change %s", h)
 }
 
-func (l *ledger) take(changes [][]byte) {
+func (l *ledger) take(changes [][]byte) (hashes []wire.Hash) {
 	l.t.Helper()
 	for _, b := range changes {
 		c, err := wire.DecodeChange(b)
@@ -39,10 +39,12 @@ func (l *ledger) take(changes [][]byte) {
 			l.t.Fatal(err)
 		}
 		l.bytes[c.Hash] = b
+		hashes = append(hashes, c.Hash)
 		if _, err := l.g.Add(graph.MetaOf(c)); err != nil {
 			l.t.Fatal(err)
 		}
 	}
+	return hashes
 }
 
 func (l *ledger) receive(b []byte) {
@@ -52,8 +54,7 @@ func (l *ledger) receive(b []byte) {
 		l.t.Fatal(err)
 	}
 	before := l.g.Heads()
-	l.take(m.Changes)
-	l.peer.Receive(l.g, m, before, nil)
+	l.peer.Receive(l.g, m, sync.Received{Changes: l.take(m.Changes), Before: before})
 }
 
 func (l *ledger) generate() []byte {

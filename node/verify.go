@@ -8,9 +8,9 @@ import (
 	"sync"
 
 	"flyleaf/crdt/bundle"
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
-	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -112,6 +112,7 @@ func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostI
 	if err != nil {
 		return qa.Verification{}, err
 	}
+	inspector := core.Inspector{Event: event}
 	for i := range found.Changes {
 		c := &found.Changes[i]
 		h, err := wire.ParseHash(c.Hash)
@@ -122,7 +123,11 @@ func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostI
 		if err != nil {
 			return qa.Verification{}, err
 		}
-		if got, err := wire.ReadHash(en.Bytes); err != nil || got != h || keys.Verify(event, en.Actor, h, en.Signature) != nil {
+		read, err := inspector.Inspect(en.Bytes, en.Signature)
+		if err != nil {
+			return qa.Verification{}, err
+		}
+		if read.Hash != h || !read.Signed {
 			if c.Signed && c.Code == "" {
 				found.Bad++
 			}

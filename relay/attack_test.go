@@ -4,8 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"flyleaf/crdt/authority"
-	"flyleaf/crdt/graph"
+	"flyleaf/crdt/document"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/projection"
@@ -38,21 +37,18 @@ func newPlay(name string) *play {
 // view returns the projection of the changes that a device has: the state that it shows.
 func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 	t.Helper()
-	g := graph.New()
-	f := projection.New(d.Event, g, authority.New(g))
+	shown := document.New(d.Event, document.Options{Projection: true})
 	for _, h := range d.Order() {
-		c, err := wire.DecodeChange(d.Bytes(h))
+		c, err := d.Signed(h)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := g.Add(graph.MetaOf(c)); err != nil {
-			t.Fatal(err)
-		}
-		if err := f.Apply(c); err != nil {
-			t.Fatal(err)
+		added, err := shown.Add(document.NewChange(c.Change, d.Bytes(h), c.Signature, 0))
+		if err != nil || added.Refusal != nil || len(added.Applied) != 1 {
+			t.Fatal(err, added.Refusal)
 		}
 	}
-	return f
+	return shown.Projection()
 }
 
 // TestAcceptedAttacksHaveNoEffect: the relay accepts a hostile change if nothing in the change's own past

@@ -29,6 +29,7 @@ type submission struct {
 	from     *session
 	document *document
 	message  *wire.Message // nil when the changes came in no sync message
+	received []wire.Hash   // the hashes of all changes of the message
 	changes  []*core.Change
 	ops      int // the operations of its changes that count in the relay's decodedOps
 	cost     float64

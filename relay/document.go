@@ -235,7 +235,7 @@ func (d *document) receive(sub *submission) {
 	}
 	defer func() { sub.searched += m.peer.Scanned() }()
 	g := d.graphFor(m)
-	m.peer.Receive(g, sub.message, g.Heads(), sub.refusedHashes)
+	m.peer.Receive(g, sub.message, amsync.Received{Before: g.Heads(), Refused: sub.refusedHashes})
 	m.acceptsWhole = amsync.AcceptsDocument(sub.message.Trailing)
 	m.peer.Defer(sub.notAccepted...)
 	// Every post causes many answers. Most need no reply, so the goroutine that writes is not woken for them.

@@ -226,7 +226,7 @@ func (s *session) joinIfFounded(event qa.EventID, foundingsBefore int64) error {
 func (s *session) answerWithNothing(msg *wire.Message, event qa.EventID) {
 	g, p := graph.New(), amsync.NewPeer()
 	if msg != nil {
-		p.Receive(g, msg, nil, nil)
+		p.Receive(g, msg, amsync.Received{})
 	}
 	answer, ok, err := p.Generate(emptySource{g})
 	if err != nil || !ok {

@@ -37,7 +37,9 @@ func (d *document) read(from *session, m *wire.Message, signatures []byte) (*sub
 			return sub, err
 		}
 		for i := range some {
-			switch f := &some[i]; {
+			f := &some[i]
+			sub.received = append(sub.received, f.hash)
+			switch {
 			case f.why != nil:
 				sub.noteRefused(f.hash, f.why)
 			case !f.known:
@@ -209,7 +211,7 @@ func (d *document) inspect(from *session, f *inspected) error {
 	}
 	switch {
 	case found.Known:
-		f.known = true
+		f.hash, f.known = found.Hash, true
 		return from.charge(f.cost - wasteFactor*f.cost)
 	case found.Refusal != nil:
 		f.refuse(found)

@@ -91,6 +91,9 @@ func (r *reception) add(ctx context.Context, changes [][]byte, signatures []byte
 	} else if !slices.Equal(heads, r.heads) { // this device has written meanwhile, and the relay does not have that
 		r.before.Heads = slices.Concat(r.before.Heads, without(heads, r.heads))
 	}
+	for i := range found {
+		r.before.Changes = append(r.before.Changes, found[i].Hash)
+	}
 	var err error
 	if st.update, err = doc.addInspected(ctx, found); err != nil {
 		return err

@@ -32,6 +32,8 @@ type Inspector struct {
 	// Unsigned accepts changes of an event without signatures. Then nothing proves who wrote
 	// them.
 	Unsigned bool
+	// DecodeForged decodes also a change whose signature is wrong, so that it can be described.
+	DecodeForged bool
 	// Known reports whether a change need not be inspected; nil: every change must.
 	Known func(wire.Hash) bool
 	// Charge is called before each step with its cost; an error ends the inspection. nil
@@ -47,6 +49,8 @@ type Inspected struct {
 	Known   bool            // Inspector.Known returned true, and nothing else was checked
 	Refusal *policy.Refusal // nil: the change passed, or is Known
 	Change  *Change         // nil if Known, or if there is a Refusal
+	// Decoded is the change as it was decoded, also if there is a Refusal; nil if it was not.
+	Decoded *wire.Change
 }
 
 // Limits returns the limits of the changes that the Inspector accepts.
@@ -87,7 +91,11 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 			}
 		}
 		if err := keys.Verify(in.Event, h.Actor, h.Hash, signature); err != nil {
-			return refused(h.Hash, err), nil
+			found := refused(h.Hash, err)
+			if in.DecodeForged {
+				found.Decoded, _ = wire.DecodeChangeLimits(chunk, limits)
+			}
+			return found, nil
 		}
 	}
 	signed := !in.Open && !in.Unsigned
@@ -100,10 +108,10 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	}
 	if err != nil {
 		found := refused(h.Hash, err)
-		found.Signed = signed
+		found.Signed, found.Decoded = signed, c
 		return found, nil
 	}
-	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0)}, nil
+	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0), Decoded: c}, nil
 }
 
 // checkShape refuses a change that is invalid in every event, or begins another event.

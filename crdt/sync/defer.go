@@ -80,20 +80,18 @@ func (p *Peer) withRerequested(g *graph.Graph, need []wire.Hash) []wire.Hash {
 	return sortedSet(need)
 }
 
-// noteRerequested checks whether a message contains any re-requested change. They may
+// noteRerequested checks whether a message with these changes contains any re-requested change. They may
 // arrive in several messages; after a few messages without any of them we
 // assume that the peer no longer has them.
-func (p *Peer) noteRerequested(m *wire.Message) {
+func (p *Peer) noteRerequested(changes []wire.Hash) {
 	if len(p.rerequested) == 0 || p.askNow {
 		return
 	}
 	p.unansweredRequests++
-	for _, b := range m.Changes {
-		if h, err := wire.ReadHash(b); err == nil {
-			if _, ok := p.rerequested[h]; ok {
-				p.unansweredRequests = 0
-				delete(p.rerequested, h)
-			}
+	for _, h := range changes {
+		if _, ok := p.rerequested[h]; ok {
+			p.unansweredRequests = 0
+			delete(p.rerequested, h)
 		}
 	}
 	if p.unansweredRequests > maxUnanswered {

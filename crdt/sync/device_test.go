@@ -124,10 +124,21 @@ func (d *device) receive(t testing.TB, p *Peer, b []byte) *wire.Message {
 	}
 	before := d.g.Heads()
 	refused := d.take(t, m.Changes)
-	p.Receive(d.g, m, before, refused)
+	p.Receive(d.g, m, received(m, before, refused))
 	p.Defer(d.deferred...)
 	p.Ask(d.g.Missing()...)
 	return m
+}
+
+// received is the Received of a message.
+func received(m *wire.Message, before, refused []wire.Hash) Received {
+	r := Received{Before: before, Refused: refused}
+	for _, b := range m.Changes {
+		if h, err := wire.ReadHash(b); err == nil {
+			r.Changes = append(r.Changes, h)
+		}
+	}
+	return r
 }
 
 // say returns the next message, encoded; nil if there is none.

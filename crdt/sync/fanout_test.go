@@ -52,7 +52,7 @@ func receiveFast(t testing.TB, g *graph.Graph, p *Peer, b []byte, m *wire.Messag
 		wantSameState(t, "refused to receive", long, p)
 		return false
 	}
-	long.Receive(g, m, g.Heads(), nil)
+	long.Receive(g, m, received(m, g.Heads(), nil))
 	wantSameState(t, "receive", long, p)
 	return true
 }

@@ -37,7 +37,7 @@ func TestRule27WhatIsKeptOfAMessage(t *testing.T) {
 	if len(want) < 90 {
 		t.Fatalf("only %d changes to send", len(want))
 	}
-	pa.Receive(a.g, m, a.g.Heads(), nil)
+	pa.Receive(a.g, m, received(m, a.g.Heads(), nil))
 	if pa.theirHave[0].Filter.Bits != nil || len(pa.claimed) > a.g.Len()/64+1 {
 		t.Error("the filter is kept")
 	}
@@ -71,7 +71,7 @@ func TestRule27UnknownHashes(t *testing.T) {
 	}
 	m.Need, m.Have = m.Heads, slices.Repeat([]wire.Have{{LastSync: m.Heads}}, wire.MaxHave)
 	p := NewPeer()
-	p.Receive(a.g, m, a.g.Heads(), refused)
+	p.Receive(a.g, m, received(m, a.g.Heads(), refused))
 	for name, kept := range map[string][]wire.Hash{"heads": p.theirHeads, "need": p.theirNeed, "lastSync": p.theirHave[0].LastSync} {
 		if len(kept) != 200+maxUnknownHashes+1 || cap(kept) > 2*len(kept) {
 			t.Errorf("%d of the %s are kept, in room for %d", len(kept), name, cap(kept))
@@ -81,7 +81,7 @@ func TestRule27UnknownHashes(t *testing.T) {
 		t.Errorf("%d entries of have are kept", len(p.theirHave))
 	}
 	a.say(t, p) // the reset message
-	p.Receive(a.g, &wire.Message{Heads: m.Heads}, a.g.Heads(), nil)
+	p.Receive(a.g, &wire.Message{Heads: m.Heads}, Received{Before: a.g.Heads()})
 	if got := decode(t, a.say(t, p)); len(got.Need) != maxUnknownHashes {
 		t.Errorf("%d requested", len(got.Need))
 	}

@@ -52,7 +52,7 @@ func TestRule3NothingToFilterWhenEqual(t *testing.T) {
 	if len(m.Have) != 1 || m.Have[0].Filter.Entries != 0 || !slices.Equal(m.Have[0].LastSync, a.g.Heads()) {
 		t.Errorf("have %+v", m.Have)
 	}
-	pb.Receive(b.g, m, b.g.Heads(), nil)
+	pb.Receive(b.g, m, received(m, b.g.Heads(), nil))
 	converse(t, a, b, pa, pb)
 	if b.reads+a.reads > 0 {
 		t.Error("changes were read although the heads are equal")
@@ -79,7 +79,7 @@ func TestRule4ResetOnceForEachMessage(t *testing.T) {
 		t.Error("the reset message was sent twice")
 	}
 	// Rule 12: of 20 changes only the 5 that b lacks are sent.
-	pa.Receive(a.g, m, a.g.Heads(), nil)
+	pa.Receive(a.g, m, received(m, a.g.Heads(), nil))
 	if m = decode(t, a.say(t, pa)); len(m.Changes) != 5 {
 		t.Errorf("%d changes sent", len(m.Changes))
 	}
@@ -265,7 +265,7 @@ func TestRule14TooManyRefused(t *testing.T) {
 	var h wire.Hash
 	for i := range MaxRefused + 10 {
 		h[0], h[1], h[2] = byte(i), byte(i>>8), byte(i>>16)
-		p.Receive(d.g, &wire.Message{Heads: []wire.Hash{h}}, nil, []wire.Hash{h})
+		p.Receive(d.g, &wire.Message{Heads: []wire.Hash{h}}, Received{Refused: []wire.Hash{h}})
 	}
 	if _, _, err := p.Generate(d); !errors.Is(err, ErrTooManyRefused) && !errors.Is(err, ErrNoProgress) {
 		t.Errorf("got %v", err)
@@ -341,7 +341,7 @@ func TestRule15NewsIsProgress(t *testing.T) {
 	m := &wire.Message{Have: []wire.Have{{}}}
 	for n := 0; ; n++ {
 		m.Heads = []wire.Hash{{byte(n), byte(n >> 8), 1}}
-		pb.Receive(b.g, m, b.g.Heads(), nil)
+		pb.Receive(b.g, m, received(m, b.g.Heads(), nil))
 		if _, _, err := pb.Generate(b); err != nil {
 			if n < MaxRoundsNewHeads-10*MaxRounds || n > MaxRoundsNewHeads+1 {
 				t.Errorf("ended after %d messages: %v", n, err)
@@ -389,7 +389,7 @@ func TestRule17LostSharedHeadsAreNotNamed(t *testing.T) {
 	if len(m.Have) != 1 || len(m.Have[0].LastSync) != 0 || m.Have[0].Filter.Entries != 10 {
 		t.Errorf("%+v", m.Have)
 	}
-	pa.Receive(a.g, m, a.g.Heads(), nil)
+	pa.Receive(a.g, m, received(m, a.g.Heads(), nil))
 	converse(t, a, b, pa, pb)
 	wantEqual(t, a, b)
 }
@@ -508,7 +508,7 @@ func BenchmarkGenerateEqualHeads(b *testing.B) {
 		d.write(b, actorOf(1), 1, r)
 	}
 	p := newPeer(d.g.Heads())
-	p.Receive(d.g, &wire.Message{Heads: d.g.Heads(), Have: []wire.Have{{LastSync: d.g.Heads()}}}, d.g.Heads(), nil)
+	p.Receive(d.g, &wire.Message{Heads: d.g.Heads(), Have: []wire.Have{{LastSync: d.g.Heads()}}}, Received{Before: d.g.Heads()})
 	for b.Loop() {
 		p.responded = false
 		if _, ok, err := p.Generate(d); !ok || err != nil {
@@ -765,7 +765,7 @@ func TestRule23OneResetForEachConversation(t *testing.T) {
 	stock := NewPeer()
 	stock.stock = true
 	for range 3 { // one for each message, as automerge does
-		stock.Receive(a.g, &wire.Message{Heads: []wire.Hash{lost}, Have: []wire.Have{{LastSync: []wire.Hash{lost}}}}, a.g.Heads(), nil)
+		stock.Receive(a.g, &wire.Message{Heads: []wire.Hash{lost}, Have: []wire.Have{{LastSync: []wire.Hash{lost}}}}, Received{Before: a.g.Heads()})
 		if m, ok, err := stock.Generate(a); err != nil || !ok || len(m.Need) > 0 || len(m.Have[0].LastSync) > 0 {
 			t.Errorf("not the reset message: %+v %v %v", m, ok, err)
 		}

@@ -286,17 +286,15 @@ func (p *Peer) Probe(g *graph.Graph) (*wire.Message, bool) {
 // Probing reports whether a probe has not been answered yet.
 func (p *Peer) Probing() bool { return p.probe != nil }
 
-// noteProbeAnswered ends the probe when m answers it: m carries the requested change,
-// or is the reset message of a peer that does not have that change.
-func (p *Peer) noteProbeAnswered(m *wire.Message) {
+// noteProbeAnswered ends the probe when m answers it: the requested change is one of m's
+// changes, or m is the reset message of a peer that does not have that change.
+func (p *Peer) noteProbeAnswered(m *wire.Message, changes []wire.Hash) {
 	if p.probe == nil {
 		return
 	}
-	for _, b := range m.Changes {
-		if h, err := wire.ReadHash(b); err == nil && h == *p.probe {
-			p.probe = nil
-			return
-		}
+	if slices.Contains(changes, *p.probe) {
+		p.probe = nil
+		return
 	}
 	if len(m.Changes) == 0 && len(m.Have) == 1 && len(m.Have[0].LastSync) == 0 && m.Have[0].Filter.Entries == 0 {
 		p.probe = nil
@@ -408,23 +406,29 @@ func (p *Peer) inFilters(g *graph.Graph, h wire.Hash) bool {
 	return false
 }
 
+// Received says what became of the changes of a message.
+type Received struct {
+	Changes []wire.Hash // the hashes of the message's changes, in any order
+	Before  []wire.Hash // our heads before the changes were accepted or refused
+	Refused []wire.Hash // changes of the message, or pending until now, that will never be accepted
+}
+
 // Receive processes a message. Call it after m's changes were accepted (into the graph
-// and onto disk) or refused. before are our heads before that; refused are the changes,
-// of m or pending until now, that will never be accepted. A change of m that was
-// neither accepted nor refused nor deferred (see Defer) will be requested again.
-func (p *Peer) Receive(g *graph.Graph, m *wire.Message, before, refused []wire.Hash) {
-	p.Refuse(refused...)
+// and onto disk) or refused. A change of m that was neither accepted nor refused nor
+// deferred (see Defer) will be requested again.
+func (p *Peer) Receive(g *graph.Graph, m *wire.Message, r Received) {
+	p.Refuse(r.Refused...)
 	heads, theirs := g.Heads(), sortedSet(m.Heads)
-	before = sortedSet(before)
+	before := sortedSet(r.Before)
 	p.resetBefore = p.resetBefore || p.resetSent
 	p.inFlight, p.resetSent = false, false
 	if p.unanswered = max(0, p.unanswered-1); slices.Equal(heads, theirs) {
 		p.unanswered = 0
 	}
-	p.noteProbeAnswered(m)
-	p.noteRerequested(m)
+	p.noteProbeAnswered(m, r.Changes)
+	p.noteRerequested(r.Changes)
 	if len(m.Changes) > 0 {
-		p.shared = advance(g, heads, before, m, p.shared, p.stock)
+		p.shared = advance(heads, before, r.Changes, p.shared, p.stock)
 	}
 	p.forget(g, heads, theirs)
 	if p.stock && len(m.Changes) == 0 && slices.Equal(theirs, before) {
@@ -464,14 +468,12 @@ func (p *Peer) Refuse(hashes ...wire.Hash) {
 	}
 }
 
-// advance returns the shared heads after m's changes were accepted: the changes of m
-// that became heads, and the old shared heads that still are heads.
-func advance(g *graph.Graph, heads, before []wire.Hash, m *wire.Message, shared []wire.Hash, stock bool) []wire.Hash {
-	came := make(map[wire.Hash]struct{}, len(m.Changes))
-	for _, b := range m.Changes {
-		if h, err := wire.ReadHash(b); err == nil {
-			came[h] = struct{}{}
-		}
+// advance returns the shared heads after changes of the peer were accepted: those that
+// became heads, and the old shared heads that still are heads.
+func advance(heads, before, changes, shared []wire.Hash, stock bool) []wire.Hash {
+	came := make(map[wire.Hash]struct{}, len(changes))
+	for _, h := range changes {
+		came[h] = struct{}{}
 	}
 	var r []wire.Hash
 	for _, h := range heads {

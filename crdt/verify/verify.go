@@ -27,7 +27,7 @@ type Verifier struct {
 func New(event qa.EventID) *Verifier {
 	return &Verifier{
 		document:  core.New(event, core.Options{Projection: true}),
-		inspector: core.Inspector{Event: event},
+		inspector: core.Inspector{Event: event, DecodeForged: true},
 		out:       qa.Verification{Event: event, Changes: []qa.VerifiedChange{}},
 	}
 }
@@ -53,10 +53,13 @@ func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
 }
 
 func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
-	c, err := wire.DecodeChange(chunk)
+	found, err := v.inspector.Inspect(chunk, signature)
 	if err != nil {
-		h, _ := wire.ReadHash(chunk)
-		return refused(qa.VerifiedChange{Hash: h.String(), What: "unreadable change"}, err)
+		return refused(qa.VerifiedChange{Hash: found.Hash.String(), What: "unreadable change"}, err)
+	}
+	c := found.Decoded
+	if c == nil {
+		return refused(qa.VerifiedChange{Hash: found.Hash.String(), What: "unreadable change"}, found.Refusal)
 	}
 	f := qa.VerifiedChange{
 		Hash: c.Hash.String(), By: qa.IdentityOfActor([]byte(c.Actor)), Actor: c.Actor.String(), Seq: c.Seq, AtMillis: qa.ClampMillis(c.TimeMillis),
@@ -70,10 +73,6 @@ func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
 		f.Did[i].Shorten()
 	}
 	f.What, f.Posts = summary(f.Did)
-	found, err := v.inspector.Inspect(chunk, signature)
-	if err != nil {
-		return refused(f, err)
-	}
 	f.Signed = found.Signed
 	if found.Refusal != nil {
 		return refused(f, found.Refusal)

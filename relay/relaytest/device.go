@@ -122,19 +122,24 @@ func (d *Device) reset() {
 }
 
 // add adds a change to the document, where it may have to wait for its dependencies.
-func (d *Device) add(c *wire.Change, b, signature []byte) error {
-	d.bytes[c.Hash] = b
-	added, err := d.document.Add(core.NewChange(c, b, signature, 0))
+func (d *Device) add(c *core.Change) error {
+	d.bytes[c.Meta.Hash] = c.Bytes
+	added, err := d.document.Add(c)
 	if err != nil {
 		return err
 	}
 	if added.Refusal != nil {
 		return added.Refusal
 	}
-	if signature != nil {
-		d.signatures[c.Hash] = bytes.Clone(signature)
+	if c.Signature != nil {
+		d.signatures[c.Meta.Hash] = c.Signature
 	}
 	return nil
+}
+
+// addSigned is add for a change that was made here.
+func (d *Device) addSigned(s Signed) error {
+	return d.add(core.NewChange(s.Change, s.Encode(), bytes.Clone(s.Signature), 0))
 }
 
 // conn is one connection of a device.
@@ -297,30 +302,31 @@ func (d *Device) receive(c *conn, m *repo.Message) error {
 	for _, h := range msg.Heads {
 		d.announced[h], c.announced[h] = true, true
 	}
-	before := d.graph.Heads()
+	received := amsync.Received{Before: d.graph.Heads()}
+	inspector := core.Inspector{Event: d.Event, Open: d.about == nil}
 	for i, b := range msg.Changes {
-		ch, err := wire.DecodeChange(b)
-		if err != nil {
-			return fmt.Errorf("the relay passed on a bad change: %w", err)
-		}
-		d.announced[ch.Hash], c.announced[ch.Hash] = true, true
 		var signature []byte
 		if len(m.Signatures) > 0 {
 			signature = m.Signatures[i*repo.SignatureLen : (i+1)*repo.SignatureLen]
-		} else {
-			d.unsigned[ch.Hash] = true
 		}
-		if d.about != nil {
-			err = keys.Verify(d.Event, ch.Actor, ch.Hash, signature)
+		found, err := inspector.Inspect(b, signature)
+		received.Changes = append(received.Changes, found.Hash)
+		if signature == nil {
+			d.unsigned[found.Hash] = true
 		}
-		if err == nil {
-			err = d.add(ch, b, signature)
+		d.announced[found.Hash], c.announced[found.Hash] = true, true
+		switch {
+		case err != nil:
+		case found.Refusal != nil:
+			err = found.Refusal
+		default:
+			err = d.add(found.Change)
 		}
 		if err != nil {
 			return fmt.Errorf("the relay passed on a bad change: %w", err)
 		}
 	}
-	c.state.Receive(d.graph, msg, before, nil)
+	c.state.Receive(d.graph, msg, received)
 	return d.sendNext(c)
 }
 
@@ -376,8 +382,7 @@ func (d *Device) write(author func(seq, startOp uint64, deps []wire.Hash) Signed
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.about != nil && d.graph.Len() == 0 {
-		g := d.about.Genesis
-		if err := d.add(g.Change, g.Encode(), g.Signature); err != nil {
+		if err := d.addSigned(d.about.Genesis); err != nil {
 			return wire.Hash{}, err
 		}
 	}
@@ -390,7 +395,7 @@ func (d *Device) write(author func(seq, startOp uint64, deps []wire.Hash) Signed
 	if d.Unsigned {
 		c.Signature = nil
 	}
-	if err := d.add(c.Change, c.Encode(), c.Signature); err != nil {
+	if err := d.addSigned(c); err != nil {
 		return c.Hash, err
 	}
 	d.notify()
@@ -406,7 +411,7 @@ func (d *Device) Receive(changes ...Signed) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, c := range changes {
-		if err := d.add(c.Change, c.Encode(), c.Signature); err != nil {
+		if err := d.addSigned(c); err != nil {
 			return err
 		}
 	}

@@ -182,7 +182,7 @@ func (c *conversation) answer(ctx context.Context, st State, before Received, ms
 	c.authorityChanged = c.authorityChanged || st.AuthorityChanges() != before.AuthorityChanges
 	c.catchUp(st, before.Epoch)
 	if c.epoch == st.Epoch() {
-		c.state.Receive(st.Graph(), msg, before.Heads, nil)
+		c.state.Receive(st.Graph(), msg, sync.Received{Changes: before.Changes, Before: before.Heads})
 		c.answered = true
 	}
 	if len(msg.Heads) > 0 {

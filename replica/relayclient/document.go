@@ -65,8 +65,10 @@ type State interface {
 	NoteRefused(ctx context.Context, refused []repo.Refusal) error
 }
 
-// Received is the state of a document before received changes were added.
+// Received has the hashes of received changes, and the state of the document before they were
+// added.
 type Received struct {
+	Changes          []wire.Hash
 	Heads            []wire.Hash
 	Epoch            int // see State.Epoch
 	AuthorityChanges int // see State.AuthorityChanges
