@@ -211,17 +211,6 @@ func (d *Document) ownPost(id qa.PostID) (handle, error) {
 // The IDs of post and revision are computed from operations, so every step must make exactly
 // one.
 func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
-	if !d.club {
-		about, err := d.rootMap(schema.KeyEvent)
-		if err != nil {
-			return nil, err
-		}
-		if closed, err := d.scalar(about, schema.KeyClosed); err != nil {
-			return nil, err
-		} else if closed == true {
-			return nil, ErrEventClosed
-		}
-	}
 	if a.Parent != "" {
 		if _, err := d.post(a.Parent); err != nil {
 			return nil, err

@@ -344,10 +344,6 @@ func TestErrorsThatDependOnTheDocument(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.act.Kind, err, c.want)
 		}
 	}
-	do(t, a, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
-	if _, err := a.Do(qa.Act{Kind: qa.ActPost, AtMillis: monday, Text: "late"}); !errors.Is(err, crdt.ErrEventClosed) {
-		t.Errorf("a post in a closed event: %v", err)
-	}
 	a.Close()
 	if _, err := a.Do(qa.Act{Kind: qa.ActMerge, AtMillis: monday}); !errors.Is(err, crdt.ErrClosed) {
 		t.Errorf("after Close: %v", err)

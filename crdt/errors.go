@@ -29,8 +29,6 @@ var (
 	ErrNotYours = errors.New("only its writer can do this")
 	// ErrClaimed is returned for a claim of an invitation that another person has claimed.
 	ErrClaimed = errors.New("somebody else has used this invitation; ask the organiser for another")
-	// ErrEventClosed is returned for a new post in a closed event.
-	ErrEventClosed = errors.New("the event is closed: it accepts no more questions and replies")
 	// ErrTooBig is returned for an act whose change would exceed the limits of a change.
 	ErrTooBig = errors.New("the act is too big for one change")
 	// ErrBadActor is returned for an actor ID that is not 40 bytes long.

@@ -79,7 +79,7 @@ var kinds = []struct {
 	{replica.ErrInvitedOnly, Invalid},
 	{replica.ErrOnlyQuestions, Invalid},
 	{crdt.ErrNotYours, Invalid},
-	{crdt.ErrEventClosed, Invalid},
+	{replica.ErrEventClosed, Invalid},
 	{crdt.ErrClaimed, Invalid},
 	{identity.ErrContact, Invalid},
 }

@@ -38,6 +38,9 @@ func (d *draft) doAs(key keys.Key, act qa.Act) (crdt.Made, error) {
 	if act.AtMillis == 0 {
 		act.AtMillis = doc.node.cfg.Now().UnixMilli()
 	}
+	if act.Kind == qa.ActPost && doc.contents.Policy().Closed() {
+		return crdt.Made{}, ErrEventClosed
+	}
 	if act.Kind == qa.ActEvent {
 		here := doc.contents.Projection().Event()
 		changed := here.With(&act)

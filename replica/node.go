@@ -54,6 +54,8 @@ var (
 	ErrUnknownPost = errors.New("this device does not have that post")
 	// ErrNotOrganiser is returned by Import for an event that this person does not organise.
 	ErrNotOrganiser = errors.New("only an organiser of the event can import into it; nothing was changed")
+	// ErrEventClosed is returned for a new post in a closed event.
+	ErrEventClosed = errors.New("the event is closed: it accepts no more questions and replies")
 	// ErrNotAllowed is returned for an act that the event's rules do not allow this person.
 	// The error names the rule.
 	ErrNotAllowed = errors.New("the event's rules do not allow this")

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/policy/policytest"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -152,6 +153,31 @@ func TestRefusedActsChangeNothing(t *testing.T) {
 			t.Fatalf("an event that was not fetched: %v", err)
 		}
 	})
+}
+
+// TestPostsInAClosedEvent: a closed event accepts no post. A closing does not count if its writer
+// lost the role concurrently.
+func TestPostsInAClosedEvent(t *testing.T) {
+	w := policytest.NewWorld(policytest.Options{})
+	olga := w.Writer("olga")
+	w.Founder.Do(func(d *policytest.Draft) { d.Role(olga.ID(), qa.RoleOrganiser, true) })
+	before := w.Heads()
+	w.Founder.DoOn(before, func(d *policytest.Draft) { d.Role(olga.ID(), qa.RoleOrganiser, false) })
+	olga.DoOn(before, func(d *policytest.Draft) { d.Bool("event/closed", true) })
+	n := nodeWithBundles(t, w.Event, asBundle(w.Changes...))
+	if q := ask(t, n, w.Event, "Is it open?"); weekOf(t, n, w.Event).Event.Closed || q == "" {
+		t.Error("the event is shown as closed")
+	}
+	closed := w.Founder.DoOn(before, func(d *policytest.Draft) { d.Bool("event/closed", true) })
+	if _, err := n.Merge(testContext(t), w.Event, asBundle(closed)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Do(testContext(t), w.Event, qa.Act{Kind: qa.ActPost, Text: "late"}); !errors.Is(err, replica.ErrEventClosed) {
+		t.Errorf("a post in a closed event: %v", err)
+	}
+	if got := textsOf(t, n, w.Event); !slices.Equal(got, []string{"Is it open?"}) {
+		t.Errorf("%q", got)
+	}
 }
 
 func importedWeek(posts int) qa.Imported {
