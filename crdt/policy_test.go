@@ -249,8 +249,9 @@ func compareNow(t *testing.T, s uint64, h *history, event qa.EventID, r *rand.Ra
 	if x.policy.Founder() != e.Founder || x.policy.Kind() != e.Kind || x.policy.Access() != e.Access {
 		t.Fatalf("seed %d: the policy reads another genesis", s)
 	}
+	blocks := qa.Blocks(f.Log())
 	for who := byte(1); who < 10; who++ {
-		if got, want := x.policy.Blocked(idOf(who)), f.Blocked(idOf(who)); got != want {
+		if got, want := x.policy.Blocked(idOf(who)), blocks[idOf(who)].On; got != want {
 			t.Fatalf("seed %d: whether %d is blocked: policy %v, projection %v", s, who, got, want)
 		}
 		for _, role := range []qa.Role{

@@ -42,18 +42,16 @@ type LogEntry struct {
 	InEffect bool `json:"inEffect"`
 	// Void: the writer's device signed two versions of this, or of something earlier.
 	Void bool `json:"void,omitempty"`
+	// Blocks: because of this entry, of kind LogBlock, the person is blocked now.
+	Blocks bool `json:"blocks,omitempty"`
 }
 
 // Blocks returns the blocked people of a moderation log, each with the entry that blocked them.
 func Blocks(log []LogEntry) map[Identity]LogEntry {
 	out := make(map[Identity]LogEntry)
 	for _, e := range log {
-		switch {
-		case e.Kind != LogBlock || !e.InEffect:
-		case e.On:
+		if e.Blocks {
 			out[e.Identity] = e
-		default:
-			delete(out, e.Identity)
 		}
 	}
 	return out

@@ -112,7 +112,7 @@ func TestAcceptedAttacksHaveNoEffect(t *testing.T) {
 			}
 			return append(all, p.eve.DoOn(on, func(d *policytest.Draft) { d.Str("blocks/"+string(bully.ID()), "") }))
 		}, func(t *testing.T, p *play, f *projection.Projection) {
-			if !f.Blocked(p.Writer("bully").ID()) {
+			if _, blocked := qa.Blocks(f.Log())[p.Writer("bully").ID()]; !blocked {
 				t.Error("a moderator's high counter lifts the founder's block")
 			}
 		}},

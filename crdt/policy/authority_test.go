@@ -512,7 +512,7 @@ func (s *comparison) checkPosts() error {
 
 // checkEvent compares the closing and everybody's roles and blocks.
 func (s *comparison) checkEvent() error {
-	e := s.pages.Event()
+	e, blocks := s.pages.Event(), qa.Blocks(s.pages.Log())
 	if x := s.plain.closing(s.all); e.Closed != (x != nil && x.on) {
 		return fmt.Errorf("the event is closed: %v", e.Closed)
 	}
@@ -523,8 +523,9 @@ func (s *comparison) checkEvent() error {
 				return fmt.Errorf("%s is shown as %s: %v", p.Identity(), role, !want)
 			}
 		}
-		if x := s.plain.block(p, s.all); s.pages.Blocked(p.Identity()) != (x != nil && x.on) {
-			return fmt.Errorf("%s is shown as blocked: %v", p.Identity(), s.pages.Blocked(p.Identity()))
+		l, blocked := blocks[p.Identity()]
+		if x := s.plain.block(p, s.all); blocked != (x != nil && x.on) || blocked && s.byOp[l.Op].Hash != x.change {
+			return fmt.Errorf("%s is shown as blocked: %v, by %s", p.Identity(), blocked, s.byOp[l.Op].Hash)
 		}
 	}
 	return nil

@@ -147,12 +147,17 @@ func (f *Projection) effectiveFor(o *object, key string, owner qa.Identity) *wri
 // hiddenByBlock reports whether a change is not shown because its writer is blocked: the
 // change is not in the past of the block. The founder cannot be blocked.
 func (f *Projection) hiddenByBlock(who qa.Identity, change int32) bool {
-	p, ok := authority.ParsePerson(string(who))
-	if !ok {
-		return false
-	}
-	block, blocked := f.authority.Block(p)
+	block, blocked := f.block(who)
 	return blocked && !f.authority.InPast(f.hash(change), block)
+}
+
+// block returns the change that blocked a person, and false if the person is not blocked.
+func (f *Projection) block(id qa.Identity) (wire.Hash, bool) {
+	p, ok := authority.ParsePerson(string(id))
+	if !ok {
+		return wire.Hash{}, false
+	}
+	return f.authority.Block(p)
 }
 
 // touchBlock touches what a person wrote who was blocked or unblocked.

@@ -63,8 +63,10 @@ func (f *Projection) Log() []qa.LogEntry {
 	if blocks := child(&f.root, schema.KeyBlocks); blocks != nil {
 		for i := range blocks.props {
 			p := &blocks.props[i]
+			block, blocked := f.block(qa.Identity(p.key))
 			for e := range f.allWrites(p) {
 				l := qa.LogEntry{Kind: qa.LogBlock, Identity: qa.Identity(p.key), On: e.str() != "", Text: qa.CleanReason(e.str())}
+				l.Blocks = blocked && f.hash(e.Place) == block
 				add(e, l, schema.MapBlocks.Keyed())
 			}
 		}
@@ -87,14 +89,4 @@ func (f *Projection) Log() []qa.LogEntry {
 		out[i] = lines[i].LogEntry
 	}
 	return out
-}
-
-// Blocked reports whether a person is blocked.
-func (f *Projection) Blocked(id qa.Identity) bool {
-	p, ok := authority.ParsePerson(string(id))
-	if !ok {
-		return false
-	}
-	_, blocked := f.authority.Block(p)
-	return blocked
 }
