@@ -52,12 +52,11 @@ func (a *Authority) refreshVoid() bool {
 	return a.mayBeVoid
 }
 
-// later reports whether one act comes after another as Automerge orders operations.
-func (a *Authority) later(x, y *act) bool {
-	if x.counter != y.counter {
-		return x.counter > y.counter
-	}
-	return a.changes[x.change].actor > a.changes[y.change].actor
+// later reports whether one act's operation comes after another's.
+func (a *Authority) later(x, y *act) bool { return a.graph.CompareOps(a.opOf(x), a.opOf(y)) > 0 }
+
+func (a *Authority) opOf(x *act) graph.Op {
+	return graph.Op{Place: a.changes[x.change].place, Counter: x.counter}
 }
 
 // current returns the act that decides in v about a role (role 0: about a block or the
@@ -486,7 +485,7 @@ func (a *Authority) grant(to Person, x *act) Grant {
 	c := &a.changes[x.change]
 	return Grant{
 		To: to, Role: Names(x.role)[0], On: x.granted, By: c.writer, Change: c.hash, AtMillis: c.millis,
-		Op: wire.OpID{Counter: uint64(x.counter), Actor: c.actor}, InEffect: a.grantRank(x, everything) != NotCounted,
+		Op: a.graph.ID(a.opOf(x)), InEffect: a.grantRank(x, everything) != NotCounted,
 	}
 }
 

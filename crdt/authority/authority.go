@@ -135,10 +135,10 @@ const (
 //
 // It is not safe for concurrent use, not even for concurrent reads: reads fill caches.
 type Authority struct {
-	graph       *graph.Graph
-	founder     Person
-	founderHash wire.Hash
-	founded     bool
+	graph   *graph.Graph
+	founder Person
+	genesis wire.Hash
+	founded bool
 
 	added    []uint64            // by place in the graph, one bit each
 	maps     map[graph.Op]within // the maps in which authority changes are written
@@ -234,6 +234,9 @@ func New(g *graph.Graph) *Authority {
 // Founder returns the person who made the event, and false before its first change.
 func (a *Authority) Founder() (Person, bool) { return a.founder, a.founded }
 
+// Genesis returns the first change of the event, zero before it was added.
+func (a *Authority) Genesis() wire.Hash { return a.genesis }
+
 // Len returns the number of authority changes. Memory grows with its square, so a relay
 // limits it.
 func (a *Authority) Len() int { return len(a.changes) }
@@ -257,10 +260,10 @@ func (a *Authority) Add(c *wire.Change) {
 	}
 	a.added[place/64] |= 1 << (place % 64)
 	writer := PersonOf(c.Actor)
-	if len(c.Deps) == 0 && (!a.founded || bytes.Compare(c.Hash[:], a.founderHash[:]) < 0) {
+	if len(c.Deps) == 0 && (!a.founded || bytes.Compare(c.Hash[:], a.genesis[:]) < 0) {
 		// A valid event has one first change. If there were two, every device picks the
 		// same one.
-		a.founded, a.founder, a.founderHash = true, writer, c.Hash
+		a.founded, a.founder, a.genesis = true, writer, c.Hash
 	}
 	if a.Mentions(writer) {
 		past := a.graph.Past(c.Deps)
@@ -311,7 +314,7 @@ var rootMaps = map[string]uint8{schema.KeyRoles: inRoles, schema.KeyBlocks: inBl
 // mapOf describes the map into which a change at a place writes; false when that map
 // cannot contain authority changes.
 func (a *Authority) mapOf(c *wire.Change, obj wire.OpID, place int32) (in within, ok bool) {
-	if obj.Actor == c.Actor && obj.Counter >= c.StartOp {
+	if c.IsOwn(obj) {
 		in, ok = a.maps[graph.Op{Place: place, Counter: uint32(obj.Counter)}]
 		return in, ok
 	}
@@ -381,7 +384,7 @@ func (a *Authority) IsAuthorityChange(c *wire.Change) bool {
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		in := op.Obj
-		if in.Actor == c.Actor && in.Counter >= c.StartOp {
+		if c.IsOwn(in) {
 			if at := in.Counter - c.StartOp; at < uint64(k) { // the change made this map itself; it may be the map of a person's roles
 				in = c.Ops[at].Obj
 			}

@@ -37,7 +37,7 @@ func operations(c *wire.Change, paths Paths) iter.Seq[operation] {
 			var in []string
 			if op.Obj != (wire.OpID{}) {
 				var ok bool
-				if op.Obj.Actor == c.Actor && op.Obj.Counter >= c.StartOp {
+				if c.IsOwn(op.Obj) {
 					in, ok = made[op.Obj.Counter]
 				} else {
 					in, ok = paths(c, op.Obj)

@@ -52,6 +52,7 @@ type Options struct {
 // follow from them. It is not safe for concurrent use.
 type Document struct {
 	event      qa.EventID
+	open       bool // see Options.Open
 	graph      *graph.Graph
 	policy     *policy.Policy         // nil with Options.Open or Options.Validated
 	projection *projection.Projection // nil without Options.Projection
@@ -71,7 +72,7 @@ type Document struct {
 // New returns a document without changes.
 func New(event qa.EventID, o Options) *Document {
 	d := &Document{
-		event: event, refusals: o.Refusals,
+		event: event, open: o.Open, refusals: o.Refusals,
 		pending:  map[wire.Hash]*Change{},
 		excluded: map[wire.Hash]storage.Status{}, returning: map[wire.Hash]struct{}{},
 	}

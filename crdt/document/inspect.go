@@ -104,7 +104,7 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 	}
 	c, err := wire.DecodeChangeLimits(chunk, limits)
 	if err == nil && !in.Open {
-		err = in.checkShape(c)
+		err = policy.CheckAlone(in.Event, c)
 	}
 	if err != nil {
 		found := refused(h.Hash, err)
@@ -112,17 +112,6 @@ func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
 		return found, nil
 	}
 	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0), Decoded: c}, nil
-}
-
-// checkShape refuses a change that is invalid in every event, or begins another event.
-func (in *Inspector) checkShape(c *wire.Change) error {
-	if err := wire.CheckSchemaShape(c); err != nil {
-		return err
-	}
-	if len(c.Deps) == 0 && qa.EventIDFromGenesis([32]byte(c.Hash)) != in.Event {
-		return &policy.Refusal{Code: policy.CodeGenesis, Reason: "This change begins another event: it does not match this event's ID."}
-	}
-	return nil
 }
 
 // Unreadable returns the result for bytes that are not a change.

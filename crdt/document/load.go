@@ -17,7 +17,8 @@ import (
 // program did not have.
 type Loader struct {
 	document      *Document
-	inspector     *Inspector // of LoadChecked, else nil
+	inspector     Inspector
+	checked       bool // rows are inspected and validated like changes from a peer
 	statuses      map[wire.Hash]storage.Status
 	reasons       map[wire.Hash]*policy.Refusal
 	excludedLater []wire.Hash
@@ -53,14 +54,14 @@ func (l *Loaded) Excludes() bool {
 // these statuses.
 func (d *Document) Load(without map[wire.Hash]storage.Status) *Loader {
 	maps.Copy(d.excluded, without)
-	return &Loader{document: d, statuses: map[wire.Hash]storage.Status{}, reasons: map[wire.Hash]*policy.Refusal{}}
+	return &Loader{document: d, inspector: Inspector{Event: d.event, Open: d.open}, statuses: map[wire.Hash]storage.Status{}, reasons: map[wire.Hash]*policy.Refusal{}}
 }
 
 // LoadChecked is like Load, but inspects and validates each row like a change from a peer. It
 // is for a document with the rules of an event.
 func (d *Document) LoadChecked() *Loader {
 	l := d.Load(nil)
-	l.inspector = &Inspector{Event: d.event}
+	l.checked = true
 	return l
 }
 
@@ -93,14 +94,14 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 		l.exclude(e.Hash, refusal)
 		return nil, l.excludeRejected()
 	}
-	c.stored = l.inspector == nil
+	c.stored = !l.checked
 	a, err := d.add(c)
 	if err != nil {
 		return nil, err
 	}
 	l.noteReturned(a)
 	if a.Refusal != nil {
-		if l.inspector == nil && !errors.As(a.err, &refusal) {
+		if !l.checked && !errors.As(a.err, &refusal) {
 			return nil, a.err // no version would have accepted this row: the ledger is damaged
 		}
 		l.exclude(e.Hash, a.Refusal)
@@ -142,7 +143,7 @@ func (l *Loader) keepExcluded(h wire.Hash, status storage.Status) error {
 // readRow decodes a row, and inspects it if the Loader is that of LoadChecked. It returns
 // storage.ErrDamaged if the bytes are those of another change.
 func (l *Loader) readRow(e *storage.Entry) (*Change, *policy.Refusal, error) {
-	if l.inspector != nil {
+	if l.checked {
 		found, err := l.inspector.Inspect(e.Bytes, e.Signature)
 		switch {
 		case err != nil:
@@ -155,11 +156,7 @@ func (l *Loader) readRow(e *storage.Entry) (*Change, *policy.Refusal, error) {
 		found.Change.fromLedger, found.Change.ReceivedAtMillis = true, e.ReceivedAtMillis
 		return found.Change, nil, nil
 	}
-	limits := wire.EventLimits
-	if l.document.policy == nil {
-		limits = wire.OpenLimits
-	}
-	decoded, err := wire.DecodeChangeLimits(e.Bytes, limits)
+	decoded, err := wire.DecodeChangeLimits(e.Bytes, l.inspector.Limits())
 	if err != nil {
 		return nil, nil, err
 	}

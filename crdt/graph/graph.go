@@ -19,12 +19,14 @@ package graph
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"flyleaf/crdt/wire"
 )
@@ -538,6 +540,22 @@ func (g *Graph) Resolve(id wire.OpID, past *LazyPast) (Op, bool) {
 // ID returns the operation's ID as in the wire format.
 func (g *Graph) ID(op Op) wire.OpID {
 	return wire.OpID{Counter: uint64(op.Counter), Actor: g.ActorAt(int(op.Place))}
+}
+
+// CompareOps orders operations as Automerge does: by counter, then by actor. Two operations
+// with one ID, which only an equivocating actor has, are ordered by the hashes of their
+// changes.
+func (g *Graph) CompareOps(a, b Op) int {
+	if a.Counter != b.Counter {
+		return cmp.Compare(a.Counter, b.Counter)
+	}
+	if a.Place == b.Place {
+		return 0
+	}
+	if x, y := g.nodes[a.Place].actor, g.nodes[b.Place].actor; x != y {
+		return strings.Compare(string(g.actors[x].id), string(g.actors[y].id))
+	}
+	return compare(g.hashes[a.Place], g.hashes[b.Place])
 }
 
 // ActorAt returns the actor of the change at a place of the applied order.

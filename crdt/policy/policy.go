@@ -6,7 +6,6 @@
 package policy
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,8 +38,6 @@ type Policy struct {
 	kind, access string
 	newerRules   bool // the event's rules are of a later version
 	checksText   bool // the event's rules check the form of texts (version 2)
-	founder      authority.Person
-	hasGenesis   bool // the genesis was added
 
 	actors         []writer
 	actorIx        map[wire.ActorID]uint32
@@ -131,10 +128,11 @@ func (p *Policy) Steps() int64 { return p.steps + p.authority.Steps() }
 
 // Founder returns the person who made the event, "" before the genesis.
 func (p *Policy) Founder() qa.Identity {
-	if !p.hasGenesis {
+	founder, known := p.authority.Founder()
+	if !known {
 		return ""
 	}
-	return p.founder.Identity()
+	return founder.Identity()
 }
 
 // Add adds a change that Validate found valid, or one of this device's ledger. Adding
@@ -165,7 +163,7 @@ func (p *Policy) Add(c *wire.Change) error {
 	}
 	past := p.graph.LazyPast(c.Deps)
 	for k := range c.Ops {
-		if o := c.Ops[k].Obj; o != (wire.OpID{}) && !(o.Actor == c.Actor && o.Counter >= c.StartOp) {
+		if o := c.Ops[k].Obj; o != (wire.OpID{}) && !c.IsOwn(o) {
 			if _, ok := p.object(o, &past); !ok {
 				return fmt.Errorf("%w: operation %d", ErrOrder, k)
 			}
@@ -192,8 +190,6 @@ func (p *Policy) knows(place int) bool {
 
 // setGenesis stores the kind, access and rules version, which only the genesis sets.
 func (p *Policy) setGenesis(c *wire.Change) {
-	p.hasGenesis = true
-	copy(p.founder[:], c.Actor)
 	for k := range c.Ops {
 		op := &c.Ops[k]
 		if op.Obj != (wire.OpID{}) {
@@ -394,7 +390,7 @@ func (p *Policy) object(id wire.OpID, past *graph.LazyPast) (int, bool) {
 // resolve returns the operation to which an ID refers in a change at a place: one of
 // the change itself, or one in its past.
 func (p *Policy) resolve(c *wire.Change, id wire.OpID, at int32, past *graph.LazyPast) (graph.Op, bool) {
-	if id.Actor == c.Actor && id.Counter >= c.StartOp {
+	if c.IsOwn(id) {
 		return graph.Op{Place: at, Counter: uint32(id.Counter)}, true
 	}
 	return p.graph.Resolve(id, past)
@@ -438,7 +434,7 @@ func (p *Policy) current(buf []graph.Op, k uint32, past *graph.Past) []graph.Op 
 	for _, i := range w.replaced.Current(few[:0], counts) {
 		buf = append(buf, w.writes[i])
 	}
-	slices.SortFunc(buf, p.compare)
+	slices.SortFunc(buf, p.graph.CompareOps)
 	return buf
 }
 
@@ -451,15 +447,6 @@ func (p *Policy) writesBy(who authority.Person, k uint32, past *graph.Past) (n i
 		}
 	}
 	return n
-}
-
-// compare orders operations as preds are ordered. Counter and actor are unique within
-// one past.
-func (p *Policy) compare(a, b graph.Op) int {
-	if a.Counter != b.Counter {
-		return cmp.Compare(a.Counter, b.Counter)
-	}
-	return strings.Compare(string(p.graph.ActorAt(int(a.Place))), string(p.graph.ActorAt(int(b.Place))))
 }
 
 // keysIn returns how many keys of a map, an index into objects, have a write in a past,

@@ -42,7 +42,7 @@ func (p *Policy) ChangesAuthority(c *wire.Change) bool { return p.authority.IsAu
 // HoldsRole reports whether a person holds one of the roles now.
 func (p *Policy) HoldsRole(id qa.Identity, roles ...qa.Role) bool {
 	who, ok := authority.ParsePerson(string(id))
-	return ok && p.hasGenesis && p.authority.Roles(who)&authority.RolesOf(roles...) != 0
+	return ok && p.authority.Roles(who)&authority.RolesOf(roles...) != 0
 }
 
 // NeededRoles returns the roles of which the writer of a valid change needed one in the
@@ -75,7 +75,7 @@ func (p *Policy) NeededRoles(c *wire.Change) (need schema.Roles) {
 // made its claim may still read, to learn the answer to the claim.
 func (p *Policy) MayRead(id qa.Identity) bool {
 	who, ok := authority.ParsePerson(string(id))
-	return ok && p.hasGenesis && p.authority.Roles(who) != 0
+	return ok && p.authority.Roles(who) != 0
 }
 
 // Blocked reports whether a person is blocked now. The founder cannot be blocked.

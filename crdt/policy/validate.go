@@ -55,8 +55,8 @@ type earlierKey struct {
 // encoding (wire.DecodeChange), sequence, deps and counters (graph.Check), and the
 // signature (Verify). ErrOrder is returned when a dependency was not added.
 func (p *Policy) Validate(c *wire.Change) error {
-	if err := wire.CheckSchemaShape(c); err != nil {
-		return RefusalOf(err)
+	if err := CheckAlone(p.event, c); err != nil {
+		return err
 	}
 	for _, d := range c.Deps {
 		if place, ok := p.graph.Place(d); !ok || !p.knows(place) {
@@ -81,6 +81,18 @@ func (p *Policy) Validate(c *wire.Change) error {
 		}
 	}
 	return v.checkComplete()
+}
+
+// CheckAlone applies the rules that need no past: a change that breaks them is invalid in
+// the event, whatever the event has. It returns nil or a *Refusal.
+func CheckAlone(event qa.EventID, c *wire.Change) error {
+	if err := wire.CheckSchemaShape(c); err != nil {
+		return RefusalOf(err)
+	}
+	if len(c.Deps) == 0 && qa.EventIDFromGenesis([32]byte(c.Hash)) != event {
+		return refuse(CodeGenesis, "This founding change belongs to another event: it does not match this event's ID.")
+	}
+	return nil
 }
 
 // Recheck applies the rules R24 to R27, which earlier versions did not have, to a
@@ -111,7 +123,7 @@ func (p *Policy) Recheck(c *wire.Change) error {
 func (v *validation) recheckOp(k int) error {
 	op := &v.c.Ops[k]
 	s, in := schema.MapRoot, target{id: rootOp, post: -1}
-	if id := op.Obj; id.Actor == v.c.Actor && id.Counter >= v.c.StartOp && id.Counter-v.c.StartOp < uint64(k) {
+	if id := op.Obj; v.c.IsOwn(id) && id.Counter-v.c.StartOp < uint64(k) {
 		m := &v.made[id.Counter-v.c.StartOp]
 		s, in.local, in.post = m.slot, true, m.post
 	} else if i, ok := v.policy.object(id, &v.past); ok {
@@ -189,11 +201,8 @@ func (v *validation) reset() { *v = validation{made: v.made, current: v.current}
 // checkGenesis checks the parts of a genesis that can be checked before its operations.
 func (v *validation) checkGenesis() error {
 	c := v.c
-	switch {
-	case v.policy.hasGenesis:
+	if _, exists := v.policy.authority.Founder(); exists {
 		return refuse(CodeGenesis, "This is a second founding change; the event already exists.")
-	case qa.EventIDFromGenesis([32]byte(c.Hash)) != v.policy.event:
-		return refuse(CodeGenesis, "This founding change belongs to another event: it does not match this event's ID.")
 	}
 	v.genesis, v.heldKnown, v.heldRoles = true, true, schema.Founder|schema.Organiser
 	for k := range c.Ops {
@@ -210,7 +219,7 @@ func (v *validation) checkGenesis() error {
 
 // roles returns what the writer holds in the change's past.
 func (v *validation) roles() schema.Roles {
-	if !v.heldKnown && v.who != v.policy.founder && !v.policy.authority.Mentions(v.who) {
+	if founder, _ := v.policy.authority.Founder(); !v.heldKnown && v.who != founder && !v.policy.authority.Mentions(v.who) {
 		v.heldKnown = true // no authority change is about the writer
 	}
 	if !v.heldKnown {
@@ -322,7 +331,7 @@ func (v *validation) object(k int) (schema.Map, target, error) {
 	if id == (wire.OpID{}) {
 		return schema.MapRoot, target{id: rootOp, local: v.genesis, post: -1}, nil
 	}
-	if id.Actor == v.c.Actor && id.Counter >= v.c.StartOp {
+	if v.c.IsOwn(id) {
 		if at := id.Counter - v.c.StartOp; at < uint64(k) && v.made[at].isMap {
 			m := &v.made[at]
 			return m.slot, target{id: v.local(uint32(id.Counter)), owner: v.who, local: true, post: m.post}, nil

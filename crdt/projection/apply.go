@@ -1,7 +1,6 @@
 package projection
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -82,14 +81,12 @@ func (f *Projection) ApplyReceived(c *wire.Change, receivedMillis int64) error {
 	return nil
 }
 
-// applyGenesis notes the founder. A valid event has one genesis; if there were two, every
-// device picks the same one.
+// applyGenesis notes the founder and the time, unless the authority picked another genesis.
 func (f *Projection) applyGenesis(c *wire.Change, actor uint32, receivedMillis int64) {
 	f.roots++
-	if f.founderHash != (wire.Hash{}) && bytes.Compare(c.Hash[:], f.founderHash[:]) >= 0 {
+	if f.authority.Genesis() != c.Hash {
 		return
 	}
-	f.founderHash = c.Hash
 	f.founded = c.TimeMillis
 	if receivedMillis != 0 {
 		f.founded = min(f.founded, receivedMillis)
@@ -148,7 +145,7 @@ type applying struct {
 // resolve returns the operation to which an ID refers in the change: one of the change
 // itself, or one in its past. False if there is none.
 func (a *applying) resolve(id wire.OpID) (graph.Op, bool) {
-	if id.Actor == a.c.Actor && id.Counter >= a.c.StartOp {
+	if a.c.IsOwn(id) {
 		return graph.Op{Place: a.change, Counter: uint32(id.Counter)}, id.Counter <= math.MaxUint32
 	}
 	return a.f.resolve(id, &a.past)

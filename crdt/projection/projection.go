@@ -1,7 +1,6 @@
 package projection
 
 import (
-	"bytes"
 	"strings"
 
 	"flyleaf/crdt/authority"
@@ -28,12 +27,11 @@ type Projection struct {
 	root    object
 	names   map[string]string // interned keys
 
-	founder     qa.Identity
-	founderHash wire.Hash
-	founded     int64 // ms since 1970: the founder's clock or the receipt, whichever is earlier
-	authority   *authority.Authority
-	replies     map[string][]*object // by the ID of the post that they answer
-	rewritten   []keyOf              // keys that need a role and have a history
+	founder   qa.Identity
+	founded   int64 // ms since 1970: the founder's clock or the receipt, whichever is earlier
+	authority *authority.Authority
+	replies   map[string][]*object // by the ID of the post that they answer
+	rewritten []keyOf              // keys that need a role and have a history
 	// unsuperseded has, for the revisions map of each post that was edited, the revisions
 	// that no later revision supersedes, as indexes into the map's props.
 	unsuperseded map[*object][]int32
@@ -136,32 +134,11 @@ func (f *Projection) actorOf(a wire.ActorID) uint32 {
 	return i
 }
 
-// less orders operations as Automerge does. Two operations with one ID, which only an
-// equivocating actor has, are ordered by the hashes of their changes.
-func (f *Projection) less(a, b graph.Op) bool {
-	if a.Counter != b.Counter {
-		return a.Counter < b.Counter
-	}
-	if a.Place == b.Place {
-		return false
-	}
-	if x, y := f.changes[a.Place].actor, f.changes[b.Place].actor; x != y {
-		return f.actors[x].id < f.actors[y].id
-	}
-	x, y := f.hash(a.Place), f.hash(b.Place)
-	return bytes.Compare(x[:], y[:]) < 0
-}
+// less reports whether operation a comes before b.
+func (f *Projection) less(a, b graph.Op) bool { return f.graph.CompareOps(a, b) < 0 }
 
 // compareWrites orders writes by their operations.
-func (f *Projection) compareWrites(a, b *write) int {
-	switch {
-	case f.less(a.Op, b.Op):
-		return -1
-	case f.less(b.Op, a.Op):
-		return 1
-	}
-	return 0
-}
+func (f *Projection) compareWrites(a, b *write) int { return f.graph.CompareOps(a.Op, b.Op) }
 
 // isAncestor reports whether change a is in the past of change b. No change is in its
 // own past.

@@ -35,7 +35,7 @@ func canReference(c *Change, i int, id OpID) bool {
 	case id.Counter >= c.StartOp+uint64(i):
 		return false
 	case len(c.Deps) == 0:
-		return id.Actor == c.Actor && id.Counter >= c.StartOp
+		return c.IsOwn(id)
 	}
 	return true
 }

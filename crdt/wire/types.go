@@ -113,6 +113,10 @@ type Change struct {
 	Extra      []byte // bytes after the columns; refused in events
 }
 
+// IsOwn reports whether an ID that an operation of the change refers to is one of the
+// change's own operations. In the change's past its actor has only lower counters.
+func (c *Change) IsOwn(id OpID) bool { return id.Actor == c.Actor && id.Counter >= c.StartOp }
+
 // MaxOp returns the counter of the change's last operation; StartOp-1 when it
 // has none.
 func (c *Change) MaxOp() uint64 { return c.StartOp + uint64(len(c.Ops)) - 1 }

@@ -190,7 +190,7 @@ type op struct {
 // opOf returns the operation to which an ID refers in a change: one of its own, or one in
 // its past.
 func (w *World) opOf(by *wire.Change, id wire.OpID) op {
-	if id.Actor == by.Actor && id.Counter >= by.StartOp {
+	if by.IsOwn(id) {
 		return op{by, int(id.Counter - by.StartOp)}
 	}
 	var found []*wire.Change
