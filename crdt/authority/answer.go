@@ -439,7 +439,9 @@ func (a *Authority) closingIn(v view) (wire.Hash, bool) {
 	if len(a.closings) == 0 {
 		return wire.Hash{}, false
 	}
-	x := a.current(a.closings, 0, v, func(x *act) Rank { return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther) })
+	x := a.current(a.closings, 0, v, func(x *act) Rank {
+		return min(a.rankOf(x.change, schema.MapEvent.Row(schema.KeyClosed).By, v), ByOther)
+	})
 	if x == nil || !x.granted {
 		return wire.Hash{}, false
 	}
