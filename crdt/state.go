@@ -33,11 +33,15 @@ type StateValue struct {
 	Op    wire.OpID
 	Value wire.Value
 	Map   bool
+	// NotInEffect: the value does not count, because its writer had lost the role. Writing
+	// the same value changes something then.
+	NotInEffect bool
 }
 
 // FromState returns a document without content of its own. It makes the same changes as any
 // other document, byte for byte, by reading a State. Use it for an event that no engine can
-// hold, because an actor has signed two versions of a change. The caller adds the changes that
+// hold, because an actor has signed two versions of a change, and for one with values that are
+// not in effect, which engines do not write again. The caller adds the changes that
 // Do returns to the state. Absorb does nothing, and Save returns nil.
 func FromState(actor wire.ActorID, s State) (*Document, error) {
 	if len(actor) != qa.ActorSize {
@@ -103,7 +107,7 @@ func (e *stateEngine) set(in object, key string, scalar any) error {
 	at := stateKey{in.(wire.OpID), key}
 	if _, again := e.written[at]; !again {
 		now := e.state.Values(at.in, key)
-		if len(now) == 1 && !now[0].Map && now[0].Value.Kind == v.Kind && bytes.Equal(now[0].Value.Raw, v.Raw) {
+		if len(now) == 1 && !now[0].Map && !now[0].NotInEffect && now[0].Value.Kind == v.Kind && bytes.Equal(now[0].Value.Raw, v.Raw) {
 			return nil // the key has this value and no other: Automerge writes nothing then
 		}
 	}

@@ -66,15 +66,17 @@ func (e *engine) open(ctx context.Context) error {
 		if e.host.contents.Policy().HasNewerRules() {
 			return crdt.ErrNewerRules // nobody may write in this event, so the engine is not needed
 		}
-		forked := e.host.contents.Graph().Forks() > 0
+		// No Automerge engine can hold two versions of a change, and none writes a value again
+		// that is not in effect.
+		fromState := e.host.contents.Graph().Forks() > 0 || !e.host.contents.Policy().Authority().SettledAll()
 		switch {
 		case e.busy != nil:
 			if err := e.awaitFree(ctx); err != nil {
 				return err
 			}
-		case e.doc != nil && forked && !e.fromState:
+		case e.doc != nil && fromState != e.fromState:
 			e.drop()
-		case e.doc == nil && forked:
+		case e.doc == nil && fromState:
 			if err := e.openFromState(); err != nil {
 				return err
 			}
@@ -135,8 +137,7 @@ func (e *engine) drawActor() error {
 }
 
 // openFromState opens a doc that stores no changes and reads the current values from
-// host.contents (crdt.FromState). Events in which an actor signed two versions of a change need
-// it, because no Automerge engine can load them.
+// host.contents (crdt.FromState).
 func (e *engine) openFromState() error {
 	if err := e.drawActor(); err != nil {
 		return err

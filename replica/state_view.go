@@ -7,7 +7,7 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// stateView implements crdt.State: the contents without the withheld changes. crdt.Over
+// stateView implements crdt.State: the contents without the withheld changes. crdt.FromState
 // writes local changes from it. mu is held and the document is loaded.
 type stateView struct{ doc *document }
 
@@ -40,7 +40,7 @@ func (w stateView) Values(in wire.OpID, key string) []crdt.StateValue {
 	out := make([]crdt.StateValue, 0, len(live))
 	for _, v := range live {
 		if !w.withheld(v.Op) {
-			out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.IsObject})
+			out = append(out, crdt.StateValue{Op: v.Op, Value: v.Value, Map: v.IsObject, NotInEffect: !v.InEffect})
 		}
 	}
 	return out

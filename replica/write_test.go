@@ -180,6 +180,56 @@ func TestPostsInAClosedEvent(t *testing.T) {
 	}
 }
 
+// TestActsRepeatedAfterARevocation: an act is written also if the same was written before by
+// somebody who had lost the role, so that it was not in effect.
+func TestActsRepeatedAfterARevocation(t *testing.T) {
+	w := policytest.NewWorld(policytest.Options{})
+	olga, ann := w.Writer("olga"), w.Writer("ann")
+	var q qa.PostID
+	ann.Do(func(d *policytest.Draft) { q = d.Post("", "Why?") })
+	w.Founder.Do(func(d *policytest.Draft) { d.Role(olga.ID(), qa.RoleOrganiser, true) })
+	before := w.Heads()
+	w.Founder.DoOn(before, func(d *policytest.Draft) { d.Role(olga.ID(), qa.RoleOrganiser, false) })
+	olga.DoOn(before, func(d *policytest.Draft) {
+		d.Role(ann.ID(), qa.RoleAuthor, true)
+		d.Bool("posts/"+string(q)+"/marks/pinned", true)
+		d.Str("posts/"+string(q)+"/marks/hidden", "rude")
+		d.Str("event/title", "The title")
+	})
+	n := openNode(t, replica.Config{Store: mem.New(), Key: policytest.KeyOf("founder"), Offline: true})
+	if _, err := n.Merge(testContext(t), w.Event, asBundle(w.Changes...)); err != nil {
+		t.Fatal(err)
+	}
+	do(t, n, w.Event, qa.Act{Kind: qa.ActRole, Identity: ann.ID(), Role: qa.RoleAuthor, On: true})
+	do(t, n, w.Event, qa.Act{Kind: qa.ActMark, Post: q, Mark: schema.KeyPinned, On: true})
+	do(t, n, w.Event, qa.Act{Kind: qa.ActMark, Post: q, Mark: schema.KeyHidden, Text: "rude"})
+	do(t, n, w.Event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"title": "The title"}})
+	week := weekOf(t, n, w.Event)
+	p, err := n.Post(testContext(t), w.Event, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !week.Event.HasRole(ann.ID(), qa.RoleAuthor) || !p.Marks.Pinned || p.Marks.Hidden != "rude" || week.Event.Title != "The title" {
+		t.Errorf("%+v, %+v", week.Event, p.Marks)
+	}
+	if _, err := n.Do(testContext(t), w.Event, qa.Act{Kind: qa.ActMark, Post: q, Mark: schema.KeyPinned, On: true}); err != nil {
+		t.Fatal(err)
+	}
+	log, err := n.Log(testContext(t), w.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := 0
+	for _, l := range log {
+		if l.Kind == qa.LogPinned {
+			pinned++
+		}
+	}
+	if pinned != 2 {
+		t.Errorf("pinned %d times: what is in effect must not be written again", pinned)
+	}
+}
+
 func importedWeek(posts int) qa.Imported {
 	w := qa.Imported{Format: "page", Source: "page:a-week", Event: week}
 	for i := range posts {

@@ -358,6 +358,18 @@ func (a *Authority) Settled(p Person) bool {
 	return true
 }
 
+// SettledAll reports whether Settled is true for everybody but the keys of invitations.
+func (a *Authority) SettledAll() bool {
+	for p, r := range a.people {
+		for i := range r.grants {
+			if role := r.grants[i].role; role&Ordinary != 0 && !a.isSettled(p, r, role) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // pastOf returns the set of a change and its past. It is cached, because it is needed
 // for every act of a person whose role was revoked.
 func (a *Authority) pastOf(change wire.Hash) graph.Set {

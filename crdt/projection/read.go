@@ -110,6 +110,7 @@ type CurrentValue struct {
 	Op       wire.OpID
 	Value    wire.Value // if it is not an object
 	IsObject bool       // then Op is the object's ID
+	InEffect bool       // its writer was allowed to write it, by all known changes
 }
 
 // Values returns all current values at a key of a map, ascending. Several values are a
@@ -127,7 +128,7 @@ func (f *Projection) Values(obj wire.OpID, key string) []CurrentValue {
 	var out []CurrentValue
 	for i := range p.current {
 		if e := &p.current[i]; e.in == m.number {
-			out = append(out, f.currentValueOf(e))
+			out = append(out, f.currentValueOf(m.object, key, e))
 		}
 	}
 	return out
@@ -149,13 +150,17 @@ func (f *Projection) ValuesAt(path ...string) []CurrentValue {
 	}
 	var out []CurrentValue
 	for i := range p.current {
-		out = append(out, f.currentValueOf(&p.current[i]))
+		out = append(out, f.currentValueOf(o, path[0], &p.current[i]))
 	}
 	return out
 }
 
-func (f *Projection) currentValueOf(e *write) CurrentValue {
-	return CurrentValue{Op: f.graph.ID(e.Op), Value: e.value(), IsObject: e.made}
+func (f *Projection) currentValueOf(o *object, key string, e *write) CurrentValue {
+	r := o.slot.Row(key)
+	return CurrentValue{
+		Op: f.graph.ID(e.Op), Value: e.value(), IsObject: e.made,
+		InEffect: r == nil || f.inEffect(e.Place, r, f.by(o.Place)),
+	}
 }
 
 // Keys returns the keys of a map that have a current value, in no order.
