@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"flyleaf/crdt/bundle"
-	core "flyleaf/crdt/document"
 	"flyleaf/crdt/verify"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
@@ -112,7 +111,6 @@ func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostI
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	inspector := core.Inspector{Event: event}
 	for i := range found.Changes {
 		c := &found.Changes[i]
 		h, err := wire.ParseHash(c.Hash)
@@ -123,11 +121,7 @@ func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostI
 		if err != nil {
 			return qa.Verification{}, err
 		}
-		read, err := inspector.Inspect(en.Bytes, en.Signature)
-		if err != nil {
-			return qa.Verification{}, err
-		}
-		if read.Hash != h || !read.Signed {
+		if !verify.IsSigned(event, h, en.Bytes, en.Signature) {
 			if c.Signed && c.Code == "" {
 				found.Bad++
 			}

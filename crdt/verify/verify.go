@@ -40,6 +40,14 @@ func NewUnsigned(event qa.EventID) *Verifier {
 	return v
 }
 
+// IsSigned reports whether a chunk is the change with this hash, signed by its writer for the
+// event.
+func IsSigned(event qa.EventID, h wire.Hash, chunk, signature []byte) bool {
+	inspector := core.Inspector{Event: event}
+	found, err := inspector.Inspect(chunk, signature)
+	return err == nil && found.Hash == h && found.Signed
+}
+
 // Add checks the next change, as a chunk with its signature (nil for none), and
 // returns what was found. Changes are given in a causal order; one that comes before
 // its dependencies is refused.
