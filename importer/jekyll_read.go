@@ -217,7 +217,26 @@ func (r *jekyllReader) scalar(n *yaml.Node, what string) (string, error) {
 // merge (<<: *defaults) come after the map's own, and only if the map does not have them.
 func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) error) error {
 	own := map[string]bool{}
-	var merges []*yaml.Node
+	merges, err := r.ownPairs(n, func(key string, k, v *yaml.Node) error {
+		if own[key] {
+			return r.refuse(k, ErrSyntax, "the key %q appears twice", beginning(key))
+		}
+		own[key] = true
+		return do(key, k, v)
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range merges {
+		if err := r.merged(m, own, 0, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownPairs calls do for each key of a map, except merge keys, and returns the values of these.
+func (r *jekyllReader) ownPairs(n *yaml.Node, do func(key string, k, v *yaml.Node) error) (merges []*yaml.Node, err error) {
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		if isMerge(k) {
@@ -226,22 +245,13 @@ func (r *jekyllReader) pairs(n *yaml.Node, do func(key string, k, v *yaml.Node) 
 		}
 		key, err := r.scalar(k, "a key")
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if own[key] {
-			return r.refuse(k, ErrSyntax, "the key %q appears twice", beginning(key))
-		}
-		own[key] = true
 		if err := do(key, k, v); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	for _, m := range merges {
-		if err := r.merged(m, own, 0, do); err != nil {
-			return err
-		}
-	}
-	return nil
+	return merges, nil
 }
 
 // isMerge reports whether k is YAML's merge key. A quoted "<<" is an ordinary key.
@@ -269,24 +279,15 @@ func (r *jekyllReader) merged(n *yaml.Node, seen map[string]bool, depth int, do 
 	default:
 		return r.refuse(n, ErrSyntax, "the value of << must be a map or a list of maps")
 	}
-	var deeper []*yaml.Node
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		if isMerge(k) {
-			deeper = append(deeper, v)
-			continue
-		}
-		key, err := r.scalar(k, "a key")
-		if err != nil {
-			return err
-		}
+	deeper, err := r.ownPairs(n, func(key string, k, v *yaml.Node) error {
 		if seen[key] {
-			continue
+			return nil
 		}
 		seen[key] = true
-		if err := do(key, k, v); err != nil {
-			return err
-		}
+		return do(key, k, v)
+	})
+	if err != nil {
+		return err
 	}
 	for _, d := range deeper {
 		if err := r.merged(d, seen, depth+1, do); err != nil {

@@ -68,7 +68,6 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 		if err != nil {
 			return digest.Digest{}, err
 		}
-		week.Event.ID = e.ID
 		keys, err := n.Keys(ctx, e.ID)
 		if err != nil {
 			return digest.Digest{}, err

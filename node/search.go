@@ -25,7 +25,6 @@ func (w *WeekCache) Get(ctx context.Context, id qa.EventID) (*qa.Week, error) {
 		if err != nil {
 			return nil, err
 		}
-		week.Event.ID = id
 		w.loaded[id] = &week
 	}
 	return w.loaded[id], nil

@@ -32,7 +32,6 @@ func weekOf(t *testing.T, n Node, event qa.EventID) qa.Week {
 	t.Helper()
 	w, err := n.Week(t.Context(), event)
 	must(t, err)
-	w.Event.ID = event
 	return w
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
@@ -221,14 +222,25 @@ func (n *Node) relayURL(ctx context.Context, id qa.EventID) (string, error) {
 // Log returns the moderation log of an event, the newest entry last: what moderators and
 // organisers hid, marked, blocked, granted or closed, and whether it is in effect.
 func (n *Node) Log(ctx context.Context, id qa.EventID) ([]qa.LogEntry, error) {
+	return readProjection(ctx, n, id, (*projection.Projection).Log)
+}
+
+// Contacts returns the encrypted contact details that winners sent to the event's founder,
+// by winner.
+func (n *Node) Contacts(ctx context.Context, id qa.EventID) (map[qa.Identity][]byte, error) {
+	return readProjection(ctx, n, id, (*projection.Projection).Contacts)
+}
+
+// readProjection loads an event and returns what read returns for its projection.
+func readProjection[T any](ctx context.Context, n *Node, id qa.EventID, read func(*projection.Projection) T) (none T, err error) {
 	doc, err := n.document(id)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	if err := doc.load(ctx); err != nil {
-		return nil, err
+		return none, err
 	}
-	return doc.contents.Projection().Log(), nil
+	return read(doc.contents.Projection()), nil
 }

@@ -86,7 +86,7 @@ type ViewUpdate struct {
 	People    []qa.Person
 }
 
-// SearchHit is a post that SearchAll found.
+// SearchHit is a post that a search over all documents found.
 type SearchHit struct {
 	Event qa.EventID
 	Post  qa.PostID

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -267,6 +268,32 @@ func Score(words []string, terms []Term) float64 {
 		return 0
 	}
 	return float64(total) / float64(len(words))
+}
+
+// Hits collects the matches of a search, for stores without an index that ranks them.
+type Hits []scoredHit
+
+type scoredHit struct {
+	SearchHit
+	score float64
+}
+
+// Add adds a post, unless its Score is 0.
+func (h *Hits) Add(hit SearchHit, score float64) {
+	if score > 0 {
+		*h = append(*h, scoredHit{hit, score})
+	}
+}
+
+// Best returns the posts with the highest scores, the best first, at most limit.
+func (h Hits) Best(limit int) (found []SearchHit) {
+	slices.SortFunc(h, func(a, b scoredHit) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
+	})
+	for _, hit := range h[:max(0, min(limit, len(h)))] {
+		found = append(found, hit.SearchHit)
+	}
+	return found
 }
 
 // startsWith reports whether words begin with a phrase. The last word of the phrase may be a

@@ -46,6 +46,8 @@ func newTemplates() *templates {
 				Many bool // the page lists several clubs, so each needs its own heading
 			}{c, clubs > 1}
 		},
+		// program is the data of the template "program-link". id is that of its input element.
+		"program": func(id, link string) any { return struct{ ID, Link string }{id, link} },
 		"static":  staticAddress,
 		"modules": func() []string { return staticModules },
 		"thread":  r.thread,

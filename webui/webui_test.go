@@ -665,7 +665,7 @@ func (n readOnce) Week(ctx context.Context, event qa.EventID) (qa.Week, error) {
 
 func TestTenThousandPosts(t *testing.T) {
 	f, event := big(t)
-	s := &site{t: t, node: f, event: event}
+	s := &site{t: t, node: f, event: event, clock: testNow}
 	s.serve(readOnce{f, map[qa.EventID]qa.Week{}})
 	page := s.get(s.week())
 	if n := strings.Count(page, `<section class="thread`); n != ThreadsOnPage {

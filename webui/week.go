@@ -92,7 +92,6 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 		s.weekUnavailable(w, r, event, err)
 		return nil, false
 	}
-	week.Event.ID = event
 	keys, err := s.node.Keys(ctx, event)
 	if err != nil {
 		s.readFailed(w, r, err)

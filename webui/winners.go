@@ -336,15 +336,20 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	return out
 }
 
+// loadToChoose is load for people who may choose winners. Others get an error page.
+func (s *server) loadToChoose(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
+	if v, ok = s.load(w, r); ok && !v.can.Answer && !v.can.Organise {
+		s.notAllowed(w, r, "authors and organisers")
+		return nil, false
+	}
+	return v, ok
+}
+
 // chooseWinners handles the check boxes of the table. It does not change rows that were
 // not on the page.
 func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.load(w, r)
+	v, ok := s.loadToChoose(w, r)
 	if !ok {
-		return
-	}
-	if !v.can.Answer && !v.can.Organise {
-		s.notAllowed(w, r, "authors and organisers")
 		return
 	}
 	has := func(name string, p qa.PostID) bool { return slices.Contains(r.PostForm[name], string(p)) }
@@ -418,12 +423,8 @@ func (v *weekView) isCandidate(who qa.Entrant) bool {
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.
 func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.load(w, r)
+	v, ok := s.loadToChoose(w, r)
 	if !ok {
-		return
-	}
-	if !v.can.Answer && !v.can.Organise {
-		s.notAllowed(w, r, "authors and organisers")
 		return
 	}
 	var err error

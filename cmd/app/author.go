@@ -34,16 +34,12 @@ when the relay can be reached.`,
 			default:
 				return codedf(exitUsage, "--sort takes wanted, age or asker, not %q", order)
 			}
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
-				if err != nil {
-					return err
-				}
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, week *qa.Week) error {
 				me, err := b.Identity(ctx)
 				if err != nil {
 					return err
 				}
-				later, err := b.SavedForLater(ctx, id)
+				later, err := b.SavedForLater(ctx, week.Event.ID)
 				if err != nil {
 					return err
 				}
@@ -51,7 +47,7 @@ when the relay can be reached.`,
 				if a.json {
 					return a.printJSON(newJSONInbox(&in))
 				}
-				a.printInbox(&week, &in, me, all)
+				a.printInbox(week, &in, me, all)
 				return nil
 			})
 		},

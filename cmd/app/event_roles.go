@@ -21,11 +21,7 @@ func (a *app) eventRolesCmd() *cobra.Command {
 ` + "`flyleaf event grant`" + ` gives somebody a role; ` + "`flyleaf event invite --role`" + ` invites somebody.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
-				if err != nil {
-					return err
-				}
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, week *qa.Week) error {
 				grants := []qa.Grant{}
 				if week.Event.Founder != "" {
 					grants = append(grants, qa.Grant{ID: week.Event.Founder, Role: qa.RoleOrganiser})
@@ -44,7 +40,7 @@ func (a *app) eventRolesCmd() *cobra.Command {
 				for _, g := range grants {
 					a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
 				}
-				own, err := b.OwnInvitation(ctx, id)
+				own, err := b.OwnInvitation(ctx, week.Event.ID)
 				if words := invitationState(own); words != "" && own.State != qa.InviteGranted {
 					a.printf("%s\n", words)
 				}

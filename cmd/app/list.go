@@ -128,19 +128,15 @@ Each post begins with the writer's role in this event, then name, time and post 
 		Example: "  flyleaf list\n  flyleaf list --unanswered",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				week, err := b.Week(ctx, id)
-				if err != nil {
-					return err
-				}
-				threads, look := []jsonPost{}, people.NewLookalikes(&week)
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, week *qa.Week) error {
+				threads, look := []jsonPost{}, people.NewLookalikes(week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
 					if unanswered && (t.Answered || !t.Question.Shown()) {
 						continue
 					}
 					j := newJSONThread(t)
-					j.annotate(&week, look)
+					j.annotate(week, look)
 					threads = append(threads, j)
 				}
 				a.noteContradictions(&week.Event)

@@ -170,11 +170,7 @@ func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]stora
 
 func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.SearchHit, err error) {
 	terms := storage.Terms(query)
-	type hit struct {
-		storage.SearchHit
-		score float64
-	}
-	var hits []hit
+	var hits storage.Hits
 	err = s.do(ctx, false, []any{storePosts}, func(t *tx) error {
 		hits = nil
 		if len(terms) == 0 || limit <= 0 {
@@ -194,19 +190,11 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 			for i := range words {
 				words[i] = list.Index(i).String()
 			}
-			if score := storage.Score(words, terms); score > 0 {
-				hits = append(hits, hit{post, score})
-			}
+			hits.Add(post, storage.Score(words, terms))
 		}
 		return nil
 	})
-	slices.SortFunc(hits, func(a, b hit) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
-	})
-	for _, h := range hits[:max(0, min(limit, len(hits)))] {
-		found = append(found, h.SearchHit)
-	}
-	return found, err
+	return hits.Best(limit), err
 }
 
 // candidates returns the posts that contain, for each term, a word of one of its phrases.

@@ -153,27 +153,16 @@ func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.Ev
 		if len(terms) == 0 || limit <= 0 {
 			return nil
 		}
-		type hit struct {
-			storage.SearchHit
-			score float64
-		}
-		var hits []hit
+		var hits storage.Hits
 		for event, d := range s.docs {
 			if !in(event) {
 				continue
 			}
 			for id, p := range d.views.posts {
-				if score := storage.Score(p.Words, terms); score > 0 {
-					hits = append(hits, hit{storage.SearchHit{Event: event, Post: id}, score})
-				}
+				hits.Add(storage.SearchHit{Event: event, Post: id}, storage.Score(p.Words, terms))
 			}
 		}
-		slices.SortFunc(hits, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
-		})
-		for _, h := range hits[:min(limit, len(hits))] {
-			found = append(found, h.SearchHit)
-		}
+		found = hits.Best(limit)
 		return nil
 	})
 	return found, err
