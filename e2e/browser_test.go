@@ -127,7 +127,7 @@ func TestPageInARealBrowser(t *testing.T) {
 	// The relay returns, and the page syncs without a click.
 	relay.up()
 	eventually(t, "the page says that everything is on the relay", func() error {
-		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {
+		if words := ask[string](t, ctx, `document.querySelector('#sync-summary').innerText`); !strings.Contains(words, "on the relay") {
 			return errors.New(words)
 		}
 		return nil
@@ -145,7 +145,7 @@ func TestReadmePicture(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(line[strings.Index(line, "http://"):]), chromedp.WaitVisible(`#main`))
 	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
 	eventually(t, "the sample is on the relay", func() error {
-		if words := ask[string](t, ctx, `document.querySelector('#truth').innerText`); !strings.Contains(words, "on the relay") {
+		if words := ask[string](t, ctx, `document.querySelector('#sync-summary').innerText`); !strings.Contains(words, "on the relay") {
 			return errors.New(words)
 		}
 		return nil

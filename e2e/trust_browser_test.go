@@ -65,7 +65,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 	shows(t, ctx, "by the key of Ilse Marrow")
 
 	do(t, ctx, chromedp.Navigate(base+page+"/p/"+question+"/moderate"), chromedp.WaitVisible(`#reason`),
-		chromedp.SendKeys(`#reason`, "an advertisement"), chromedp.Click(`button[name="hidden"]`), chromedp.WaitVisible(`.gone`))
+		chromedp.SendKeys(`#reason`, "an advertisement"), chromedp.Click(`button[name="hidden"]`), chromedp.WaitVisible(`.removed`))
 	shows(t, ctx, "Hidden by you")
 	eventually(t, "the reason reaches the writer's device", func() error {
 		reader.run("sync")

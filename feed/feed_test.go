@@ -32,8 +32,8 @@ import (
 
 const wait = 20 * time.Second
 
-// house is a device that writes changes and serves its change feed.
-type house struct {
+// device is a device with an event. It writes changes and serves its change feed.
+type device struct {
 	t     *testing.T
 	store *mem.Store
 	node  *replica.Node
@@ -45,32 +45,32 @@ type house struct {
 	watchers map[chan struct{}]bool
 }
 
-func newHouse(t *testing.T, seed uint64) *house {
+func newDevice(t *testing.T, seed uint64) *device {
 	t.Helper()
-	h := &house{t: t, store: mem.New(), rnd: rand.New(rand.NewPCG(seed, 1)), watchers: map[chan struct{}]bool{}}
+	d := &device{t: t, store: mem.New(), rnd: rand.New(rand.NewPCG(seed, 1)), watchers: map[chan struct{}]bool{}}
 	key, err := keys.KeyFromSeed(slices.Repeat([]byte{7}, keys.SeedSize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h.node, err = replica.Open(t.Context(), replica.Config{Store: h.store, Key: key, Offline: true}); err != nil {
+	if d.node, err = replica.Open(t.Context(), replica.Config{Store: d.store, Key: key, Offline: true}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = h.node.Close() })
-	if h.event, _, err = h.node.CreateEvent(t.Context(), qa.Event{Title: "A Week"}, ""); err != nil {
+	t.Cleanup(func() { _ = d.node.Close() })
+	if d.event, _, err = d.node.CreateEvent(t.Context(), qa.Event{Title: "A Week"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	return h
+	return d
 }
 
-func (h *house) do(a qa.Act) qa.PostID {
-	h.t.Helper()
-	id, err := h.node.Do(h.t.Context(), h.event, a)
+func (d *device) do(a qa.Act) qa.PostID {
+	d.t.Helper()
+	id, err := d.node.Do(d.t.Context(), d.event, a)
 	if err != nil {
-		h.t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for c := range h.watchers {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for c := range d.watchers {
 		select {
 		case c <- struct{}{}:
 		default:
@@ -80,47 +80,47 @@ func (h *house) do(a qa.Act) qa.PostID {
 }
 
 // anything performs one random act.
-func (h *house) anything() {
-	text := fmt.Sprintf("words %d", h.rnd.Int())
-	if len(h.posts) == 0 {
-		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Text: text}))
+func (d *device) anything() {
+	text := fmt.Sprintf("words %d", d.rnd.Int())
+	if len(d.posts) == 0 {
+		d.posts = append(d.posts, d.do(qa.Act{Kind: qa.ActPost, Text: text}))
 		return
 	}
-	post := h.posts[h.rnd.IntN(len(h.posts))]
-	on := h.rnd.IntN(3) > 0
-	switch h.rnd.IntN(9) {
+	post := d.posts[d.rnd.IntN(len(d.posts))]
+	on := d.rnd.IntN(3) > 0
+	switch d.rnd.IntN(9) {
 	case 0:
-		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Text: text}))
+		d.posts = append(d.posts, d.do(qa.Act{Kind: qa.ActPost, Text: text}))
 	case 1:
-		h.posts = append(h.posts, h.do(qa.Act{Kind: qa.ActPost, Parent: post, Text: text}))
+		d.posts = append(d.posts, d.do(qa.Act{Kind: qa.ActPost, Parent: post, Text: text}))
 	case 2:
-		h.do(qa.Act{Kind: qa.ActEdit, Post: post, Text: text})
+		d.do(qa.Act{Kind: qa.ActEdit, Post: post, Text: text})
 	case 3:
-		h.do(qa.Act{Kind: qa.ActWithdraw, Post: post, On: on})
+		d.do(qa.Act{Kind: qa.ActWithdraw, Post: post, On: on})
 	case 4:
-		h.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: []string{"👍", qa.WantEmoji}[h.rnd.IntN(2)], On: on})
+		d.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: []string{"👍", qa.WantEmoji}[d.rnd.IntN(2)], On: on})
 	case 5:
-		h.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: text}})
+		d.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: text}})
 	case 6:
-		h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"title": text}})
+		d.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"title": text}})
 	case 7:
-		h.do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: on})
+		d.do(qa.Act{Kind: qa.ActRole, Identity: qa.Identity(strings.Repeat("ab", 32)), Role: qa.RoleAuthor, On: on})
 	case 8:
-		h.do(qa.Act{Kind: qa.ActMark, Post: post, Mark: "hidden", Text: []string{"", "not about the book"}[h.rnd.IntN(2)]})
+		d.do(qa.Act{Kind: qa.ActMark, Post: post, Mark: "hidden", Text: []string{"", "not about the book"}[d.rnd.IntN(2)]})
 	}
 }
 
-// Entries, Allowed and Watch make the house a feed.Source.
-func (h *house) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
-	return h.store.Entries(ctx, event, after, fn)
+// Entries, Allowed and Watch make the device a feed.Source.
+func (d *device) Entries(ctx context.Context, event qa.EventID, after int64, fn func(storage.Entry) error) error {
+	return d.store.Entries(ctx, event, after, fn)
 }
 
 // forbidden is an event that nobody may read.
 var forbidden = qa.MakeEventID([16]byte{2})
 
-func (h *house) Allowed(_ context.Context, event qa.EventID) error {
+func (d *device) Allowed(_ context.Context, event qa.EventID) error {
 	switch event {
-	case h.event:
+	case d.event:
 		return nil
 	case forbidden:
 		return feed.ErrForbidden
@@ -128,15 +128,15 @@ func (h *house) Allowed(_ context.Context, event qa.EventID) error {
 	return feed.ErrNoEvent
 }
 
-func (h *house) Watch(qa.EventID) (<-chan struct{}, func()) {
+func (d *device) Watch(qa.EventID) (<-chan struct{}, func()) {
 	c := make(chan struct{}, 1)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.watchers[c] = true
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watchers[c] = true
 	return c, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		delete(h.watchers, c)
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.watchers, c)
 	}
 }
 
@@ -171,17 +171,17 @@ func (o *outside) take(e feed.Entry) {
 }
 
 // differs returns how the copy differs from the views of the device.
-func (o *outside) differs(t *testing.T, h *house) string {
+func (o *outside) differs(t *testing.T, d *device) string {
 	t.Helper()
-	event, err := h.store.Event(t.Context(), h.event)
+	event, err := d.store.Event(t.Context(), d.event)
 	if err != nil {
 		t.Fatal(err)
 	}
-	posts, err := h.store.Posts(t.Context(), h.event)
+	posts, err := d.store.Posts(t.Context(), d.event)
 	if err != nil {
 		t.Fatal(err)
 	}
-	people, err := h.store.People(t.Context(), h.event)
+	people, err := d.store.People(t.Context(), d.event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,8 +213,8 @@ func asJSON(t *testing.T, v any) string {
 	return string(b)
 }
 
-func serve(t *testing.T, h *house, stop <-chan struct{}) *httptest.Server {
-	return serveAPI(t, feed.NewAPI(feed.APIConfig{Source: h, Stop: stop}))
+func serve(t *testing.T, d *device, stop <-chan struct{}) *httptest.Server {
+	return serveAPI(t, feed.NewAPI(feed.APIConfig{Source: d, Stop: stop}))
 }
 
 func serveAPI(t *testing.T, api *feed.API) *httptest.Server {
@@ -246,18 +246,18 @@ func TestCopyFromTheFeedEqualsTheDevice(t *testing.T) {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
 	t.Logf("FLYLEAF_SEED=%d", seed)
-	h := newHouse(t, seed)
+	d := newDevice(t, seed)
 	copied := newOutside()
 	cut := 0
 	for range 25 {
-		for range 1 + h.rnd.IntN(12) {
-			h.anything()
+		for range 1 + d.rnd.IntN(12) {
+			d.anything()
 		}
-		s := serve(t, h, nil) // a new one each time: nothing is remembered on that side
+		s := serve(t, d, nil) // a new one each time: nothing is remembered on that side
 		for {
-			res := get(t, fmt.Sprintf("%s/api/v1/events/%s/changes?after=%d", s.URL, h.event, copied.cursor), "application/jsonl")
+			res := get(t, fmt.Sprintf("%s/api/v1/events/%s/changes?after=%d", s.URL, d.event, copied.cursor), "application/jsonl")
 			lines, whole := bufio.NewScanner(res.Body), true
-			for n := h.rnd.IntN(8); lines.Scan(); n-- {
+			for n := d.rnd.IntN(8); lines.Scan(); n-- {
 				if n == 0 {
 					whole = false
 					cut++
@@ -275,7 +275,7 @@ func TestCopyFromTheFeedEqualsTheDevice(t *testing.T) {
 			}
 		}
 		s.Close()
-		if d := copied.differs(t, h); d != "" {
+		if d := copied.differs(t, d); d != "" {
 			t.Fatal(d)
 		}
 	}
@@ -287,28 +287,28 @@ func TestCopyFromTheFeedEqualsTheDevice(t *testing.T) {
 // TestStreamContinuesAfterReconnecting: server-sent events are sent as changes are made,
 // and after a lost connection they continue after the ID of the last event.
 func TestStreamContinuesAfterReconnecting(t *testing.T) {
-	h := newHouse(t, 1)
+	d := newDevice(t, 1)
 	stop := make(chan struct{})
-	s := serve(t, h, stop)
-	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes"
+	s := serve(t, d, stop)
+	url := s.URL + "/api/v1/events/" + string(d.event) + "/changes"
 	res := get(t, url, "text/event-stream")
 	events := bufio.NewScanner(res.Body)
 	first := nextEvent(t, events)
 	if first["id"] == "" || !strings.Contains(first["data"], `"kind":"found"`) {
 		t.Fatalf("%v", first)
 	}
-	post := h.do(qa.Act{Kind: qa.ActPost, Text: "Is it live?"})
+	post := d.do(qa.Act{Kind: qa.ActPost, Text: "Is it live?"})
 	asked := nextEvent(t, events)
 	var e feed.Entry
 	if err := json.Unmarshal([]byte(asked["data"]), &e); err != nil {
 		t.Fatal(err)
 	}
 	want := []qa.ChangeDescription{{Kind: schema.DidAsk, Post: post, Text: "Is it live?"}}
-	if !slices.Equal(e.Did, want) || e.By != h.node.Identity() || len(e.Now.Posts) != 1 || e.Now.Posts[0].Text() != "Is it live?" {
+	if !slices.Equal(e.Did, want) || e.By != d.node.Identity() || len(e.Now.Posts) != 1 || e.Now.Posts[0].Text() != "Is it live?" {
 		t.Fatalf("%+v", e)
 	}
 	_ = res.Body.Close()
-	h.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: "👍", On: true})
+	d.do(qa.Act{Kind: qa.ActReact, Post: post, Emoji: "👍", On: true})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"?after=0", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -331,7 +331,7 @@ func TestStreamContinuesAfterReconnecting(t *testing.T) {
 }
 
 // closed is a source whose ledgers will not grow any more.
-type closed struct{ *house }
+type closed struct{ *device }
 
 func (closed) Watch(qa.EventID) (<-chan struct{}, func()) {
 	c := make(chan struct{})
@@ -341,10 +341,10 @@ func (closed) Watch(qa.EventID) (<-chan struct{}, func()) {
 
 // TestFollowEndsWhenTheLedgerIsClosed: Follow reports all existing entries, then returns.
 func TestFollowEndsWhenTheLedgerIsClosed(t *testing.T) {
-	h := newHouse(t, 1)
-	h.do(qa.Act{Kind: qa.ActPost, Text: "Is it over?"})
+	d := newDevice(t, 1)
+	d.do(qa.Act{Kind: qa.ActPost, Text: "Is it over?"})
 	var told []string
-	err := feed.Follow(t.Context(), closed{h}, h.event, 0, func(e feed.Entry) error {
+	err := feed.Follow(t.Context(), closed{d}, d.event, 0, func(e feed.Entry) error {
 		told = append(told, string(e.Did[0].Kind))
 		return nil
 	}, func(news bool) error {
@@ -378,24 +378,24 @@ func nextEvent(t *testing.T, lines *bufio.Scanner) map[string]string {
 
 // TestEveryActHasADescription: the feed describes every act that a device can author.
 func TestEveryActHasADescription(t *testing.T) {
-	h := newHouse(t, 1)
-	q := h.do(qa.Act{Kind: qa.ActPost, Text: "Q", Tags: []string{"a"}})
-	r := h.do(qa.Act{Kind: qa.ActPost, Parent: q, Text: "R", OnBehalfOf: "Zoë"})
+	d := newDevice(t, 1)
+	q := d.do(qa.Act{Kind: qa.ActPost, Text: "Q", Tags: []string{"a"}})
+	r := d.do(qa.Act{Kind: qa.ActPost, Parent: q, Text: "R", OnBehalfOf: "Zoë"})
 	other := qa.Identity(strings.Repeat("cd", 32))
-	h.do(qa.Act{Kind: qa.ActEdit, Post: q, Text: "Q2"})
-	h.do(qa.Act{Kind: qa.ActWithdraw, Post: r, On: true})
-	h.do(qa.Act{Kind: qa.ActReact, Post: q, Emoji: "👍", On: true})
-	h.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ada"}})
-	h.do(qa.Act{Kind: qa.ActRole, Identity: other, Role: qa.RoleAuthor, On: true})
-	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
-	h.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
-	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	d.do(qa.Act{Kind: qa.ActEdit, Post: q, Text: "Q2"})
+	d.do(qa.Act{Kind: qa.ActWithdraw, Post: r, On: true})
+	d.do(qa.Act{Kind: qa.ActReact, Post: q, Emoji: "👍", On: true})
+	d.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ada"}})
+	d.do(qa.Act{Kind: qa.ActRole, Identity: other, Role: qa.RoleAuthor, On: true})
+	d.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true})
+	d.do(qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "why"})
+	d.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	var got []qa.ChangeDescription
-	read := feed.NewReader(h.store, h.event, 0)
+	read := feed.NewReader(d.store, d.event, 0)
 	if err := read.Read(t.Context(), func(e feed.Entry) error { got = append(got, e.Did...); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	me := h.node.Identity()
+	me := d.node.Identity()
 	want := []qa.ChangeDescription{
 		{Kind: schema.DidCreate},
 		{Kind: schema.DidAsk, Post: q, Text: "Q"},
@@ -417,11 +417,11 @@ func TestEveryActHasADescription(t *testing.T) {
 // TestExcludedChangesResetTheCopy: when changes are excluded from the event, a copy starts again, whatever
 // its cursor.
 func TestExcludedChangesResetTheCopy(t *testing.T) {
-	h := newHouse(t, 1)
-	keep := h.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
-	h.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
+	d := newDevice(t, 1)
+	keep := d.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
+	d.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
 	live, late := newOutside(), newOutside()
-	reader := feed.NewReader(h.store, h.event, 0)
+	reader := feed.NewReader(d.store, d.event, 0)
 	read := func(o *outside, r *feed.Reader) (entries []feed.Entry) {
 		t.Helper()
 		if err := r.Read(t.Context(), func(e feed.Entry) error {
@@ -441,24 +441,24 @@ func TestExcludedChangesResetTheCopy(t *testing.T) {
 	// Like an earlier version on an equivocation: exclude the last change, and the other change of
 	// the same writer, which arrives now.
 	var last storage.Entry
-	if err := h.store.Entries(t.Context(), h.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
+	if err := d.store.Entries(t.Context(), d.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Excluded}}); err != nil {
+	if err := d.store.Append(t.Context(), storage.Batch{Event: d.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Excluded}}); err != nil {
 		t.Fatal(err)
 	}
-	twin := newHouse(t, 1)
+	identical := newDevice(t, 1)
 	var other storage.Entry
-	if err := twin.store.Entries(t.Context(), twin.event, 0, func(e storage.Entry) error { other = e; return nil }); err != nil {
+	if err := identical.store.Entries(t.Context(), identical.event, 0, func(e storage.Entry) error { other = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	other.Status = storage.Excluded
-	if err := h.store.Append(t.Context(), storage.Batch{Event: h.event, Entries: []storage.Entry{other}}); err != nil {
+	if err := d.store.Append(t.Context(), storage.Batch{Event: d.event, Entries: []storage.Entry{other}}); err != nil {
 		t.Fatal(err)
 	}
 	for name, entries := range map[string][]feed.Entry{
 		"live":    read(live, reader),
-		"resumed": read(late, feed.NewReader(h.store, h.event, late.cursor)),
+		"resumed": read(late, feed.NewReader(d.store, d.event, late.cursor)),
 	} {
 		if len(entries) != 1 || !entries[0].Reset {
 			t.Fatalf("%s: %+v", name, entries)
@@ -474,16 +474,16 @@ func TestExcludedChangesResetTheCopy(t *testing.T) {
 // TestManyRowsAreSentInParts: closing an event touches every post, and a reader cannot resume
 // after a part.
 func TestManyRowsAreSentInParts(t *testing.T) {
-	h := newHouse(t, 1)
+	d := newDevice(t, 1)
 	for i := range 450 {
-		h.do(qa.Act{Kind: qa.ActPost, Text: strconv.Itoa(i)})
+		d.do(qa.Act{Kind: qa.ActPost, Text: strconv.Itoa(i)})
 	}
-	r := feed.NewReader(h.store, h.event, 0)
+	r := feed.NewReader(d.store, d.event, 0)
 	if err := r.Read(t.Context(), func(feed.Entry) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	before := r.Cursor()
-	h.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	d.do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	stop := errors.New("stop")
 	if err := r.Read(t.Context(), func(e feed.Entry) error {
 		if !e.More || len(e.Did) != 1 {
@@ -510,9 +510,9 @@ func TestManyRowsAreSentInParts(t *testing.T) {
 }
 
 func TestRequestsThatAreRefused(t *testing.T) {
-	h := newHouse(t, 1)
-	s := serve(t, h, nil)
-	base := s.URL + "/api/v1/events/" + string(h.event) + "/changes"
+	d := newDevice(t, 1)
+	s := serve(t, d, nil)
+	base := s.URL + "/api/v1/events/" + string(d.event) + "/changes"
 	other := s.URL + "/api/v1/events/" + string(qa.MakeEventID([16]byte{1})) + "/changes"
 	for _, c := range []struct {
 		url    string
@@ -574,10 +574,10 @@ func getFrom(t *testing.T, url, address string) *http.Response {
 // TestSilentStreamsGiveWay: idle streams of one address do not keep others out. The number of streams of an address is
 // limited; a further request from it ends the stream that was idle for longest, and that stream is told why.
 func TestSilentStreamsGiveWay(t *testing.T) {
-	h := newHouse(t, 1)
-	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(r *http.Request) string { return r.Header.Get("X-From") }})
+	d := newDevice(t, 1)
+	api := feed.NewAPI(feed.APIConfig{Source: d, Client: func(r *http.Request) string { return r.Header.Get("X-From") }})
 	s := serveAPI(t, api)
-	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
+	url := s.URL + "/api/v1/events/" + string(d.event) + "/changes?follow=1"
 
 	one := follow(t, url, "203.0.113.1", feed.MaxStreamsPerClient)
 	if res := getFrom(t, url, "203.0.113.1"); res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "" {
@@ -601,11 +601,11 @@ func TestSilentStreamsGiveWay(t *testing.T) {
 // TestSilentStreamsOfOneMachineGiveWay: requests from this machine, and of clients that are not distinguished, have no
 // limit per client. Idle streams still end when the maximum number of streams is open.
 func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
-	h := newHouse(t, 1)
-	api := feed.NewAPI(feed.APIConfig{Source: h})
+	d := newDevice(t, 1)
+	api := feed.NewAPI(feed.APIConfig{Source: d})
 	api.SetMinIdle(time.Nanosecond)
 	s := serveAPI(t, api)
-	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
+	url := s.URL + "/api/v1/events/" + string(d.event) + "/changes?follow=1"
 	first := follow(t, url, "", 1)[0]
 	follow(t, url, "", feed.MaxStreams)
 	if b, err := io.ReadAll(first.Body); err != nil || !strings.Contains(string(b), "make room for others") {
@@ -640,8 +640,8 @@ func (c *stuck) SetWriteDeadline(t time.Time) error {
 
 // TestUnreadStreamsAreEvicted: a stream of a client that does not read is evicted too.
 func TestUnreadStreamsAreEvicted(t *testing.T) {
-	h := newHouse(t, 1)
-	api := feed.NewAPI(feed.APIConfig{Source: h, Client: func(*http.Request) string { return "one" }})
+	d := newDevice(t, 1)
+	api := feed.NewAPI(feed.APIConfig{Source: d, Client: func(*http.Request) string { return "one" }})
 	api.SetMinIdle(time.Nanosecond)
 	s := serveAPI(t, api)
 	var all, in sync.WaitGroup
@@ -651,12 +651,12 @@ func TestUnreadStreamsAreEvicted(t *testing.T) {
 		c := &stuck{over: make(chan struct{}), in: &in}
 		clients = append(clients, c)
 		all.Go(func() {
-			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events/"+string(h.event)+"/changes", nil)
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events/"+string(d.event)+"/changes", nil)
 			api.ServeHTTP(c, req)
 		})
 	}
 	in.Wait()
-	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
+	url := s.URL + "/api/v1/events/" + string(d.event) + "/changes?follow=1"
 	follow(t, url, "one", feed.MaxStreamsPerClient)
 	for _, c := range clients {
 		<-c.over
@@ -667,9 +667,9 @@ func TestUnreadStreamsAreEvicted(t *testing.T) {
 // TestTooManyStreams: a request beyond the maximum number of streams gets an error that says so, and when a stream ends
 // another can be opened.
 func TestTooManyStreams(t *testing.T) {
-	h := newHouse(t, 1)
-	s := serve(t, h, nil)
-	url := s.URL + "/api/v1/events/" + string(h.event) + "/changes?follow=1"
+	d := newDevice(t, 1)
+	s := serve(t, d, nil)
+	url := s.URL + "/api/v1/events/" + string(d.event) + "/changes?follow=1"
 	var open []*http.Response
 	for range feed.MaxStreams {
 		res := get(t, url, "")

@@ -44,7 +44,7 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 				known[id][what] = true
 			}
 		}
-		from.Told = func(event qa.EventID, what string) bool { return known[event][what] }
+		from.Listed = func(event qa.EventID, what string) bool { return known[event][what] }
 		if told.SentAtMillis == 0 {
 			from.SinceMillis = now.AddDate(0, 0, -7).UnixMilli()
 		}
@@ -81,11 +81,11 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 // RememberDigest records what a digest has reported. Records of weeks that the digest does not
 // cover are kept.
 func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Digest, now time.Time) error {
-	all := make(map[qa.EventID][]string, len(told.Reported)+len(d.Told))
+	all := make(map[qa.EventID][]string, len(told.Reported)+len(d.Listed))
 	for id, list := range told.Reported {
 		all[id] = list
 	}
-	for id, list := range d.Told {
+	for id, list := range d.Listed {
 		both := slices.Concat(all[id], list)
 		slices.Sort(both)
 		all[id] = slices.Compact(both)

@@ -53,7 +53,7 @@ func WritePublishedJSON(w io.Writer, week qa.Week) error {
 		if v.ID != jp.ID { // its published ID is its source
 			jp.Source = v.Source
 		}
-		switch x.Withheld {
+		switch x.Placeholder {
 		case Withdrawn:
 			jp.Withdrawn = true
 		case Void:

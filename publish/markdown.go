@@ -68,7 +68,7 @@ func markdownPost(b *bytes.Buffer, p *PublishedPost, prefix, verb string) {
 	} else {
 		b.WriteString(">\n")
 	}
-	if p.Withheld == "" {
+	if p.Placeholder == "" {
 		if p.Not != "" {
 			verb = "(" + p.Not + ") " + verb
 		}

@@ -53,22 +53,22 @@ type PublishedPost struct {
 	Not          string // a warning such as "not the author", for a name that looks like another's; see people.Lookalike.Badge
 	ReplyTo      string // for a reply to a reply, the published name of the writer of that reply
 	Late         bool   // written after the week was closed
-	// Withheld is the reason why a placeholder replaces a question: Withdrawn, Hidden or Void. Name and
-	// Text are then "". Withheld is "" for every other post.
-	Withheld  string
-	Reactions []qa.ImportedReaction // reactions in the original chat; they do not count as votes
+	// Placeholder is the reason why a placeholder replaces a question: Withdrawn, Hidden or Void. Name and
+	// Text are then "". Placeholder is "" for every other post.
+	Placeholder string
+	Reactions   []qa.ImportedReaction // reactions in the original chat; they do not count as votes
 }
 
-// The values of PublishedPost.Withheld.
+// The values of PublishedPost.Placeholder.
 const (
 	Withdrawn = "withdrawn" // by its writer
 	Hidden    = "hidden"    // by a moderator, or not approved, or written by a blocked person
 	Void      = "void"      // its writer's device signed two versions of it
 )
 
-// Body returns the post's text, or for a withheld question the placeholder text.
+// Body returns the post's text, or for a replaced question the placeholder text.
 func (p *PublishedPost) Body() string {
-	switch p.Withheld {
+	switch p.Placeholder {
 	case Withdrawn:
 		return weekfile.WithdrawnQuestion
 	case Hidden:
@@ -139,7 +139,7 @@ func Publish(week qa.Week) Published {
 			case q.Withdrawn:
 				why = Withdrawn
 			}
-			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Withheld: why}
+			pt.PublishedPost = PublishedPost{ID: ids[q.ID], AtMillis: pt.AtMillis, Placeholder: why}
 		}
 		shown[t.Question.ID] = true
 		out.Threads = append(out.Threads, pt)
@@ -148,7 +148,7 @@ func Publish(week qa.Week) Published {
 	n := 0
 	for i := range week.Threads {
 		if t := &week.Threads[i]; shown[t.Question.ID] {
-			out.Threads[n].Won = won[t.Question.ID] && out.Threads[n].Withheld == ""
+			out.Threads[n].Won = won[t.Question.ID] && out.Threads[n].Placeholder == ""
 			if shown[t.DuplicateOf] {
 				out.Threads[n].DuplicateOf = ids[t.DuplicateOf]
 			}

@@ -117,7 +117,7 @@ func (d *document) handleSubmission(sub *submission) (finished bool) {
 	m.receiving = false
 	if sub.message != nil {
 		m.peer.Receive(d.graphFor(m), sub.message, amsync.Received{Changes: sub.received, Before: sub.before, Refused: sub.refusedHashes})
-		m.acceptsWhole = amsync.AcceptsDocument(sub.message.Trailing)
+		m.acceptsDocumentChunk = amsync.AcceptsDocument(sub.message.Trailing)
 	}
 	m.peer.Defer(sub.notAccepted...)
 	sub.searched += m.peer.Scanned()

@@ -22,9 +22,9 @@ func TestChallengeEndsTheCurrentMessage(t *testing.T) {
 	}
 }
 
-// TestWholeDocumentsAreMadeInTurns: if one address asks for whole documents on many connections, another
+// TestDocumentChunksAreMadeInTurns: if one address asks for document chunks on many connections, another
 // address waits for at most one of them. A connection that ends no longer waits.
-func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
+func TestDocumentChunksAreMadeInTurns(t *testing.T) {
 	r := newTestRelay(t)
 	busy, other := &account{}, &account{}
 	from := func(a *account) *session {
@@ -33,7 +33,7 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 		return s
 	}
 	first := from(busy)
-	if !r.wholes.making.acquire(first.lane(wholeLane), false, first.quit) {
+	if !r.documentChunks.making.acquire(first.lane(documentChunkLane), false, first.quit) {
 		t.Fatal("the first does not get its turn")
 	}
 	made := make(chan *account, 16)
@@ -41,15 +41,15 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 		d := newDocument(r, qa.EventID("an event"))
 		d.broken = true // so that no document is made; the test is about the turns
 		go func() {
-			d.makeWhole(s)
+			d.makeDocumentChunk(s)
 			made <- s.account
 		}()
 	}
 	waiting := func(n int) {
 		for {
-			r.wholes.making.mu.Lock()
-			got := len(busy.lanes[wholeLane].waiting) + len(other.lanes[wholeLane].waiting)
-			r.wholes.making.mu.Unlock()
+			r.documentChunks.making.mu.Lock()
+			got := len(busy.lanes[documentChunkLane].waiting) + len(other.lanes[documentChunkLane].waiting)
+			r.documentChunks.making.mu.Unlock()
 			if got == n {
 				return
 			}
@@ -71,19 +71,19 @@ func TestWholeDocumentsAreMadeInTurns(t *testing.T) {
 	waiting(9)
 	// Sessions pass their turn on before this test counts them, so the order of counting is not the
 	// order of the turns. The list of ready lanes has the order.
-	r.wholes.making.mu.Lock()
+	r.documentChunks.making.mu.Lock()
 	ahead := 0
-	for _, l := range r.wholes.making.ready[0] {
-		if l == &other.lanes[wholeLane] {
+	for _, l := range r.documentChunks.making.ready[0] {
+		if l == &other.lanes[documentChunkLane] {
 			break
 		}
 		ahead++
 	}
-	r.wholes.making.mu.Unlock()
+	r.documentChunks.making.mu.Unlock()
 	if ahead > 1 {
 		t.Errorf("%d lanes are ahead of the other address, at most 1 should be", ahead)
 	}
-	r.wholes.making.release(first.lane(wholeLane))
+	r.documentChunks.making.release(first.lane(documentChunkLane))
 	for range 9 {
 		<-made
 	}

@@ -75,12 +75,12 @@ type member struct {
 	// nothing about this document.
 	receiving bool
 
-	identity     qa.Identity      // proven on this connection; "" for none
-	challenged   bool             // the peer was challenged since its last message
-	acceptsWhole bool             // the peer accepts a whole document instead of changes
-	skipWhole    bool             // send changes: a whole document was sent already, or none can be made
-	whole        *whole           // the document chunk made for the peer, to be sent next
-	deferred     []deferredChange // deferred changes of the peer, to be requested later; bounded by peer
+	identity             qa.Identity      // proven on this connection; "" for none
+	challenged           bool             // the peer was challenged since its last message
+	acceptsDocumentChunk bool             // the peer accepts a document chunk instead of changes
+	skipDocumentChunk    bool             // send changes: a document chunk was sent already, or none can be made
+	documentChunk        *documentChunk   // the document chunk made for the peer, to be sent next
+	deferred             []deferredChange // deferred changes of the peer, to be requested later; bounded by peer
 }
 
 type ephemeralKey struct{ sender, session string }
@@ -101,7 +101,7 @@ func (d *document) release() {
 	for h := range d.pending {
 		d.removePending(h)
 	}
-	d.relay.wholes.drop(d)
+	d.relay.documentChunks.drop(d)
 }
 
 // size returns how many changes the document has. The caller holds relay.mu and nobody uses the
@@ -236,7 +236,7 @@ func (d *document) receive(sub *submission) {
 	defer func() { sub.searched += m.peer.Scanned() }()
 	g := d.graphFor(m)
 	m.peer.Receive(g, sub.message, amsync.Received{Before: g.Heads(), Refused: sub.refusedHashes})
-	m.acceptsWhole = amsync.AcceptsDocument(sub.message.Trailing)
+	m.acceptsDocumentChunk = amsync.AcceptsDocument(sub.message.Trailing)
 	m.peer.Defer(sub.notAccepted...)
 	// Every post causes many answers. Most need no reply, so the goroutine that writes is not woken for them.
 	if !m.peer.Quiet(g) {
@@ -297,12 +297,12 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 			return nil, nil
 		}
 	}
-	if d.wantsWhole(m) {
-		w := d.wholeFor(m)
+	if d.wantsDocumentChunk(m) {
+		w := d.documentChunkFor(m)
 		if w == nil {
-			return nil, errNoWhole
+			return nil, errNoDocumentChunk
 		}
-		m.skipWhole, m.whole = true, nil
+		m.skipDocumentChunk, m.documentChunk = true, nil
 		if w.chunk != nil {
 			message, err := d.encodedMessage(m.peer.GenerateDocument(d.graphFor(m), w.chunk, w.changes), s.peer, true)
 			return message, err

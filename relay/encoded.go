@@ -29,13 +29,13 @@ type encodedMessage struct {
 }
 
 // encodedMessage encodes a message for all peers that need it, or finds it in the cache. peer
-// is one of them; its name is not in the result. whole says that the message's one change is a
+// is one of them; its name is not in the result. documentChunk says that the message's one change is a
 // document chunk.
-func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
+func (d *document) encodedMessage(m *amsync.Message, peer string, documentChunk bool) (*encodedMessage, error) {
 	if e := d.relay.recentMessages.get(d.event, m); e != nil {
 		return e, nil
 	}
-	e, err := d.encode(m, peer, whole)
+	e, err := d.encode(m, peer, documentChunk)
 	if err == nil {
 		d.relay.recentMessages.put(d.event, e)
 	}
@@ -43,9 +43,9 @@ func (d *document) encodedMessage(m *amsync.Message, peer string, whole bool) (*
 }
 
 // encode encodes a message for all peers that need it. See encodedMessage.
-func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedMessage, error) {
+func (d *document) encode(m *amsync.Message, peer string, documentChunk bool) (*encodedMessage, error) {
 	data := m.Encode()
-	if whole {
+	if documentChunk {
 		data[0] = messageV2
 	}
 	// Twice the limit for received frames: with its envelope, a change of the largest allowed size
@@ -57,7 +57,7 @@ func (d *document) encode(m *amsync.Message, peer string, whole bool) (*encodedM
 	if err != nil {
 		return nil, err
 	}
-	compress := !whole && len(tail) >= deflateFrom // document chunks are already compressed
+	compress := !documentChunk && len(tail) >= deflateFrom // document chunks are already compressed
 	return &encodedMessage{message: m, frame: wsframe.NewShared(head, tail, compress)}, nil
 }
 

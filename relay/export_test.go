@@ -73,26 +73,26 @@ var LookUpsForWaste = int(quota.ConnectionWaste.Burst / costLookUp)
 // SignaturesForWaste is how often a connection can make the relay check a wrong signature.
 var SignaturesForWaste = quota.ConnectionWaste.Burst / (wasteFactor * costSignature)
 
-// Made returns how many whole documents were made.
+// Made returns how many document chunks were made.
 func (r *Relay) Made() int {
-	r.wholes.mu.Lock()
-	defer r.wholes.mu.Unlock()
-	return r.wholes.made
+	r.documentChunks.mu.Lock()
+	defer r.documentChunks.mu.Unlock()
+	return r.documentChunks.made
 }
 
-// ForgetWholes makes the relay forget the whole documents that it made, as happens when it makes others.
-func (r *Relay) ForgetWholes() {
-	r.wholes.mu.Lock()
-	defer r.wholes.mu.Unlock()
-	for len(r.wholes.order) > 0 {
-		r.wholes.remove(r.wholes.order[0])
+// ForgetDocumentChunks makes the relay forget the document chunks that it made, as happens when it makes others.
+func (r *Relay) ForgetDocumentChunks() {
+	r.documentChunks.mu.Lock()
+	defer r.documentChunks.mu.Unlock()
+	for len(r.documentChunks.order) > 0 {
+		r.documentChunks.remove(r.documentChunks.order[0])
 	}
 }
 
-// WholesAtOnce returns how many whole documents, each with so many changes and bytes, an address may have
+// DocumentChunksAtOnce returns how many document chunks, each with so many changes and bytes, an address may have
 // made at once.
-func WholesAtOnce(changes, bytes int) int {
-	return int(quota.WholeWork.Burst / (float64(changes)*costWholeChange + float64(bytes)/1024*costWholeKiB))
+func DocumentChunksAtOnce(changes, bytes int) int {
+	return int(quota.DocumentChunkWork.Burst / (float64(changes)*costDocumentChunkChange + float64(bytes)/1024*costDocumentChunkKiB))
 }
 
 // Kept returns what counts of an event in the relay's memory and quotas: the bytes of its changes, and how

@@ -113,7 +113,7 @@ type Relay struct {
 	upgrader       websocket.Upgrader
 	cache          *cache
 	recentMessages recentMessages
-	wholes         wholes
+	documentChunks documentChunks
 	memory         *memory
 	largeMessages  *fairLimiter // for messages larger than largeMessage
 	processors     *fairLimiter // for work that takes CPU time
@@ -137,7 +137,7 @@ type Relay struct {
 
 	// Lock order: document.mu, then Relay.mu, then at most one of the leaf locks, each of
 	// which guards one part for a moment: session.mu, session.workMu, outbox.mu, memory.mu,
-	// documentQueue.mu, cache.mu, wholes.mu, recentMessages.mu, loadSlots.mu,
+	// documentQueue.mu, cache.mu, documentChunks.mu, recentMessages.mu, loadSlots.mu,
 	// fairLimiter.mu, accounts.mu and those of package quota (accounts.mu before quota's).
 	// No goroutine locks a second document while it holds one; the committer receives
 	// documents that are already locked.
@@ -188,28 +188,28 @@ func New(cfg Config) (*Relay, error) {
 	}
 	limits := cfg.Limits.withDefaults(cfg.Open)
 	r := &Relay{
-		cfg:           cfg,
-		limits:        limits,
-		id:            cfg.ID,
-		addresses:     addresses,
-		log:           cfg.Log,
-		totals:        quota.NewTotals(cfg.Quotas),
-		cache:         newCache(MaxCacheBytes),
-		memory:        newMemory(int64(limits.MessageMemory), int64(limits.MessageMemoryFromAddress)),
-		largeMessages: newFairLimiter(MaxLargeMessages, 1),
-		processors:    newFairLimiter(runtime.GOMAXPROCS(0), 0),
-		bulkyChanges:  newFairLimiter(1, 0),
-		wholes:        wholes{making: newFairLimiter(1, 0)},
-		queue:         newDocumentQueue(),
-		toCommit:      make(chan *finishedTurn),
-		committed:     make(chan struct{}),
-		stop:          make(chan struct{}),
-		sessions:      map[*session]bool{},
-		documents:     map[qa.EventID]*document{},
-		inUse:         map[*account]int{},
-		ending:        map[*session]bool{},
-		unfounded:     map[*document]*account{},
-		interests:     newInterests(),
+		cfg:            cfg,
+		limits:         limits,
+		id:             cfg.ID,
+		addresses:      addresses,
+		log:            cfg.Log,
+		totals:         quota.NewTotals(cfg.Quotas),
+		cache:          newCache(MaxCacheBytes),
+		memory:         newMemory(int64(limits.MessageMemory), int64(limits.MessageMemoryFromAddress)),
+		largeMessages:  newFairLimiter(MaxLargeMessages, 1),
+		processors:     newFairLimiter(runtime.GOMAXPROCS(0), 0),
+		bulkyChanges:   newFairLimiter(1, 0),
+		documentChunks: documentChunks{making: newFairLimiter(1, 0)},
+		queue:          newDocumentQueue(),
+		toCommit:       make(chan *finishedTurn),
+		committed:      make(chan struct{}),
+		stop:           make(chan struct{}),
+		sessions:       map[*session]bool{},
+		documents:      map[qa.EventID]*document{},
+		inUse:          map[*account]int{},
+		ending:         map[*session]bool{},
+		unfounded:      map[*document]*account{},
+		interests:      newInterests(),
 	}
 	r.accounts.other.spent.Shared = true
 	r.loadSlots.free.L, r.loadSlots.from = &r.loadSlots.mu, map[*account]int{}

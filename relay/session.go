@@ -583,8 +583,8 @@ func (s *session) runWriter() {
 				s.disconnect(f)
 				continue
 			}
-			if errors.Is(err, errNoWhole) {
-				d.makeWhole(s)
+			if errors.Is(err, errNoDocumentChunk) {
+				d.makeDocumentChunk(s)
 				if s.hasEnded() {
 					continue // the session ended before its turn
 				}

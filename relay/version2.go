@@ -22,7 +22,7 @@ const (
 var errTooManyChunks = errors.New("more changes than a message may have")
 
 // decode reads a sync message. The relay never asks for version 2, and writes it only
-// for document chunks (whole.go). Flyleaf's devices never write it; but programs that
+// for document chunks (document_chunk.go). Flyleaf's devices never write it; but programs that
 // take every automerge-repo server for automerge 3.x do, and an open relay serves them.
 // A document chunk stays one entry, and inspection refuses it. b is modified.
 func (r *Relay) decode(b []byte) (*wire.Message, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestOpenRelayReadsVersion2: an open relay reads version 2 of the sync message, whose entries contain several changes
-// each, and answers in version 1. It refuses whole documents by name and accepts the rest.
+// each, and answers in version 1. It refuses document chunks by name and accepts the rest.
 func TestOpenRelayReadsVersion2(t *testing.T) {
 	s := start(t, relay.Config{Open: true})
 	event := relaytest.DocumentID("version 2")

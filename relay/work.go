@@ -22,8 +22,8 @@ const (
 	costLookUp    = 50.0 // checking whether a document is on disk
 	costSearched  = 0.3  // checking whether a peer lacks a change
 
-	costWholeChange = 30.0 // encoding a change into a document chunk
-	costWholeKiB    = 30.0 // for each KiB of these changes
+	costDocumentChunkChange = 30.0 // encoding a change into a document chunk
+	costDocumentChunkKiB    = 30.0 // for each KiB of these changes
 
 	// wasteFactor multiplies the cost of work whose result is rejected. deferredShare is
 	// the part of the cost that is charged for valid input that cannot be accepted now.
@@ -110,10 +110,10 @@ func (s *session) inTurnFor(size int, work func()) error {
 
 // Lanes of an address, or of a connection without one: one for each limiter.
 const (
-	workLane  = iota // CPU work
-	largeLane        // reading and handling a message beyond largeMessage
-	bulkyLane        // decoding a change beyond bulkyChange
-	wholeLane        // making a whole document
+	workLane          = iota // CPU work
+	largeLane                // reading and handling a message beyond largeMessage
+	bulkyLane                // decoding a change beyond bulkyChange
+	documentChunkLane        // making a document chunk
 	lanes
 )
 

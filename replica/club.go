@@ -96,7 +96,7 @@ func (h archiveHost) Unfinished(ctx context.Context, id qa.EventID) (bool, error
 		return false, err
 	}
 	s, err := doc.summarize(ctx)
-	return s.counts.Pending > 0 || s.counts.Last == 0, err
+	return s.counts.Undelivered > 0 || s.counts.Last == 0, err
 }
 
 // detach stops syncing an event with its relay.

@@ -91,9 +91,9 @@ func TestAmbiguousCorrectedTitleCreatesANewWeek(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		twin := jekyllWeek("The Pateint Legder", 20_000, "When?")
-		twin.SourceFromTitle = false
-		b, err := n.Import(testContext(t), "", twin, "")
+		similar := jekyllWeek("The Pateint Legder", 20_000, "When?")
+		similar.SourceFromTitle = false
+		b, err := n.Import(testContext(t), "", similar, "")
 		if err != nil || a.Event == b.Event {
 			t.Fatalf("%+v, %v", b, err)
 		}

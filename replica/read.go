@@ -175,7 +175,7 @@ func (n *Node) status(ctx context.Context, id qa.EventID, withHeads bool) (qa.St
 		return qa.Status{}, err
 	}
 	s := qa.Status{
-		Event: id, Title: summary.event.Title, Posts: counts.Posts, Pending: counts.Pending, Changes: counts.Changes,
+		Event: id, Title: summary.event.Title, Posts: counts.Posts, Pending: counts.Undelivered, Changes: counts.Changes,
 		Heads: make([]string, len(heads)), Relay: relay,
 	}
 	for i, h := range heads {

@@ -189,7 +189,7 @@ func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error
 		return known, nil
 	}
 	read := map[wire.Hash]qa.PostID{}
-	err := doc.node.store.Pending(ctx, doc.id, func(en storage.Entry) error {
+	err := doc.node.store.Undelivered(ctx, doc.id, func(en storage.Entry) error {
 		read[en.Hash] = postOf(en)
 		return nil
 	})

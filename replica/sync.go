@@ -222,7 +222,7 @@ func (n *Node) notSyncedError(doc *document, status qa.RelayStatus, why error) e
 	out := &NotSyncedError{Event: doc.id, Relay: status, Err: why}
 	// The caller's context has ended; the count is needed anyway.
 	if counts, err := n.store.Counts(context.WithoutCancel(n.ctx), doc.id); err == nil {
-		out.Pending = counts.Pending
+		out.Pending = counts.Undelivered
 	}
 	out.Refused = doc.refusals()
 	return out

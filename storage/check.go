@@ -62,8 +62,8 @@ func CheckEntry(e *Entry) error {
 	return CheckBytes(e.Hash, e.Bytes)
 }
 
-// IsPending reports whether an entry is an own change in the document that no relay has.
-func IsPending(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDocument }
+// IsUndelivered reports whether an entry is an own change in the document that no relay has.
+func IsUndelivered(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDocument }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -112,9 +112,9 @@ type Ledger interface {
 	// appended during the walk may or may not be visited. Damaged entries are
 	// skipped; at the end the walk returns a *DamagedError that lists them.
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
-	// Pending is Entries for the own changes in the document that no relay has. Its cost depends
+	// Undelivered is Entries for the own changes in the document that no relay has. Its cost depends
 	// only on the number of entries visited.
-	Pending(ctx context.Context, event qa.EventID, fn func(Entry) error) error
+	Undelivered(ctx context.Context, event qa.EventID, fn func(Entry) error) error
 	// Entry returns one change. ErrNotFound when the document does not have it.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
 	// Documents lists every document that has an entry, ascending.
@@ -131,7 +131,7 @@ type Ledger interface {
 type Counts struct {
 	Changes       int // InDocument
 	NotInDocument int // of any other status
-	Pending       int // own, InDocument, not Delivered
+	Undelivered   int // own, InDocument, not Delivered
 	Posts         int // rows in the posts view
 	// Last is the position of the document's last entry of any status; 0: none.
 	Last int64

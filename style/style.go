@@ -15,7 +15,7 @@ const Name = "flyleaf.css"
 var Sheet []byte
 
 // CoverColours is the number of colours of books without a cover picture. Sheet calls them
-// --cloth-1, --cloth-2 and so on.
+// --cover-1, --cover-2 and so on.
 const CoverColours = 4
 
 // CoverColour returns the colour of a book without a cover picture, from 1 to CoverColours. It

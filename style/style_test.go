@@ -19,7 +19,7 @@ func TestSheetDefinesEveryCoverColour(t *testing.T) {
 		t.Errorf("%d colours are returned, want %d", len(returned), style.CoverColours)
 	}
 	for n := range style.CoverColours + 2 {
-		defined := strings.Contains(string(style.Sheet), fmt.Sprintf("--cloth-%d:", n))
+		defined := strings.Contains(string(style.Sheet), fmt.Sprintf("--cover-%d:", n))
 		if defined != returned[n] {
 			t.Errorf("colour %d: defined %v, returned %v", n, defined, returned[n])
 		}

@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// The pages that only a browser needs: another device's identity, and the truth about storage.
+// The pages that only a browser needs: another device's identity, and the state of the browser's storage.
 
 // Storage is what a browser says about what it keeps for a site.
 type Storage struct {

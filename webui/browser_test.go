@@ -289,7 +289,7 @@ func TestBrowserWordsSurviveADeadServer(t *testing.T) {
 	b.setDead(true)
 	b.run(click("#ask .primary"))
 	b.until("the page to say that it is not saved", `document.querySelector('#ask .notice.grave')?.textContent.includes('Not saved')`)
-	b.until("the line at the top to tell the truth", `document.querySelector('#truth').textContent.includes('not responding')`)
+	b.until("the summary at the top to say so", `document.querySelector('#sync-summary').textContent.includes('not responding')`)
 	text := value[string](b, `document.querySelector('#q').value`)
 	if text != "These words must stay" {
 		t.Errorf("the box holds %q", text)
@@ -334,7 +334,7 @@ func TestBrowserChangesInPlace(t *testing.T) {
 	}
 	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int) })
 	b.node.notify(qa.Update{Event: b.event, Status: true})
-	b.until("the truth", `document.querySelector('#truth').textContent === 'Everything is on the relay'`)
+	b.until("the summary at the top", `document.querySelector('#sync-summary').textContent === 'Everything is on the relay'`)
 }
 
 func TestBrowserLooks(t *testing.T) {

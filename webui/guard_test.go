@@ -58,7 +58,7 @@ func TestStartLinkGivesAStrictCookie(t *testing.T) {
 
 func TestWithoutTheCookieNothingIsShown(t *testing.T) {
 	s := newSite(t, testToken)
-	for _, path := range []string{"/", "/sync", "/you", s.week(), s.week() + "/stream", s.week() + "/fragment", "/truth", "/stream", "/?token=wrong", "/e/x?token="} {
+	for _, path := range []string{"/", "/sync", "/you", s.week(), s.week() + "/stream", s.week() + "/fragment", "/sync/summary", "/stream", "/?token=wrong", "/e/x?token="} {
 		w := s.do(httptest.NewRequest("GET", path, nil))
 		if w.Code != http.StatusUnauthorized {
 			t.Errorf("GET %s: %d", path, w.Code)

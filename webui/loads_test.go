@@ -85,7 +85,7 @@ func TestAPageLoadsItsWeekOnce(t *testing.T) {
 		{s.week() + "/fragment?post=" + s.id(pMine), map[string]int{"Week": 1, "Status": 1}},
 		{"/", map[string]int{"Overview": 1}},
 		{"/you", map[string]int{"Summary": 1}},
-		{"/truth", map[string]int{"Summary": 1}},
+		{"/sync/summary", map[string]int{"Summary": 1}},
 		{"/sync", map[string]int{"Overview": 1, "Week": 1}}, // the one week in which something waits
 	} {
 		c.calls = map[string]int{}

@@ -161,7 +161,7 @@ func (s *server) syncSummary(ctx context.Context) syncSummary {
 }
 
 func (s *server) syncSummaryFragment(w http.ResponseWriter, r *http.Request) {
-	write(w, http.StatusOK, s.render.of(partials), "truth", s.syncSummary(r.Context()))
+	write(w, http.StatusOK, s.render.of(partials), "sync-summary", s.syncSummary(r.Context()))
 }
 
 // problem is the body of a page with an error: what happened, whether anything was lost,

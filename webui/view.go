@@ -497,7 +497,7 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer and moderators can still read the words
 		out.Words = markdown.HTML(p.Text())
 	}
-	out.Class += " gone"
+	out.Class += " removed"
 	out.Badges = nil
 	return true
 }

@@ -152,7 +152,7 @@ func mustNotContain(t *testing.T, page string, parts ...string) {
 func TestEveryPageOpens(t *testing.T) {
 	s := newSite(t, "")
 	id := string(s.node.sample[0])
-	for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "?show=unanswered", s.week() + "?show=mine", s.week() + "?sort=wanted", s.week() + "/p/" + id, s.week() + "/fragment?post=" + id, "/truth"} {
+	for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "?show=unanswered", s.week() + "?show=mine", s.week() + "?sort=wanted", s.week() + "/p/" + id, s.week() + "/fragment?post=" + id, "/sync/summary"} {
 		page := s.get(path)
 		mustNotContain(t, page, "<script>", "style=", "ZgotmplZ", "could not be shown")
 	}

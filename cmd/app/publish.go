@@ -107,7 +107,7 @@ one file for each week.`,
 				if was := notes[noteFormat]; was != "" && was != format {
 					return codedf(exitUsage, "%s contains files published as %s; nothing was changed. Publish as %s into another directory", out, was, format)
 				}
-				p.Site.BaseURL, p.Site.Memory, p.Site.Ours = cmp.Or(base, notes[noteBase]), notes, d.Ours
+				p.Site.BaseURL, p.Site.Memory, p.Site.Unmodified = cmp.Or(base, notes[noteBase]), notes, d.Unmodified
 				made, err := node.Publish(ctx, b, p)
 				if err != nil {
 					return a.explain(err)

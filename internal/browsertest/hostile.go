@@ -56,7 +56,7 @@ element("module", "script", e => { e.type = "module"; e.src = base + "/static/an
 element("frame", "iframe", e => e.src = week);
 element("object", "object", e => e.data = base + "/");
 element("prefetch", "link", e => { e.rel = "prefetch"; e.href = base + "/you" });
-element("preload", "link", e => { e.rel = "preload"; e.as = "fetch"; e.crossOrigin = "use-credentials"; e.href = base + "/truth" });
+element("preload", "link", e => { e.rel = "preload"; e.as = "fetch"; e.crossOrigin = "use-credentials"; e.href = base + "/sync/summary" });
 for (const id of ["plain", "multi", "text", "get"]) document.getElementById(id).submit();
 </script>`
 

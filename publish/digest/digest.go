@@ -2,8 +2,8 @@
 // page: replies to their own questions first, then winners, new answers and new questions.
 //
 // Its functions depend only on their arguments. Nothing is listed in two digests, if the caller
-// stores the keys that a digest listed (Digest.Told) and passes them to the next digest
-// (Options.Told). A digest leaves out posts that may not be published, and the person's own posts.
+// stores the keys that a digest listed (Digest.Listed) and passes them to the next digest
+// (Options.Listed). A digest leaves out posts that may not be published, and the person's own posts.
 package digest
 
 import (
@@ -31,9 +31,9 @@ type Options struct {
 	// Me are the identities of the person: their own, and those of questions that they
 	// asked anonymously.
 	Me []qa.Identity
-	// Told reports whether an earlier digest listed a key: the ID of a post, or "won " and the ID of a
+	// Listed reports whether an earlier digest listed a key: the ID of a post, or "won " and the ID of a
 	// winning question. nil: there was no earlier digest.
-	Told func(event qa.EventID, what string) bool
+	Listed func(event qa.EventID, what string) bool
 	// SinceMillis leaves out posts that were written before that time; 0: none. A post that
 	// depends on a later post counts as later, even if its writer's clock is slow.
 	SinceMillis int64
@@ -44,9 +44,9 @@ type Options struct {
 // Digest is what is new for a person.
 type Digest struct {
 	Weeks []Week
-	// Told has the keys that the next digest must skip (see Options.Told). The caller stores them when
+	// Listed has the keys that the next digest must skip (see Options.Listed). The caller stores them when
 	// the digest has been read or sent.
-	Told map[qa.EventID][]string
+	Listed map[qa.EventID][]string
 }
 
 // Week is what is new in one week.
@@ -86,7 +86,7 @@ func (d *Digest) Empty() bool { return len(d.Weeks) == 0 }
 
 // New finds what is new in the weeks. The digest has them in the order given.
 func New(weeks []qa.Week, o Options) Digest {
-	d := Digest{Told: map[qa.EventID][]string{}}
+	d := Digest{Listed: map[qa.EventID][]string{}}
 	for i := range weeks {
 		if w, ok := d.week(&weeks[i], o); ok {
 			d.Weeks = append(d.Weeks, w)
@@ -108,13 +108,13 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			first = min(first, p.Op.Counter)
 		}
 	})
-	// isNew reports whether a post is to be listed, and adds the post to Told.
+	// isNew reports whether a post is to be listed, and adds the post to Listed.
 	isNew := func(p *qa.PostView) bool {
 		if !week.Event.Published(&p.Post) {
 			return false // if it is published later, a later digest lists it
 		}
-		d.Told[id] = append(d.Told[id], string(p.ID))
-		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Told == nil || !o.Told(id, string(p.ID)))
+		d.Listed[id] = append(d.Listed[id], string(p.ID))
+		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Listed == nil || !o.Listed(id, string(p.ID)))
 	}
 	item := func(p *qa.PostView, to string) Item {
 		i := Item{Name: p.Name, Not: look.Post(p).String(), Text: markdown.Line(p.Text(), excerpt), To: to}
@@ -146,8 +146,8 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			}
 		}
 		if key := "won " + string(q.ID); won[q.ID] && q.Shown() {
-			d.Told[id] = append(d.Told[id], key)
-			if o.Told == nil || !o.Told(id, key) {
+			d.Listed[id] = append(d.Listed[id], key)
+			if o.Listed == nil || !o.Listed(id, key) {
 				w.Won.add(item(q, ""))
 			}
 		}

@@ -83,13 +83,13 @@ func TestDigestListsNewPosts(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	told := map[string]bool{}
-	for _, k := range d.Told["event"] {
+	for _, k := range d.Listed["event"] {
 		told[k] = true
 	}
 	if told["h1"] || told["w1"] || !told["a1"] || !told["won q1"] || !told["r2"] {
 		t.Errorf("told: %v", told)
 	}
-	o := Options{Me: []qa.Identity{maren}, Told: func(_ qa.EventID, k string) bool { return told[k] }}
+	o := Options{Me: []qa.Identity{maren}, Listed: func(_ qa.EventID, k string) bool { return told[k] }}
 	if again := New([]qa.Week{full()}, o); !again.Empty() {
 		t.Errorf("it tells twice: %+v", again.Weeks)
 	}
@@ -147,8 +147,8 @@ func TestOmittedItemsAreCounted(t *testing.T) {
 		posts = append(posts, post{fmt.Sprintf("x%d", i), "", dag, fmt.Sprintf("Question %d?", i), nil})
 	}
 	d := New([]qa.Week{week(posts...)}, Options{})
-	if s := d.Weeks[0].Question; len(s.Items) != MaxItems || s.More != 7 || len(d.Told["event"]) != MaxItems+7 {
-		t.Errorf("%d items, %d more, %d told", len(s.Items), s.More, len(d.Told["event"]))
+	if s := d.Weeks[0].Question; len(s.Items) != MaxItems || s.More != 7 || len(d.Listed["event"]) != MaxItems+7 {
+		t.Errorf("%d items, %d more, %d told", len(s.Items), s.More, len(d.Listed["event"]))
 	}
 	if !strings.Contains(d.Text(until), "and 7 more") {
 		t.Error("the text does not say that there are more")

@@ -127,8 +127,8 @@ func (d *Dir) Close() error { return d.root.Close() }
 // Notes returns the notes of the last Sync.
 func (d *Dir) Notes() map[string]string { return maps.Clone(d.last.Notes) }
 
-// Ours returns the content of a file that Sync wrote and that is unchanged; nil for any other file.
-func (d *Dir) Ours(p string) []byte {
+// Unmodified returns the content of a file that Sync wrote and that is unchanged; nil for any other file.
+func (d *Dir) Unmodified(p string) []byte {
 	sum, ok := d.last.Files[p]
 	if !ok {
 		return nil

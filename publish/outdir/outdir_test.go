@@ -118,10 +118,10 @@ func TestForeignFilesAreKept(t *testing.T) {
 	if text(t, dir, "CNAME") != "books.example" || text(t, dir, "b.html") == "(none)" {
 		t.Error("a foreign file is gone")
 	}
-	if b := open(t, dir).Ours("b.html"); b != nil {
+	if b := open(t, dir).Unmodified("b.html"); b != nil {
 		t.Errorf("it is ours: %s", b)
 	}
-	if b := open(t, dir).Ours("index.html"); string(b) != "ours" {
+	if b := open(t, dir).Unmodified("index.html"); string(b) != "ours" {
 		t.Errorf("it is not ours: %s", b)
 	}
 }

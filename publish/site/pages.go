@@ -53,7 +53,7 @@ type layout struct {
 type weekBody struct {
 	Title, Subtitle, By, Days, Cover string
 	Lang                             string // of the posts; "" is English, as the page itself
-	CoverColor                       int
+	CoverColour                       int
 	State                            string
 	Description                      template.HTML
 	Links                            []qa.Link
@@ -81,17 +81,17 @@ type thread struct {
 }
 
 type post struct {
-	Anchor    string
-	Lang      string // of its words; "" is the page's own
-	Name, Say string
-	Author    bool
-	Not       string // PublishedPost.Not
-	Withheld  string // the sentence in place of a withheld question; "" for others
-	Late      bool
-	To        string
-	Words     template.HTML
-	At        moment
-	Reactions []qa.ImportedReaction
+	Anchor      string
+	Lang        string // of its words; "" is the page's own
+	Name, Say   string
+	Author      bool
+	Not         string // PublishedPost.Not
+	Placeholder string // the sentence in place of a replaced question; "" for others
+	Late        bool
+	To          string
+	Words       template.HTML
+	At          moment
+	Reactions   []qa.ImportedReaction
 }
 
 // rules are the participation rules: Own, or the standard rules if Own is empty.
@@ -100,8 +100,8 @@ type rules struct {
 	Prizes string
 }
 
-// withheldWords are shown instead of a withheld question (PublishedPost.Withheld).
-var withheldWords = map[string]string{
+// placeholderWords are shown instead of a replaced question (PublishedPost.Placeholder).
+var placeholderWords = map[string]string{
 	publish.Withdrawn: "This question was withdrawn by its writer.",
 	publish.Hidden:    "This question was hidden by the moderators.",
 	publish.Void:      "This question was withdrawn: two versions of it were signed.",
@@ -109,7 +109,7 @@ var withheldWords = map[string]string{
 
 func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
 	return post{
-		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: p.ShownName(), Say: say, Author: p.Author, Not: p.Not, Withheld: withheldWords[p.Withheld], Late: p.Late,
+		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: p.ShownName(), Say: say, Author: p.Author, Not: p.Not, Placeholder: placeholderWords[p.Placeholder], Late: p.Late,
 		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }
@@ -155,7 +155,7 @@ func (b *builder) phase(e *qa.Event) string {
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
-		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColor: style.CoverColour(w.Key),
+		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColour: style.CoverColour(w.Key),
 		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {
@@ -272,7 +272,7 @@ type indexBody struct {
 
 type book struct {
 	Title, By, Path, Days, Short, Cover string
-	CoverColor                          int
+	CoverColour                          int
 	Count                               string
 }
 
@@ -297,7 +297,7 @@ func (b *builder) indexPage() error {
 		e := w.event
 		x := book{
 			Title: e.Title, By: and(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
-			CoverColor: style.CoverColour(w.Key), Count: countWords(w.counts),
+			CoverColour: style.CoverColour(w.Key), Count: countWords(w.counts),
 		}
 		switch b.phase(e) {
 		case "now":

@@ -33,7 +33,7 @@ const (
 // picture is what a picture shows.
 type picture struct {
 	Title, By, Club, Days string
-	CoverColor            int
+	CoverColour            int
 	cover                 []byte
 }
 
@@ -58,7 +58,7 @@ var (
 	edge        = color.RGBA{0x74, 0x82, 0x7a, 0xff}
 	author      = color.RGBA{0x7b, 0x1c, 0x50, 0xff}
 	stamp       = color.RGBA{0xf7, 0xf3, 0xe3, 0xff}
-	coverColors = [style.CoverColours]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
+	coverColours = [style.CoverColours]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
 )
 
 // fonts are the fonts of the pictures.
@@ -117,7 +117,7 @@ func (p *picture) draw() []byte {
 	return out.Bytes()
 }
 
-// drawBook draws the cover into a box, or a book in plain cloth if there is none.
+// drawBook draws the cover into a box, or a book with a plain cover if there is none.
 func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 	shadow := box.Add(image.Pt(9, 11))
 	fill(img, shadow, rule)
@@ -131,7 +131,7 @@ func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 		cover.Scale(img, at, src, draw.Over)
 		return
 	}
-	c := coverColors[max(0, p.CoverColor-1)%len(coverColors)]
+	c := coverColours[max(0, p.CoverColour-1)%len(coverColours)]
 	fill(img, box, c)
 	fill(img, image.Rect(box.Min.X, box.Min.Y, box.Min.X+16, box.Max.Y), color.RGBA{c.R * 3 / 4, c.G * 3 / 4, c.B * 3 / 4, 0xff})
 	y := box.Min.Y + 40

@@ -115,7 +115,7 @@ func (b *builder) search() {
 		about := markdown.Text(w.event.Description)
 		add(searchDoc{i, "", 0, and(people.SplitNames(w.event.Authors)), beginning(about)}, w.event.Title, w.event.Subtitle, w.event.Authors, about)
 		post := func(p *publish.PublishedPost, kind int) {
-			if p.Withheld != "" {
+			if p.Placeholder != "" {
 				return
 			}
 			words := markdown.Text(p.Text)

@@ -66,9 +66,9 @@ type Config struct {
 	Now time.Time
 	// Memory is what the last Build returned; nil the first time.
 	Memory map[string]string
-	// Ours returns the bytes of a file that was published before and is unchanged since, nil for any
-	// other file. If Ours is nil, there are no such files.
-	Ours func(path string) []byte `json:"-"`
+	// Unmodified returns the bytes of a file that was published before and is unchanged since, nil for any
+	// other file. If Unmodified is nil, there are no such files.
+	Unmodified func(path string) []byte `json:"-"`
 }
 
 // Week is a week to publish.
@@ -160,8 +160,8 @@ func Build(c Config, weeks []Week) (Site, error) {
 	}
 	c.Title = cmp.Or(strings.TrimSpace(c.Title), "Book of the week")
 	c.Language = cmp.Or(c.Language, "en")
-	if c.Ours == nil {
-		c.Ours = func(string) []byte { return nil }
+	if c.Unmodified == nil {
+		c.Unmodified = func(string) []byte { return nil }
 	}
 	b := &builder{Config: c, files: map[string][]byte{}, memory: map[string]string{}}
 	b.addWeeks(weeks)
@@ -209,7 +209,7 @@ func (b *builder) addWeeks(weeks []Week) {
 			t := &w.Published.Threads[i]
 			x.counts.replies += len(t.Replies)
 			x.counts.questions++
-			if !t.Answered && t.Withheld == "" {
+			if !t.Answered && t.Placeholder == "" {
 				x.counts.open++
 			}
 		}
@@ -269,7 +269,7 @@ func (b *builder) pictures() {
 			continue
 		}
 		d := &drawing{path: "pictures/" + w.slug + ".png"}
-		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColor: style.CoverColour(w.Key)}
+		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColour: style.CoverColour(w.Key)}
 		if w.cover != "" {
 			d.picture.cover = w.Cover
 		}
@@ -277,7 +277,7 @@ func (b *builder) pictures() {
 		b.memory["picture "+w.Key] = key
 		// Drawing takes longer than everything else, so an unchanged picture is kept.
 		if b.Memory["picture "+w.Key] == key {
-			if body := b.Ours(d.path); body != nil {
+			if body := b.Unmodified(d.path); body != nil {
 				b.files[d.path] = body
 				continue
 			}
@@ -385,12 +385,12 @@ func (b *builder) calendars() {
 			continue
 		}
 		path := "books/" + w.slug + ".ics"
-		b.files[path] = ical.Update(b.Ours(path), ical.Calendar{Name: w.event.Title, Entries: entries}, b.Now)
+		b.files[path] = ical.Update(b.Unmodified(path), ical.Calendar{Name: w.event.Title, Entries: entries}, b.Now)
 		if i >= len(b.weeks)-calendarWeeks {
 			all.Entries = append(all.Entries, entries...)
 		}
 	}
 	if len(all.Entries) > 0 {
-		b.files["calendar.ics"] = ical.Update(b.Ours("calendar.ics"), all, b.Now)
+		b.files["calendar.ics"] = ical.Update(b.Unmodified("calendar.ics"), all, b.Now)
 	}
 }

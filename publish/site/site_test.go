@@ -89,7 +89,7 @@ func samples() []Week {
 }
 
 func tinyPNG() []byte {
-	p := picture{Title: "Cover", CoverColor: 2}
+	p := picture{Title: "Cover", CoverColour: 2}
 	return p.draw()
 }
 
@@ -174,7 +174,7 @@ func TestEqualInputGivesEqualSites(t *testing.T) {
 	again := config
 	again.Memory = first.Memory
 	again.Now = again.Now.Add(time.Hour)
-	again.Ours = func(p string) []byte { return []byte(files[p]) }
+	again.Unmodified = func(p string) []byte { return []byte(files[p]) }
 	weeks := samples()
 	slices.Reverse(weeks)
 	second, _ := build(t, again, weeks)
@@ -234,7 +234,7 @@ func TestSiteWithoutAnAddress(t *testing.T) {
 func TestPictures(t *testing.T) {
 	for i, p := range []picture{
 		{Title: strings.Repeat("word ", 80), By: strings.Repeat("Name, ", 50), Club: strings.Repeat("x", 300), Days: "9 to 13 November 2026"},
-		{Title: "数据密集型应用", By: "", CoverColor: 3},
+		{Title: "数据密集型应用", By: "", CoverColour: 3},
 		{Title: "", cover: []byte("not a picture")},
 		{Title: "Ω й é", cover: tinyPNG()},
 	} {

@@ -37,7 +37,7 @@ type ldPost struct {
 	Text       string    `json:"text,omitempty"`
 	Published  string    `json:"datePublished,omitempty"`
 	Author     *ldPerson `json:"author,omitempty"`
-	Status     string    `json:"creativeWorkStatus,omitempty"` // "Deleted" for a withheld question
+	Status     string    `json:"creativeWorkStatus,omitempty"` // "Deleted" for a replaced question
 	Likes      *ldCount  `json:"interactionStatistic,omitempty"`
 	Replies    int       `json:"commentCount,omitempty"`
 	Comments   []ldPost  `json:"comment,omitempty"`
@@ -122,8 +122,8 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 			q.URL = q.ID
 		}
 		q.Headline = markdown.Line(t.Text, 110)
-		if t.Withheld != "" {
-			q.Headline, q.Status = withheldWords[t.Withheld], "Deleted"
+		if t.Placeholder != "" {
+			q.Headline, q.Status = placeholderWords[t.Placeholder], "Deleted"
 		}
 		if t.Wants > 0 {
 			q.Likes = &ldCount{"InteractionCounter", "https://schema.org/LikeAction", t.Wants}
@@ -156,7 +156,7 @@ func ldPostOf(page string, p *publish.PublishedPost, kind string) ldPost {
 	if p.AtMillis != 0 {
 		out.Published = time.UnixMilli(p.AtMillis).UTC().Format(time.RFC3339)
 	}
-	if p.Withheld == "" {
+	if p.Placeholder == "" {
 		out.Author = &ldPerson{"Person", p.ShownName()}
 	}
 	return out

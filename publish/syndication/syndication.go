@@ -258,7 +258,7 @@ func OfWeek(p publish.Published, id, page string) Feed {
 		f.Title += ", with " + e.Authors
 	}
 	add := func(q *publish.PublishedThread, x *publish.PublishedPost, reply bool) {
-		if x.Withheld != "" {
+		if x.Placeholder != "" {
 			return
 		}
 		at := x.AtMillis

@@ -30,7 +30,7 @@ func week() publish.Published {
 				{ID: "r1", Name: "Orla Quist", Text: "Because.", AtMillis: monday + 5000, Author: true},
 				{ID: "r2", Name: "", Text: "Thanks \x01!"},
 			}},
-			{PublishedPost: publish.PublishedPost{ID: "slack:q2", Withheld: publish.Withdrawn}, Replies: []publish.PublishedPost{{ID: "r3", Name: "Bo", Text: "Hm.", AtMillis: monday + 3000}}},
+			{PublishedPost: publish.PublishedPost{ID: "slack:q2", Placeholder: publish.Withdrawn}, Replies: []publish.PublishedPost{{ID: "r3", Name: "Bo", Text: "Hm.", AtMillis: monday + 3000}}},
 		},
 	}
 }

@@ -25,9 +25,9 @@ var (
 // address may connect again once the budget is spent.
 const wasteReturned = 0.25
 
-// WholeWork is the CPU budget for making document chunks for a remote address, in
+// DocumentChunkWork is the CPU budget for making document chunks for a remote address, in
 // microseconds: ten seconds at once, and then a tenth of a processor.
-var WholeWork = PerSecond(10_000_000.0, 100_000)
+var DocumentChunkWork = PerSecond(10_000_000.0, 100_000)
 
 // Bytes of ephemeral messages from a remote address.
 const (
@@ -52,7 +52,7 @@ type Address struct {
 	units, strangers, newcomers Bucket
 	bytes, foundings            Bucket
 	ephemerals                  Bucket
-	waste, wholes               Bucket
+	waste, documentChunks       Bucket
 	founders                    []qa.Identity // at most maxFounders, the latest last
 	keptOut                     bool          // banned until wasteReturned of the budget is refilled
 }
@@ -208,25 +208,25 @@ func (a *Address) PassEphemeral(bytes float64, now time.Time) bool {
 	return true
 }
 
-// MayMakeWhole reports whether a document chunk may be made for the address. The cost
+// MayMakeDocumentChunk reports whether a document chunk may be made for the address. The cost
 // is known only afterwards, so there may be debt for one chunk.
-func (a *Address) MayMakeWhole(now time.Time) bool {
+func (a *Address) MayMakeDocumentChunk(now time.Time) bool {
 	if a == nil {
 		return true
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.wholes.Left(WholeWork, now) > 0
+	return a.documentChunks.Left(DocumentChunkWork, now) > 0
 }
 
-// ChargeWhole spends the cost of a document chunk, in microseconds.
-func (a *Address) ChargeWhole(cost float64) {
+// ChargeDocumentChunk spends the cost of a document chunk, in microseconds.
+func (a *Address) ChargeDocumentChunk(cost float64) {
 	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.wholes.Spend(cost)
+	a.documentChunks.Spend(cost)
 }
 
 // ChargeWaste adds a cost, in microseconds, to the address's spent budget for rejected
@@ -263,7 +263,7 @@ func (a *Address) BannedFor(now time.Time) time.Duration {
 func (a *Address) Unspent(q *Quotas, now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.waste.Full(AddressWaste, now) && a.wholes.Full(WholeWork, now) &&
+	return a.waste.Full(AddressWaste, now) && a.documentChunks.Full(DocumentChunkWork, now) &&
 		a.units.Full(q.address(), now) && a.strangers.Full(q.strangers(), now) && a.newcomers.Full(q.newcomers(), now) &&
 		a.bytes.Full(q.addressBytes(), now) && a.foundings.Full(q.foundings(), now) &&
 		a.ephemerals.Full(addressEphemerals, now)

@@ -402,20 +402,20 @@ func TestWaste(t *testing.T) {
 		t.Errorf("a shared address is banned for %v", got)
 	}
 	var none *Address
-	if none.ChargeWaste(1e9, now) != 0 || none.BannedFor(now) != 0 || !none.Affords(&Defaults, 1e9, now) || !none.PassEphemeral(1e9, now) || !none.MayMakeWhole(now) {
+	if none.ChargeWaste(1e9, now) != 0 || none.BannedFor(now) != 0 || !none.Affords(&Defaults, 1e9, now) || !none.PassEphemeral(1e9, now) || !none.MayMakeDocumentChunk(now) {
 		t.Error("this machine is limited")
 	}
 	none.Spend(1)
-	none.ChargeWhole(1)
+	none.ChargeDocumentChunk(1)
 	if !a.PassEphemeral(EphemeralAddressBurst, now) || a.PassEphemeral(1, now) || !a.PassEphemeral(EphemeralAddressRate, now.Add(time.Second)) {
 		t.Error("the limit of ephemeral messages is wrong")
 	}
-	if !a.MayMakeWhole(now) {
-		t.Error("a whole document within the budget is refused")
+	if !a.MayMakeDocumentChunk(now) {
+		t.Error("a document chunk within the budget is refused")
 	}
-	a.ChargeWhole(WholeWork.Burst + 1)
-	if a.MayMakeWhole(now) || !a.MayMakeWhole(now.Add(time.Second)) {
-		t.Error("the limit of whole documents is wrong")
+	a.ChargeDocumentChunk(DocumentChunkWork.Burst + 1)
+	if a.MayMakeDocumentChunk(now) || !a.MayMakeDocumentChunk(now.Add(time.Second)) {
+		t.Error("the limit of document chunks is wrong")
 	}
 	if a.Unspent(&Defaults, now) || !a.Unspent(&Defaults, now.Add(24*time.Hour)) {
 		t.Error("the address is unspent too early, or never")

@@ -37,7 +37,7 @@ func checkBatches(t *testing.T, s *idb.Store, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Changes != batchSize*n || c.Posts != n || c.Pending != batchSize*n {
+	if c.Changes != batchSize*n || c.Posts != n || c.Undelivered != batchSize*n {
 		t.Fatalf("%+v, want %d complete batches", c, n)
 	}
 }

@@ -22,7 +22,7 @@ const version = 1
 // for changes see pack.
 const (
 	storeMeta      = "meta"      // k: "id", "position" → v
-	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event, if the change is pending; o: event, if the change is not in the document
+	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event, if the change is undelivered; o: event, if the change is not in the document
 	storePosts     = "posts"     // e, id; w: words
 	storeReactions = "reactions" // e, p: post, m: emoji, b: identity
 	storePeople    = "people"    // e, id
@@ -32,7 +32,7 @@ const (
 	storeSnapshots = "snapshots" // e
 
 	indexHash          = "hash"    // of changes: event, hash
-	indexPending       = "pending" // of changes: event, position; only pending ones
+	indexUndelivered   = "pending" // of changes: event, position; only undelivered ones
 	indexNotInDocument = "outside" // of changes: event; only those that are not in the document
 	indexWords         = "words"   // of posts: each word
 )
@@ -155,7 +155,7 @@ func makeSchema(db js.Value, old int) {
 	store(storeMeta, "k")
 	changes := store(storeChanges, []any{"e", "n"})
 	changes.Call("createIndex", indexHash, []any{"e", "h"}, map[string]any{"unique": true})
-	changes.Call("createIndex", indexPending, []any{"w", "n"})
+	changes.Call("createIndex", indexUndelivered, []any{"w", "n"})
 	changes.Call("createIndex", indexNotInDocument, "o")
 	store(storePosts, []any{"e", "id"}).Call("createIndex", indexWords, "w", map[string]any{"multiEntry": true})
 	store(storeReactions, []any{"e", "p", "m", "b"})

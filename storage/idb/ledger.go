@@ -178,9 +178,9 @@ func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 	return s.walk(ctx, "", event, after, fn)
 }
 
-// Pending implements storage.Ledger.
-func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
-	return s.walk(ctx, indexPending, event, 0, fn)
+// Undelivered implements storage.Ledger.
+func (s *Store) Undelivered(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
+	return s.walk(ctx, indexUndelivered, event, 0, fn)
 }
 
 // Entry implements storage.Ledger.
@@ -264,7 +264,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 			return err
 		}
 		c.Changes = all - c.NotInDocument
-		if c.Pending, err = t.count(storeChanges, indexPending, keysUnder(string(event))); err != nil {
+		if c.Undelivered, err = t.count(storeChanges, indexUndelivered, keysUnder(string(event))); err != nil {
 			return err
 		}
 		if c.Posts, err = t.count(storePosts, "", keysUnder(string(event))); err != nil {

@@ -81,7 +81,7 @@ func row(event string, e *storage.Entry, sum uint32) js.Value {
 	v.Set("e", event)
 	v.Set("n", e.Position)
 	v.Set("h", e.Hash.String())
-	if storage.IsPending(e) {
+	if storage.IsUndelivered(e) {
 		v.Set("w", event)
 	}
 	if e.Status != storage.InDocument {

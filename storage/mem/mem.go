@@ -176,9 +176,9 @@ func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 	return s.walk(ctx, event, after, func(*storage.Entry) bool { return true }, fn)
 }
 
-// Pending implements storage.Ledger.
-func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
-	return s.walk(ctx, event, 0, storage.IsPending, fn)
+// Undelivered implements storage.Ledger.
+func (s *Store) Undelivered(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
+	return s.walk(ctx, event, 0, storage.IsUndelivered, fn)
 }
 
 // Entry implements storage.Ledger.
@@ -244,8 +244,8 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (counts storage.Co
 			} else {
 				counts.NotInDocument++
 			}
-			if storage.IsPending(e) {
-				counts.Pending++
+			if storage.IsUndelivered(e) {
+				counts.Undelivered++
 			}
 			counts.Last = e.Position
 		}

@@ -127,7 +127,7 @@ const (
 	WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.position > ?
 	ORDER BY c.position LIMIT ?`
 
-	selectPending = selectFrom + `INDEXED BY changes_pending LEFT JOIN actors a ON a.id = c.actor
+	selectUndelivered = selectFrom + `INDEXED BY changes_pending LEFT JOIN actors a ON a.id = c.actor
 	WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.status = 0 AND c.own = 1 AND c.delivered = 0
 	AND c.position > ? ORDER BY c.position LIMIT ?`
 )
@@ -172,9 +172,9 @@ func (s *Store) Entries(ctx context.Context, event qa.EventID, after int64, fn f
 	return s.walk(ctx, selectEntries, event, after, fn)
 }
 
-// Pending implements storage.Ledger.
-func (s *Store) Pending(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
-	return s.walk(ctx, selectPending, event, 0, fn)
+// Undelivered implements storage.Ledger.
+func (s *Store) Undelivered(ctx context.Context, event qa.EventID, fn func(storage.Entry) error) error {
+	return s.walk(ctx, selectUndelivered, event, 0, fn)
 }
 
 // Entry implements storage.Ledger.
@@ -246,7 +246,7 @@ func (s *Store) Counts(ctx context.Context, event qa.EventID) (c storage.Counts,
 			(SELECT count(*) FROM changes WHERE document = d.id AND status = 0 AND own = 1 AND delivered = 0),
 			(SELECT count(*) FROM posts WHERE document = d.id),
 			(SELECT ifnull(max(position), 0) FROM changes INDEXED BY changes_in_order WHERE document = d.id)
-			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.NotInDocument, &c.Pending, &c.Posts, &c.Last)
+			FROM documents d WHERE event = ?`, []any{string(event)}, &c.Changes, &c.NotInDocument, &c.Undelivered, &c.Posts, &c.Last)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -33,7 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"PositionsAscendAndAreNeverReused", positions},
 		{"WalksInPages", walks},
 		{"DocumentsAreSeparate", documents},
-		{"DeliveredAndPending", delivered},
+		{"DeliveredAndUndelivered", delivered},
 		{"StatusDecidesWhatCounts", status},
 		{"ExclusionIsOneTransaction", exclusion},
 		{"ViewsAreReplaced", viewsAreReplaced},
@@ -131,7 +131,7 @@ func appendIsIdempotent(t *testing.T, open Open) {
 	got, err := s.Post(t.Context(), eventA, "p")
 	must(t, err)
 	wantEqual(t, got.Text(), "second")
-	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 5, Pending: 5, Posts: 1, Last: after[4].Position})
+	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 5, Undelivered: 5, Posts: 1, Last: after[4].Position})
 }
 
 func appendIsAllOrNothing(t *testing.T, open Open) {
@@ -238,12 +238,12 @@ func walks(t *testing.T, open Open) {
 
 	// fn may call the store, and also write to it.
 	visited = 0
-	must(t, s.Pending(t.Context(), eventA, func(e storage.Entry) error {
+	must(t, s.Undelivered(t.Context(), eventA, func(e storage.Entry) error {
 		visited++
 		return s.SetDelivered(t.Context(), eventA, true, e.Hash)
 	}))
 	wantEqual(t, visited, n)
-	wantEqual(t, counts(t, s, eventA).Pending, 0)
+	wantEqual(t, counts(t, s, eventA).Undelivered, 0)
 }
 
 func documents(t *testing.T, open Open) {
@@ -258,8 +258,8 @@ func documents(t *testing.T, open Open) {
 	all, err := s.Documents(t.Context())
 	must(t, err)
 	wantEqual(t, all, []qa.EventID{eventA, eventB})
-	wantEqual(t, counts(t, s, eventA).Pending, 1)
-	wantEqual(t, counts(t, s, eventB).Pending, 1)
+	wantEqual(t, counts(t, s, eventA).Undelivered, 1)
+	wantEqual(t, counts(t, s, eventB).Undelivered, 1)
 	wantEqual(t, counts(t, s, "nowhere"), storage.Counts{})
 	wantEqual(t, len(readAll(t, s, "nowhere", 0)), 0)
 }
@@ -268,25 +268,25 @@ func delivered(t *testing.T, open Open) {
 	s, reopen := open(t)
 	own, others := Entries("a", 0, 4, true), Entries("b", 0, 4, false)
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: append(own[:4:4], others...)}))
-	pendingHashes := func() []wire.Hash {
+	undeliveredHashes := func() []wire.Hash {
 		var all []storage.Entry
-		must(t, s.Pending(t.Context(), eventA, func(e storage.Entry) error { all = append(all, e); return nil }))
-		wantEqual(t, len(all), counts(t, s, eventA).Pending)
+		must(t, s.Undelivered(t.Context(), eventA, func(e storage.Entry) error { all = append(all, e); return nil }))
+		wantEqual(t, len(all), counts(t, s, eventA).Undelivered)
 		return hashes(all)
 	}
-	wantEqual(t, pendingHashes(), hashes(own))
+	wantEqual(t, undeliveredHashes(), hashes(own))
 	must(t, s.SetDelivered(t.Context(), eventA, true, own[0].Hash, own[2].Hash, others[0].Hash, wire.Hash{9}))
 	s = reopen()
-	wantEqual(t, pendingHashes(), []wire.Hash{own[1].Hash, own[3].Hash})
+	wantEqual(t, undeliveredHashes(), []wire.Hash{own[1].Hash, own[3].Hash})
 	e, err := s.Entry(t.Context(), eventA, others[0].Hash)
 	must(t, err)
 	wantEqual(t, e.Delivered, false)
 	must(t, s.SetDelivered(t.Context(), eventA, true))
-	wantEqual(t, len(pendingHashes()), 0)
+	wantEqual(t, len(undeliveredHashes()), 0)
 	must(t, s.SetDelivered(t.Context(), eventA, false, own[3].Hash))
-	wantEqual(t, pendingHashes(), []wire.Hash{own[3].Hash})
+	wantEqual(t, undeliveredHashes(), []wire.Hash{own[3].Hash})
 	must(t, s.SetDelivered(t.Context(), eventA, false)) // as for a new relay, which has nothing
-	wantEqual(t, pendingHashes(), hashes(own))
+	wantEqual(t, undeliveredHashes(), hashes(own))
 	must(t, s.SetDelivered(t.Context(), "nowhere", true))
 }
 
@@ -296,7 +296,7 @@ func status(t *testing.T, open Open) {
 	own[5].Status = storage.Refused
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Entries: own}))
 	wantEqual(t, counts(t, s, eventA).Changes, 5)
-	wantEqual(t, counts(t, s, eventA).Pending, 5)
+	wantEqual(t, counts(t, s, eventA).Undelivered, 5)
 	set := func(event qa.EventID, statuses map[wire.Hash]storage.Status) {
 		t.Helper()
 		must(t, s.Append(t.Context(), storage.Batch{Event: event, Statuses: statuses}))
@@ -309,7 +309,7 @@ func status(t *testing.T, open Open) {
 	s = reopen()
 	c := counts(t, s, eventA)
 	wantEqual(t, c.Changes, 2)
-	wantEqual(t, c.Pending, 2)
+	wantEqual(t, c.Undelivered, 2)
 	var statuses []storage.Status
 	for _, e := range readAll(t, s, eventA, 0) {
 		statuses = append(statuses, e.Status)
@@ -377,7 +377,7 @@ func following(t *testing.T, open Open) {
 	must(t, err)
 	wantEqual(t, got, []storage.Following{all[0], all[2]})
 	// The changes stay, because no other device may have them yet.
-	wantEqual(t, counts(t, s, eventA).Pending, 2)
+	wantEqual(t, counts(t, s, eventA).Undelivered, 2)
 	wantEqual(t, counts(t, s, eventA).Posts, 1)
 }
 
@@ -455,7 +455,7 @@ func closed(t *testing.T, open Open) {
 		"Append":         s.Append(ctx, storage.Batch{Event: eventA, Entries: Entries("a", 1, 2, true)}),
 		"Append nothing": s.Append(ctx),
 		"Entries":        s.Entries(ctx, eventA, 0, none),
-		"Pending":        s.Pending(ctx, eventA, none),
+		"Undelivered":    s.Undelivered(ctx, eventA, none),
 		"Entry":          second(s.Entry(ctx, eventA, wire.Hash{})),
 		"Documents":      second(s.Documents(ctx)),
 		"SetDelivered":   s.SetDelivered(ctx, eventA, true),

@@ -132,7 +132,7 @@ func exclusion(t *testing.T, open Open) {
 	bad := after
 	bad.Entries = []storage.Entry{proof, {Hash: wire.Hash{2}, Bytes: []byte{1}}}
 	wantError(t, s.Append(t.Context(), bad), storage.ErrMismatch)
-	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 4, Pending: 4, Posts: 2, Last: readAll(t, s, eventA, 0)[3].Position})
+	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 4, Undelivered: 4, Posts: 2, Last: readAll(t, s, eventA, 0)[3].Position})
 
 	must(t, s.Append(t.Context(), after))
 	s = reopen()
@@ -143,7 +143,7 @@ func exclusion(t *testing.T, open Open) {
 	}
 	wantEqual(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Excluded, storage.Refused, storage.Excluded, storage.Deferred})
 	wantEqual(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
-	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Pending: 2, Posts: 2, Last: all[5].Position})
+	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Undelivered: 2, Posts: 2, Last: all[5].Position})
 	_, err := s.Event(t.Context(), eventA)
 	wantError(t, err, storage.ErrNotFound)
 	_, err = s.Post(t.Context(), eventA, "p")
@@ -158,7 +158,7 @@ func exclusion(t *testing.T, open Open) {
 	// A batch with only statuses, and one that removes all views.
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, ReplaceViews: true}))
-	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Pending: 3, Last: all[5].Position})
+	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Undelivered: 3, Last: all[5].Position})
 }
 
 func replaceViews(t *testing.T, open Open) {

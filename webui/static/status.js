@@ -16,14 +16,14 @@ export async function refreshStatus() {
   }
   checking = true;
   try {
-    const now = one('#truth', await readPage(root + 'truth')), old = byID('truth');
+    const now = one('#sync-summary', await readPage(root + 'sync/summary')), old = byID('sync-summary');
     if (old && old.outerHTML !== now.outerHTML) {
       old.dataset.state = now.dataset.state;
       old.replaceChildren(...adopt(now).childNodes);
     }
     await refreshPage();
   } catch {
-    const old = byID('truth');
+    const old = byID('sync-summary');
     if (old) {
       old.dataset.state = 'draft';
       old.lastChild.textContent = 'Flyleaf is not responding';

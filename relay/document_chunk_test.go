@@ -62,8 +62,8 @@ func hear(t *testing.T, ws *websocket.Conn) []byte {
 	}
 }
 
-// wholeIn returns the document chunk in a message and the message's heads; nil if it has no chunk.
-func wholeIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
+// documentChunkIn returns the document chunk in a message and the message's heads; nil if it has no chunk.
+func documentChunkIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
 	t.Helper()
 	first := data[0]
 	data = slices.Clone(data)
@@ -84,37 +84,37 @@ func wholeIn(t *testing.T, data []byte) (chunk []byte, heads []wire.Hash) {
 	return m.Changes[0], m.Heads
 }
 
-// TestNewClientGetsAWholeDocument: a client that has nothing and accepts whole documents gets one. It is made once for
+// TestNewClientGetsADocumentChunk: a client that has nothing and accepts document chunks gets one. It is made once for
 // all clients, and again when the document has grown much. Other clients, and clients that have a part,
 // get changes.
-func TestNewClientGetsAWholeDocument(t *testing.T) {
+func TestNewClientGetsADocumentChunk(t *testing.T) {
 	takes := []byte{2, 2, 0x84}
 	s := start(t, relay.Config{Open: true})
-	event := relaytest.DocumentID("whole")
+	event := relaytest.DocumentID("document chunk")
 	a := relaytest.NewDevice("a", event)
 	connect(t, s, a)
 	write(t, a, 10)
 	onDisk(t, a)
 	if _, data := pullAll(t, s, event, "small", takes); data[0] != 0x42 {
-		t.Error("a small document went as a whole")
+		t.Error("a small document went as a document chunk")
 	}
 	write(t, a, 190)
 	onDisk(t, a)
 	_, data := pullAll(t, s, event, "first", takes)
-	first, heads := wholeIn(t, data)
+	first, heads := documentChunkIn(t, data)
 	if first == nil || len(heads) != 1 || !a.Has(heads[0]) {
-		t.Fatalf("no whole document, heads %v", heads)
+		t.Fatalf("no document chunk, heads %v", heads)
 	}
 	if _, data := pullAll(t, s, event, "silent", nil); data[0] != 0x42 {
-		t.Error("a client that did not ask for it got a whole document")
+		t.Error("a client that did not ask for it got a document chunk")
 	}
 	old := heads[0]
 	write(t, a, 20)
 	onDisk(t, a)
 	ws, data := pullAll(t, s, event, "second", takes)
-	second, heads := wholeIn(t, data)
+	second, heads := documentChunkIn(t, data)
 	if !slices.Equal(first, second) {
-		t.Error("the whole document was made again for 20 changes")
+		t.Error("the document chunk was made again for 20 changes")
 	}
 	// It answers with the heads of that document and gets what came since.
 	say(t, ws, "second", "", event, repo.TypeSync, &wire.Message{Heads: []wire.Hash{old}, Have: []wire.Have{{LastSync: []wire.Hash{old}}}})
@@ -125,14 +125,14 @@ func TestNewClientGetsAWholeDocument(t *testing.T) {
 	write(t, a, 100)
 	onDisk(t, a)
 	if _, data := pullAll(t, s, event, "third", takes); data[0] != 0x43 {
-		t.Error("no whole document")
-	} else if third, _ := wholeIn(t, data); slices.Equal(first, third) {
-		t.Error("the whole document is much older than the document")
+		t.Error("no document chunk")
+	} else if third, _ := documentChunkIn(t, data); slices.Equal(first, third) {
+		t.Error("the document chunk is much older than the document")
 	}
 }
 
-// TestNoWholeDocumentOfInvalidChanges: if no document can be made of the changes, the relay sends the changes.
-func TestNoWholeDocumentOfInvalidChanges(t *testing.T) {
+// TestNoDocumentChunkOfInvalidChanges: if no document can be made of the changes, the relay sends the changes.
+func TestNoDocumentChunkOfInvalidChanges(t *testing.T) {
 	s := start(t, relay.Config{Open: true})
 	event := relaytest.DocumentID("nonsense")
 	m := &wire.Message{Have: []wire.Have{{}}}
@@ -156,16 +156,16 @@ func TestNoWholeDocumentOfInvalidChanges(t *testing.T) {
 	hear(t, ws)
 	_, data := pullAll(t, s, event, "reader", []byte{2, 2, 0x84})
 	if data[0] != 0x42 {
-		t.Fatal("a whole document of invalid changes")
+		t.Fatal("a document chunk of invalid changes")
 	}
 	if got, err := wire.DecodeMessage(data); err != nil || len(got.Changes) != 100 {
 		t.Errorf("%d of 100 changes, %v", len(got.Changes), err)
 	}
 }
 
-// TestWholeDocumentsAreChargedToTheAddress: an address that has whole documents made repeatedly is soon sent changes.
-// Other addresses go on getting whole documents.
-func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
+// TestDocumentChunksAreChargedToTheAddress: an address that has document chunks made repeatedly is soon sent changes.
+// Other addresses go on getting document chunks.
+func TestDocumentChunksAreChargedToTheAddress(t *testing.T) {
 	takes := []byte{2, 2, 0x84}
 	now := time.Now()
 	s := start(t, relay.Config{Open: true, BehindProxy: true, Now: func() time.Time { return now }})
@@ -184,23 +184,23 @@ func TestWholeDocumentsAreChargedToTheAddress(t *testing.T) {
 		size += len(a.Bytes(h))
 	}
 	onDisk(t, a)
-	most := relay.WholesAtOnce(changes, size) + 1
+	most := relay.DocumentChunksAtOnce(changes, size) + 1
 	for i := range most + 5 {
-		s.Relay.ForgetWholes()
+		s.Relay.ForgetDocumentChunks()
 		ws, data := pullFrom(t, s, event, fmt.Sprint("evil", i), "203.0.113.66", takes)
-		if whole := data[0] == 0x43; whole != (i < most) {
-			t.Fatalf("client %d of %d got a whole document: %v", i, most, whole)
+		if sent := data[0] == 0x43; sent != (i < most) {
+			t.Fatalf("client %d of %d got a document chunk: %v", i, most, sent)
 		}
 		_ = ws.Close()
 	}
 	if got := s.Relay.Made(); got != most {
-		t.Errorf("%d whole documents were made, at most %d may be", got, most)
+		t.Errorf("%d document chunks were made, at most %d may be", got, most)
 	}
 	if _, data := pullFrom(t, s, event, "honest", "198.51.100.7", takes); data[0] != 0x43 {
-		t.Error("another address gets no whole document")
+		t.Error("another address gets no document chunk")
 	}
-	// A cached whole document is sent without a charge, to every client.
+	// A cached document chunk is sent without a charge, to every client.
 	if _, data := pullFrom(t, s, event, "evil", "203.0.113.66", takes); data[0] != 0x43 {
-		t.Error("a whole document that was made already is not sent")
+		t.Error("a document chunk that was made already is not sent")
 	}
 }
