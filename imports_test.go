@@ -60,7 +60,7 @@ func init() {
 	may("node/convert/call", "a call carries the methods of node.Converter, and knows no format", "qa", "node")
 	may("node/socket", "the socket carries the methods of the node's interface", "qa", "feed", "node", "crdt/bundle")
 	may("publish", "what may be published is a function of a week; writing does not depend on reading", "qa", "qa/people", "weekfile")
-	may("publish/digest", "what is new is a function of the weeks and of the earlier digests", "qa", "qa/people", "markdown")
+	may("publish/digest", "what is new is a function of the weeks and of the earlier digests", "qa", "qa/people", "markdown", "style")
 	may("publish/ical", "a calendar is a function of an event", "qa")
 	may("publish/outdir", "writing a directory does not depend on the content of the files")
 	may("publish/site", "a site is a function of what is published", "qa", "qa/people", "publish", "publish/syndication", "publish/ical", "weekfile", "markdown", "cover", "style")

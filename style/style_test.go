@@ -8,6 +8,25 @@ import (
 	"flyleaf/style"
 )
 
+// TestColour: a colour has a value for each theme, and the sheet defines it.
+func TestColour(t *testing.T) {
+	for _, name := range []string{"paper", "ink", "author", "stamp"} {
+		light, dark := style.Colour(name)
+		if light == dark != (name == "stamp") {
+			t.Errorf("%s: %s in the light theme, %s in the dark one", name, light, dark)
+		}
+		if sheet := string(style.Sheet); !strings.Contains(sheet, "--"+name+": light-dark("+light+", "+dark+");") && !strings.Contains(sheet, "--"+name+": "+light+";") {
+			t.Errorf("%s is not %s and %s", name, light, dark)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("the sheet has no such colour")
+		}
+	}()
+	style.Colour("no-such-colour")
+}
+
 // TestSheetDefinesEveryCoverColour: the style sheet has each colour that CoverColour returns, and
 // no others.
 func TestSheetDefinesEveryCoverColour(t *testing.T) {

@@ -2,6 +2,7 @@ package webapp
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -60,16 +61,8 @@ func withWebSockets(relay, app http.Handler) http.Handler {
 	})
 }
 
-const notBuiltPage = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Flyleaf</title>
-<h1>This relay does not have Flyleaf for the browser</h1>
-<p>The relay works. It was built without the app, so this link does not open anything in a browser.
-Use the desktop program or the command line instead:</p>
-<pre>flyleaf join LINK</pre>
-<p>If you run this relay: <code>make web build</code> builds the app and puts it into the relay.</p>
-</html>
-`
+//go:embed not_built.html
+var notBuiltPage []byte
 
 // notBuilt serves, at the addresses of the app, a page that says that the app is missing.
 // All other requests go to relay.
@@ -83,7 +76,7 @@ func notBuilt(relay http.Handler) http.Handler {
 		setHeaders(w.Header())
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(http.StatusNotFound)
-		fmt.Fprint(w, notBuiltPage)
+		_, _ = w.Write(notBuiltPage)
 	})
 }
 

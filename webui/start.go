@@ -2,6 +2,7 @@ package webui
 
 import (
 	"crypto/rand"
+	_ "embed"
 	"encoding/base64"
 	"html/template"
 	"io"
@@ -51,11 +52,10 @@ func (s *StartTokens) use(t string) bool {
 // startPath is the address of the form that WriteStartPage writes.
 const startPath = "/start"
 
-var startPage = template.Must(template.New("start").Parse(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>Flyleaf</title></head>
-<body><form method="post" action="{{.Action}}"><input type="hidden" name="token" value="{{.Token}}"><button>Open Flyleaf</button></form>
-<script>document.forms[0].submit()</script></body></html>
-`))
+//go:embed start.html
+var startHTML string
+
+var startPage = template.Must(template.New("start").Parse(startHTML))
 
 // WriteStartPage writes a page that takes the browser that opens it to the UI at base. The
 // caller must store it in a file that nobody else can read. The token is in the page's form,

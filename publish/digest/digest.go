@@ -18,6 +18,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/style"
 )
 
 // MaxItems bounds the items of a section. Section.More counts the others.
@@ -292,7 +293,11 @@ var files embed.FS
 // programs need. Errors are those of the template.
 func (d *Digest) HTML(until time.Time) (string, error) {
 	var b strings.Builder
-	page, err := template.ParseFS(files, "digest.html")
+	// Mail programs do not know custom properties, so the page has the colours themselves.
+	page, err := template.New("digest.html").Funcs(template.FuncMap{
+		"light": func(name string) template.CSS { light, _ := style.Colour(name); return template.CSS(light) },
+		"dark":  func(name string) template.CSS { _, dark := style.Colour(name); return template.CSS(dark) },
+	}).ParseFS(files, "digest.html")
 	if err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ type layout struct {
 type weekBody struct {
 	Title, Subtitle, By, Days, Cover string
 	Lang                             string // of the posts; "" is English, as the page itself
-	CoverColour                       int
+	CoverColour                      int
 	State                            string
 	Description                      template.HTML
 	Links                            []qa.Link
@@ -272,7 +272,7 @@ type indexBody struct {
 
 type book struct {
 	Title, By, Path, Days, Short, Cover string
-	CoverColour                          int
+	CoverColour                         int
 	Count                               string
 }
 

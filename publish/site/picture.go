@@ -5,9 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -33,7 +35,7 @@ const (
 // picture is what a picture shows.
 type picture struct {
 	Title, By, Club, Days string
-	CoverColour            int
+	CoverColour           int
 	cover                 []byte
 }
 
@@ -50,16 +52,12 @@ func (p *picture) key() string {
 	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
-var (
-	paper       = color.RGBA{0xf5, 0xf7, 0xf1, 0xff}
-	ink         = color.RGBA{0x19, 0x23, 0x1f, 0xff}
-	soft        = color.RGBA{0x4a, 0x57, 0x50, 0xff}
-	rule        = color.RGBA{0xc7, 0xd0, 0xc4, 0xff}
-	edge        = color.RGBA{0x74, 0x82, 0x7a, 0xff}
-	author      = color.RGBA{0x7b, 0x1c, 0x50, 0xff}
-	stamp       = color.RGBA{0xf7, 0xf3, 0xe3, 0xff}
-	coverColours = [style.CoverColours]color.RGBA{{0x24, 0x43, 0x3a, 0xff}, {0x5b, 0x4a, 0x2c, 0xff}, {0x31, 0x45, 0x5c, 0xff}, {0x6b, 0x3a, 0x33, 0xff}}
-)
+// light returns a colour of the style sheet's light theme.
+func light(name string) color.RGBA {
+	hex, _ := style.Colour(name)
+	n, _ := strconv.ParseUint(hex[1:], 16, 32) // style.Colour returns six digits
+	return color.RGBA{uint8(n >> 16), uint8(n >> 8), uint8(n), 0xff}
+}
 
 // fonts are the fonts of the pictures.
 type fonts struct{ regular, italic *opentype.Font }
@@ -84,15 +82,15 @@ var (
 // boxes.
 func (p *picture) draw() []byte {
 	img := image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight))
-	fill(img, img.Bounds(), paper)
+	fill(img, img.Bounds(), light("paper"))
 	for x := 0; x < pictureWidth; x += 30 { // a bookbinder's headband
-		fill(img, image.Rect(x, 0, x+10, 14), ink)
-		fill(img, image.Rect(x+10, 0, x+20, 14), edge)
+		fill(img, image.Rect(x, 0, x+10, 14), light("ink"))
+		fill(img, image.Rect(x+10, 0, x+20, 14), light("edge"))
 	}
 	p.drawBook(img, image.Rect(810, 92, 1110, 542))
 	const left, width = 90, 640
 	y := 120
-	text(img, faces().italic, 30, soft, left, y, width, 1, p.Club)
+	text(img, faces().italic, 30, light("ink-soft"), left, y, width, 1, p.Club)
 	y += 40
 	size := 78.0
 	lines := wrap(faces().regular, size, width, p.Title)
@@ -103,12 +101,12 @@ func (p *picture) draw() []byte {
 	lines = lines[:min(len(lines), 5)]
 	for _, l := range lines {
 		y += int(size * 1.08)
-		text(img, faces().regular, size, ink, left, y, width, 1, l)
+		text(img, faces().regular, size, light("ink"), left, y, width, 1, l)
 	}
 	y += 30
-	text(img, faces().regular, 38, author, left, y+46, width, 2, p.By)
-	text(img, faces().italic, 30, soft, left, 560, width, 1, p.Days)
-	fill(img, image.Rect(left, 584, pictureWidth-left, 585), rule)
+	text(img, faces().regular, 38, light("author"), left, y+46, width, 2, p.By)
+	text(img, faces().italic, 30, light("ink-soft"), left, 560, width, 1, p.Days)
+	fill(img, image.Rect(left, 584, pictureWidth-left, 585), light("rule"))
 	var out bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.DefaultCompression}
 	if enc.Encode(&out, img) != nil {
@@ -120,18 +118,18 @@ func (p *picture) draw() []byte {
 // drawBook draws the cover into a box, or a book with a plain cover if there is none.
 func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 	shadow := box.Add(image.Pt(9, 11))
-	fill(img, shadow, rule)
+	fill(img, shadow, light("rule"))
 	if src, err := cover.Decode(p.cover, cover.MaxShownSide, cover.MaxShownMemory); err == nil {
 		c := src.Bounds()
 		h := max(1, min(box.Dy(), box.Dx()*c.Dy()/c.Dx()))
 		w := min(box.Dx(), max(1, h*c.Dx()/c.Dy()))
-		fill(img, shadow, paper)
+		fill(img, shadow, light("paper"))
 		at := image.Rect(box.Max.X-w, box.Min.Y+(box.Dy()-h)/2, box.Max.X, box.Min.Y+(box.Dy()-h)/2+h)
-		fill(img, at.Add(image.Pt(9, 11)), rule)
+		fill(img, at.Add(image.Pt(9, 11)), light("rule"))
 		cover.Scale(img, at, src, draw.Over)
 		return
 	}
-	c := coverColours[max(0, p.CoverColour-1)%len(coverColours)]
+	c := light(fmt.Sprintf("cover-%d", max(1, p.CoverColour)))
 	fill(img, box, c)
 	fill(img, image.Rect(box.Min.X, box.Min.Y, box.Min.X+16, box.Max.Y), color.RGBA{c.R * 3 / 4, c.G * 3 / 4, c.B * 3 / 4, 0xff})
 	y := box.Min.Y + 40
@@ -141,9 +139,9 @@ func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 			break
 		}
 		y += 38
-		text(img, faces().regular, 34, stamp, box.Min.X+46, y, width, 1, l)
+		text(img, faces().regular, 34, light("stamp"), box.Min.X+46, y, width, 1, l)
 	}
-	fill(img, image.Rect(box.Min.X+46, box.Max.Y-60, box.Max.X-30, box.Max.Y-58), stamp)
+	fill(img, image.Rect(box.Min.X+46, box.Max.Y-60, box.Max.X-30, box.Max.Y-58), light("stamp"))
 }
 
 func fill(img *image.RGBA, r image.Rectangle, c color.Color) {
