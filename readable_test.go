@@ -14,11 +14,11 @@ import (
 // characters. A side-by-side diff of such lines fits in a wide window.
 const maxLine = 160
 
-// inText are elements that occur within a sentence or label it. A line may have several of
+// inText are elements that occur within a sentence. A line may have several of
 // these, but only one other element.
 var inText = map[string]bool{
-	"a": true, "b": true, "bdi": true, "br": true, "button": true, "code": true, "em": true, "i": true, "kbd": true,
-	"label": true, "path": true, "q": true, "span": true, "strong": true, "svg": true, "time": true,
+	"a": true, "b": true, "bdi": true, "br": true, "code": true, "em": true, "i": true, "kbd": true,
+	"q": true, "span": true, "strong": true, "time": true,
 }
 
 var startTag = regexp.MustCompile(`<([a-z][a-z0-9]*)[\s>{]`)
