@@ -202,7 +202,7 @@ func TestEveryStyleIsUsed(t *testing.T) {
 		used.WriteString(" " + class + " ")
 	}
 	comment := regexp.MustCompile(`(?s)/\*.*?\*/`)
-	css := comment.ReplaceAllString(string(staticFiles["pages.css"]), "")
+	css := comment.ReplaceAllString(string(staticFiles[pagesSheet]), "")
 	for _, m := range regexp.MustCompile(`\.([a-z][a-z0-9-]*)`).FindAllStringSubmatch(css, -1) {
 		if !regexp.MustCompile(`\b` + m[1] + `\b`).MatchString(used.String()) {
 			t.Errorf("no template and no script has the class %q", m[1])
@@ -210,7 +210,7 @@ func TestEveryStyleIsUsed(t *testing.T) {
 	}
 }
 
-func sheets() string { return string(staticFiles[style.Name]) + string(staticFiles["pages.css"]) }
+func sheets() string { return string(staticFiles[style.Name]) + string(staticFiles[pagesSheet]) }
 
 func scripts() string {
 	var all strings.Builder

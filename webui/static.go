@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -26,28 +27,18 @@ var staticTypes = map[string]string{
 	".svg": "image/svg+xml",
 }
 
+// pagesSheet is the style sheet of the pages, on top of style.Sheet. It is made from the files in the
+// directory styles, in the order of their names: a later rule overrides an earlier one.
+const pagesSheet = "pages.css"
+
 // staticFiles are the files that pages refer to, by name. staticVersion has 16 characters
 // and changes when any of the files changes.
 var staticFiles, staticVersion = func() (map[string][]byte, string) {
 	all := map[string][]byte{style.Name: style.Sheet}
-	entries, err := fs.ReadDir(files, "static")
-	if err != nil {
-		panic(err) // the files are part of the program
-	}
-	for _, e := range entries {
-		b, err := files.ReadFile("static/" + e.Name())
-		if err != nil {
-			panic(err)
-		}
-		all[e.Name()] = b
-	}
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	readDir("static", func(name string, b []byte) { all[name] = b })
+	readDir("styles", func(_ string, b []byte) { all[pagesSheet] = append(all[pagesSheet], b...) })
 	h := sha256.New()
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		sum := sha256.Sum256(all[name])
 		h.Write([]byte(name))
 		h.Write(sum[:])
@@ -67,6 +58,21 @@ var staticModules = func() []string {
 	slices.Sort(names)
 	return names
 }()
+
+// readDir calls fn with the embedded files of a directory, in the order of their names.
+func readDir(dir string, fn func(name string, content []byte)) {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	for _, e := range entries {
+		b, err := files.ReadFile(dir + "/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		fn(e.Name(), b)
+	}
+}
 
 // staticAddress returns the address of a static file.
 func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }

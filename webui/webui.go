@@ -22,7 +22,7 @@ import (
 	"flyleaf/node"
 )
 
-//go:embed static templates
+//go:embed static styles templates
 var files embed.FS
 
 // Config is what New needs. Node must be set.
