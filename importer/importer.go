@@ -1,6 +1,6 @@
 // Package importer reads a week from other formats: Jekyll pages (ReadJekyll), the plain
-// text of a week's web page (ReadPage), outlines, the text form of an import that a person can
-// correct (ReadOutline), and Flyleaf's own JSON (ReadJSON). Package slack reads Slack exports.
+// text of a week's web page (ReadPage), outlines (ReadOutline: the text form of an import, which a
+// person can correct), and Flyleaf's own JSON (ReadJSON). Package slack reads Slack exports.
 // Each reader returns a qa.Imported: a week before it becomes changes.
 //
 // Guarantees:

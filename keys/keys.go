@@ -5,7 +5,7 @@
 // and the hash of the change, so that it is not valid for another event. The hash covers the change
 // and all its ancestors.
 //
-// It also signs and verifies messages that relays forward without storing them, and the proofs
+// The package also signs and verifies messages that relays forward without storing them, and the proofs
 // with which a device shows a relay that it may read an event (statement.go).
 //
 // The package does no I/O and keeps no state. Storing keys is the caller's task (see

@@ -5,11 +5,12 @@ package qa
 // for posts and revisions (Post.Late, Revision.Late); the clock does not matter.
 //
 // Anybody can write such changes at any time, by starting from a copy of the event before the closing.
-// So a late post, or a late revision, is published only if its writer has a role or if a moderator
-// approved the post. This file decides that for every reader.
+// So a late post, or a late revision, is published only if its writer is trusted (an author, moderator
+// or organiser; a member is not) or if a moderator approved the post. This file decides that for every
+// reader.
 
-// afterClosing reports whether a post is late, by somebody without a role, and not approved. Such a
-// post is not published, and is sorted last.
+// afterClosing reports whether a post is late, its writer not trusted, and the post not approved. Such
+// a post is not published, and is sorted last.
 func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
 
 // editedAfterClosing reports whether the published text of a post is older than its last revision,
@@ -19,7 +20,7 @@ func (e Event) editedAfterClosing(p *Post) bool {
 }
 
 // PublishedText returns the published text of a post: the last revision; if the post is not approved
-// and its writer has no role, the last revision that is not late. A post without such a revision is
+// and its writer not trusted, the last revision that is not late. A post without such a revision is
 // not published at all (PostView.AfterClosing).
 func (e Event) PublishedText(p *Post) string {
 	if e.unapproved(p) {
@@ -33,10 +34,11 @@ func (e Event) PublishedText(p *Post) string {
 }
 
 // needsApproval reports whether a post waits for approval, in an event whose posts need it. Posts of
-// authors, moderators and organisers do not.
+// trusted writers do not.
 func (e Event) needsApproval(p *Post) bool { return e.Approve && e.unapproved(p) }
 
-// unapproved reports whether the writer of a post has no role and no moderator approved the post.
+// unapproved reports whether the writer of a post is not an author, moderator or organiser, and no
+// moderator approved the post.
 func (e Event) unapproved(p *Post) bool {
 	return !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
 }

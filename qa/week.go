@@ -63,8 +63,8 @@ type PostView struct {
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
 	// NeedsApproval: posts of the event need approval, and this one has none yet; see Week.VisibleTo.
 	NeedsApproval bool `json:"awaiting,omitempty"`
-	// AfterClosing: late, by somebody without a role, and not approved. The post is not published, and is
-	// sorted after all others, until a moderator approves it.
+	// AfterClosing: late, not by an author, moderator or organiser, and not approved. The post is
+	// not published, and is sorted after all others, until a moderator approves it.
 	AfterClosing bool `json:"afterClosing,omitempty"`
 	// EditedAfterClosing: the published text is the revision before closing; see PublishedText.
 	EditedAfterClosing bool `json:"editedAfterClosing,omitempty"`

@@ -28,7 +28,7 @@ func (a *app) digestCmd() *cobra.Command {
 		Long: `Show what is new in the weeks on this device since the last digest: replies to you, winners, new
 answers, new questions. The first digest covers the last seven days. The digest is printed,
 or with -o written to a file, or with --send sent by mail. Items that were
-written to a file or sent are not reported again. Items that were only printed are.
+written to a file or sent are not reported again, but items that were only printed are.
 
 With --weekly a digest is written or sent at most once a week, and only if something is new, so
 that cron can run the command daily.

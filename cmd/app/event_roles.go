@@ -58,7 +58,8 @@ func (a *app) eventGrantCmd() *cobra.Command {
 		Use:   "grant [flags] PERSON ROLE",
 		Short: "Give somebody a role, or remove it",
 		Long: `Give somebody a role: author, moderator or member; the founder can also make organisers.
-With --undo the role is removed. What the person did with it before stays in effect.
+With --undo the role is removed. What the person did with it stays in effect if this device
+had already received it.
 
 ` + personHelp,
 		Example: "  flyleaf event grant \"Ilse Marrow\" author\n  flyleaf event grant --undo \"Ilse Marrow\" author",

@@ -1,6 +1,5 @@
 // Package wire reads and writes Automerge's binary formats: change chunks
-// (plain and deflated), sync messages of version 1 with their Bloom filters,
-// and saved sync states.
+// (plain and deflated), and sync messages of version 1 with their Bloom filters.
 //
 // It is the first thing that touches bytes from strangers, so it promises:
 //

@@ -1,4 +1,4 @@
-// Package browsertest runs tests in a real Chromium.
+// Package browsertest runs tests in real browsers: in Chromium, and some also in Firefox and WebKit.
 package browsertest
 
 import (

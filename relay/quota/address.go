@@ -13,7 +13,8 @@ import (
 	"flyleaf/qa"
 )
 
-// The CPU budget for rejected input, in microseconds, and its refill rate.
+// The CPU budget for rejected input, in microseconds, and its refill per second. The relay charges such
+// input several times its cost (wasteFactor).
 var (
 	// ConnectionWaste is the budget of one connection.
 	ConnectionWaste = PerSecond(2_000_000.0, 10_000)
