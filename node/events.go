@@ -95,6 +95,5 @@ func FetchedWeek(ctx context.Context, n Node, event qa.EventID) (qa.Week, error)
 	if err == nil && week.Event.Founder == "" {
 		err = Errorf(NotFetched, "%s has not been fetched from its relay yet; nothing was changed", event)
 	}
-	week.Event.ID = event
 	return week, err
 }

@@ -130,7 +130,6 @@ func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, 
 	if err != nil {
 		return err
 	}
-	week.Event.ID = st.Event
 	v := s.newWeekView(week, nil)
 	p.Refusals = append(p.Refusals, v.refusals(refused, s.guard.form)...)
 	if !posts {
