@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/graph"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/sync"
@@ -52,7 +53,7 @@ func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures
 	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // from an unmodified Automerge client, or malformed
 	}
-	r := reception{doc: x.doc}
+	r := reception{doc: x.doc, inflation: newInflation()}
 	for size := firstPart; len(changes) > size; size *= 2 {
 		if err := r.add(ctx, changes[:size], signatures[:min(size*keys.SignatureSize, len(signatures))], nil); err != nil {
 			return nil, err
@@ -70,13 +71,15 @@ type reception struct {
 	begun  bool        // a part was added
 	heads  []wire.Hash // after that part
 	posts  []qa.PostID
+
+	inflation *core.InflationBudget // of the whole message
 }
 
 // add saves the valid ones of some changes, and calls f, unless it is nil, while the document is
 // still locked.
 func (r *reception) add(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) error {
 	doc := r.doc
-	found := inspect(doc.id, doc.knows, changes, signatures)
+	found := inspect(doc.id, doc.knows, changes, signatures, r.inflation)
 	st := &relayState{doc: doc, ctx: ctx}
 	defer st.notify()
 	doc.mu.Lock()

@@ -20,6 +20,10 @@ const maxDecodedOps = 200_000
 // send deflated changes.
 const maxInflatedBytes = 8 << 20
 
+func newInflation() *core.InflationBudget {
+	return core.NewInflationBudget(maxInflatedBytes, wire.EventLimits)
+}
+
 // inspected is a change of a message with the result of its inspection.
 type inspected struct {
 	chunk     []byte // as received, inflated
@@ -30,13 +34,13 @@ type inspected struct {
 // inspect inspects the changes of a message in parallel and without a document's lock,
 // because verifying signatures takes most of the time of receiving an event. Changes for
 // which known returns true are not inspected. The result has one entry for each change.
-func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte) []inspected {
+// inflation is the budget of the whole message.
+func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte, inflation *core.InflationBudget) []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // they are unsigned, or the message is malformed
 	}
 	inspector := core.Inspector{Event: event, Known: known}
 	found := make([]inspected, len(changes))
-	inflation := core.NewInflationBudget(maxInflatedBytes, inspector.Limits())
 	for i, chunk := range changes {
 		f := &found[i]
 		if signatures != nil {
