@@ -336,7 +336,7 @@ func (d *document) nextMessage(s *session) (*encodedMessage, error) {
 	return message, err
 }
 
-// storedChange returns a change of the ledger; storage.ErrDamaged if the stored bytes do not match the hash.
+// storedChange returns a change of the ledger, with the errors of storage.Ledger.Entry.
 func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	if c, ok := d.relay.cache.get(d.event, h); ok {
 		return c, nil
@@ -344,9 +344,6 @@ func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	e, err := d.relay.cfg.Store.Entry(context.Background(), d.event, h)
 	if err != nil {
 		return storedChange{}, err
-	}
-	if got, err := wire.ReadHash(e.Bytes); err != nil || got != h {
-		return storedChange{}, fmt.Errorf("change %s: %w", h, errors.Join(storage.ErrDamaged, err))
 	}
 	c := storedChange{e.Bytes, e.Signature}
 	d.relay.cache.put(d.event, h, c)

@@ -115,7 +115,8 @@ type Ledger interface {
 	// Undelivered is Entries for the own changes in the document that no relay has. Its cost depends
 	// only on the number of entries visited.
 	Undelivered(ctx context.Context, event qa.EventID, fn func(Entry) error) error
-	// Entry returns one change. ErrNotFound when the document does not have it.
+	// Entry returns one change. ErrNotFound when the document does not have it, a
+	// *DamagedError when it is damaged.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
 	// Documents lists every document that has an entry, ascending.
 	Documents(ctx context.Context) ([]qa.EventID, error)
