@@ -104,14 +104,15 @@ func (e Event) HasRole(id Identity, role Role) bool {
 	return slices.Contains(e.Roles, Grant{ID: id, Role: role})
 }
 
-// MayWrite reports whether one of a person's roles allows them to write a value of the document that
-// needs a role.
-func (e Event) MayWrite(id Identity, r *schema.Row) bool {
-	if r.By&schema.Founder != 0 && id != "" && id == e.Founder {
+// MayWrite reports whether a person holds one of the roles that writing a value of the document needs, or
+// it needs none. own says that they created the map that the value is in.
+func (e Event) MayWrite(id Identity, r *schema.Row, own bool) bool {
+	need := r.NeededRoles(own)
+	if need == 0 || need&schema.Founder != 0 && id != "" && id == e.Founder {
 		return true
 	}
 	for _, role := range schema.MapRolesOf.Values() {
-		if r.By&role.Grants != 0 && e.HasRole(id, Role(role.Key)) {
+		if need&role.Grants != 0 && e.HasRole(id, Role(role.Key)) {
 			return true
 		}
 	}

@@ -60,7 +60,7 @@ func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	if r == nil || mark == schema.KeyAnswered && i >= 0 { // only a question is marked as answered
 		return r == nil && v.can.Moderate
 	}
-	return v.Event.MayWrite(v.me, r) || r.OwnerExempt && v.mine(postAt(t, i))
+	return v.Event.MayWrite(v.me, r, v.mine(postAt(t, i)))
 }
 
 // loadAsModerator loads a post for a moderator or organiser. It refuses everybody else.
