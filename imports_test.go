@@ -51,6 +51,7 @@ func init() {
 	may("internal/version", "a build's version does not depend on its code")
 	may("internal/lockorder", "the order of locks must not depend on the code that uses them")
 	may("internal/response", "a response in memory does not depend on the handler that wrote it")
+	may("internal/testfiles", "reading the files of tests needs nothing of Flyleaf")
 	may("internal/testfixture", "shared test helpers", "qa", "crdt/wire")
 	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire")
 	may("keys/identity", "a key on paper or in a file is bytes; the program decides where to store them", "qa", "keys")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -182,7 +183,7 @@ func letters(s string, n int) string {
 
 func TestPageOfTheArchive(t *testing.T) {
 	const name = "designing-data-intensive-applications"
-	b, err := os.ReadFile(filepath.Join(shared(t, "corpus"), name+".page.txt"))
+	b, err := os.ReadFile(filepath.Join(testfiles.Shared(t, "corpus"), name+".page.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -70,7 +71,7 @@ func wellFormed(t *testing.T, im qa.Imported) {
 }
 
 func FuzzReadJekyll(f *testing.F) {
-	f.Add(testdata(f, "tides.md"))
+	f.Add(testfiles.Read(f, "tides.md"))
 	f.Add([]byte("---\ntitle: T\narchive: &a\n- {name: A, text: ~, replies: *a}\n---\n"))
 	f.Add([]byte("---\r\ntitle: \"a\\0b\"\r\nstart: 2021-03-08\r\nlinks: [x, {text: a, list: b}]\r\n...\r\nbody"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -81,7 +82,7 @@ func FuzzReadJekyll(f *testing.F) {
 }
 
 func FuzzReadPage(f *testing.F) {
-	f.Add(testdata(f, "lanterns.page.txt"))
+	f.Add(testfiles.Read(f, "lanterns.page.txt"))
 	f.Add([]byte("T\nby A\n\nQuestions and Answers\n\nA\n  • b\nC\n\nD?\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if im, err := ReadPage("fuzz", b); err == nil {
@@ -91,7 +92,7 @@ func FuzzReadPage(f *testing.F) {
 }
 
 func FuzzReadOutline(f *testing.F) {
-	f.Add(testdata(f, "lanterns.outline.txt"))
+	f.Add(testfiles.Read(f, "lanterns.outline.txt"))
 	f.Add([]byte("flyleaf outline 1\ntitle: T\nx a: \"b\"\nlink: {}\n\nQ: \"a\\n\"\n    json: \"\"\nRRR: b\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if im, err := ReadOutline("fuzz", b); err == nil {
@@ -101,7 +102,7 @@ func FuzzReadOutline(f *testing.F) {
 }
 
 func FuzzReadJSON(f *testing.F) {
-	f.Add(testdata(f, "tides.week.json"))
+	f.Add(testfiles.Read(f, "tides.week.json"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if im, err := ReadJSON("fuzz", b); err == nil {
 			wellFormed(t, im)

@@ -2,60 +2,21 @@ package importer
 
 import (
 	"bytes"
-	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/weekfile"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func testdata(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(filepath.Join("testdata", name), got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := testdata(t, name)
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, got)
-	}
-}
-
-func goldenImport(t *testing.T, name string, im qa.Imported) {
-	t.Helper()
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(im); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, name, b.Bytes())
-}
-
 func tides(t testing.TB) qa.Imported {
 	t.Helper()
-	people := PeopleFromFiles(map[string][]byte{"people/orlaquist.md": testdata(t, "people/orlaquist.md")})
-	im, err := ReadJekyll("tides.md", testdata(t, "tides.md"), people)
+	people := PeopleFromFiles(map[string][]byte{"people/orlaquist.md": testfiles.Read(t, "people/orlaquist.md")})
+	im, err := ReadJekyll("tides.md", testfiles.Read(t, "tides.md"), people)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +25,7 @@ func tides(t testing.TB) qa.Imported {
 
 func lanterns(t testing.TB) qa.Imported {
 	t.Helper()
-	im, err := ReadPage("lanterns.page.txt", testdata(t, "lanterns.page.txt"))
+	im, err := ReadPage("lanterns.page.txt", testfiles.Read(t, "lanterns.page.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,12 +34,12 @@ func lanterns(t testing.TB) qa.Imported {
 
 func TestGoldenJekyll(t *testing.T) {
 	im := tides(t)
-	goldenImport(t, "tides.imported.json", im)
+	testfiles.GoldenJSON(t, "tides.imported.json", im)
 	var b bytes.Buffer
 	if err := publish.WriteJekyll(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "tides.exported.md", b.Bytes())
+	testfiles.Golden(t, "tides.exported.md", b.Bytes())
 	again, err := ReadJekyll("x", b.Bytes(), map[string]string{"orlaquist": "Orla Quist"})
 	if err != nil {
 		t.Fatal(err)
@@ -96,17 +57,17 @@ func TestGoldenJekyll(t *testing.T) {
 	if err := publish.WriteJSON(&b, testfixture.AsWeek(im)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "tides.week.json", b.Bytes())
+	testfiles.Golden(t, "tides.week.json", b.Bytes())
 }
 
 func TestGoldenPage(t *testing.T) {
 	im := lanterns(t)
-	goldenImport(t, "lanterns.imported.json", im)
+	testfiles.GoldenJSON(t, "lanterns.imported.json", im)
 	var b bytes.Buffer
 	if err := WriteOutline(&b, im); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "lanterns.outline.txt", b.Bytes())
+	testfiles.Golden(t, "lanterns.outline.txt", b.Bytes())
 
 	t.Run("the outline is the same week", func(t *testing.T) {
 		got, err := ReadOutline("outline", b.Bytes())
@@ -152,11 +113,11 @@ func TestDetect(t *testing.T) {
 	for name, want := range map[string]weekfile.Format{
 		"tides.md": weekfile.FormatJekyll, "lanterns.page.txt": weekfile.FormatPage, "lanterns.outline.txt": weekfile.FormatOutline, "tides.week.json": weekfile.FormatJSON,
 	} {
-		got, err := Detect(name, testdata(t, name))
+		got, err := Detect(name, testfiles.Read(t, name))
 		if err != nil || got != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
-		im, err := Read(name, testdata(t, name), nil)
+		im, err := Read(name, testfiles.Read(t, name), nil)
 		if err != nil || len(im.Posts) == 0 {
 			t.Errorf("%s: %d messages, %v", name, len(im.Posts), err)
 		}
@@ -166,11 +127,11 @@ func TestDetect(t *testing.T) {
 // TestLineEndingsAndMarks: the same page from another operating system is the same week.
 func TestLineEndingsAndMarks(t *testing.T) {
 	for _, name := range []string{"tides.md", "lanterns.page.txt", "lanterns.outline.txt"} {
-		want, err := Read(name, testdata(t, name), nil)
+		want, err := Read(name, testfiles.Read(t, name), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		unix := testdata(t, name)
+		unix := testfiles.Read(t, name)
 		for how, b := range map[string][]byte{
 			"Windows":    bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")),
 			"old Mac":    bytes.ReplaceAll(unix, []byte("\n"), []byte("\r")),

@@ -9,42 +9,20 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/qa"
 	"flyleaf/weekfile"
 )
 
-// shared returns a directory beside the checkout, or skips the test.
-func shared(t testing.TB, path ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	at := filepath.Join(append([]string{dir, "..", "shared"}, path...)...)
-	if _, err := os.Stat(at); err != nil {
-		t.Skipf("%s is not there: the archive of real weeks stands beside the checkout, not in it", at)
-	}
-	return at
-}
-
 // corpusFiles returns the Jekyll pages of the archive by name.
 func corpusFiles(t testing.TB) map[string][]byte {
 	t.Helper()
-	return readAll(t, filepath.Join(shared(t, "corpus", "books"), "*.md"))
+	return readAll(t, filepath.Join(testfiles.Shared(t, "corpus", "books"), "*.md"))
 }
 
 func corpusPeople(t testing.TB) map[string]string {
 	t.Helper()
-	return PeopleFromFiles(readAll(t, filepath.Join(shared(t, "corpus", "people"), "*.md")))
+	return PeopleFromFiles(readAll(t, filepath.Join(testfiles.Shared(t, "corpus", "people"), "*.md")))
 }
 
 func readAll(t testing.TB, glob string) map[string][]byte {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -112,11 +113,11 @@ func TestEarlierImportsKeepTheirRule(t *testing.T) {
 	if got := published(testfixture.AsWeek(im)); got != want {
 		t.Errorf("read back: %s", got)
 	}
-	before, err := ReadJSON("before", testdata(t, "tides.week.before.json"))
+	before, err := ReadJSON("before", testfiles.Read(t, "tides.week.before.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	now, err := ReadJSON("now", testdata(t, "tides.week.json"))
+	now, err := ReadJSON("now", testfiles.Read(t, "tides.week.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

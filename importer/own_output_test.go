@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -45,7 +46,7 @@ func TestJekyllLosesNeitherIDsNorTimes(t *testing.T) {
 	if !strings.Contains(first.String(), at+"#p-"+string(week.Threads[0].Question.ID)) {
 		t.Errorf("no address in %s", first.Bytes())
 	}
-	golden(t, "lamplight.exported.md", first.Bytes())
+	testfiles.Golden(t, "lamplight.exported.md", first.Bytes())
 }
 
 // TestImportOfOurOwnOutputIsTheSame: a page that is imported, exported and imported again is the same

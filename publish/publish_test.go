@@ -3,15 +3,13 @@ package publish
 import (
 	"bytes"
 	"encoding/csv"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/markdown"
 	"flyleaf/qa"
@@ -46,12 +44,12 @@ func TestGoldenCSVAndMarkdown(t *testing.T) {
 	if err := WriteCSV(&b, testfixture.Lamplight()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "lamplight.csv", b.Bytes())
+	testfiles.Golden(t, "lamplight.csv", b.Bytes())
 	b.Reset()
 	if err := WriteMarkdown(&b, testfixture.Lamplight()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "lamplight.md", b.Bytes())
+	testfiles.Golden(t, "lamplight.md", b.Bytes())
 	// Two threads, whatever the posts contain.
 	if n := strings.Count(string(markdown.HTML(b.String())), "<blockquote>"); n != 4 {
 		t.Errorf("%d quotations\n%s", n, b.Bytes())
@@ -106,30 +104,6 @@ func TestSlug(t *testing.T) {
 		if got := Slug(&c.e); got != c.want {
 			t.Errorf("%q gives %q, want %q", c.e.Title, got, c.want)
 		}
-	}
-}
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func testdata(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(filepath.Join("testdata", name), got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := testdata(t, name)
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, got)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,10 +13,9 @@ import (
 	"testing"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/testfiles"
 	"flyleaf/qa"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden file")
 
 var event = qa.MakeEventID([16]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 
@@ -59,7 +57,7 @@ func seal(b []byte) []byte {
 
 // TestGolden: the bytes match the annotated file, so the format cannot change unnoticed.
 func TestGolden(t *testing.T) {
-	const file = "testdata/two.txt"
+	const file = "two.txt"
 	b := write(t, samples()...)
 	var want strings.Builder
 	at := 0
@@ -93,18 +91,7 @@ func TestGolden(t *testing.T) {
 	if at != len(b) {
 		t.Fatalf("the bundle has %d bytes, the notes explain %d", len(b), at)
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want.String() {
-		t.Errorf("the bundle is\n%s\nnot\n%s", want.String(), got)
-	}
+	testfiles.Golden(t, file, []byte(want.String()))
 }
 
 func TestRoundTrip(t *testing.T) {

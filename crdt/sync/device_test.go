@@ -3,8 +3,6 @@ package sync
 import (
 	"fmt"
 	"math/rand"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -183,26 +181,3 @@ func converse(t testing.TB, a, b *device, pa, pb *Peer) (messages int) {
 }
 
 func actorOf(n int) wire.ActorID { return wire.ActorID(fmt.Sprintf("actor-%034d", n)) }
-
-// shared returns a path in ../shared beside the module, or skips the test.
-func shared(t testing.TB, elem ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the package")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(append([]string{dir, "..", "shared"}, elem...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no ../shared/%s beside the module", filepath.Join(elem...))
-	}
-	return path
-}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/testfiles"
 )
 
 // line is one line of a recorded conversation.
@@ -126,7 +127,7 @@ func normal(t *testing.T, b []byte) string {
 
 func scenes(t *testing.T) []string {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(shared(t, "vectors", "dialogues"), "*.jsonl"))
+	paths, err := filepath.Glob(filepath.Join(testfiles.Shared(t, "vectors", "dialogues"), "*.jsonl"))
 	if err != nil || len(paths) < 50 {
 		t.Fatalf("%d scenes, %v", len(paths), err)
 	}

@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
-	"flag"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"flyleaf/internal/testfiles"
+)
 
 func prop(s string) Key { return Key{Kind: MapKey, Prop: s} }
 
@@ -88,22 +85,10 @@ func sampleMessages() map[string]*Message {
 // file itself can serve as a test vector.
 func golden(t *testing.T, name string, b []byte) {
 	t.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	got := annotate(b)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; got:\n%s", path, got)
-	}
+	name += ".txt"
+	want := testfiles.Golden(t, name, []byte(annotate(b)))
 	if !bytes.Equal(undump(t, string(want)), b) {
-		t.Errorf("%s: its bytes are not those encoded", path)
+		t.Errorf("%s: its bytes are not those encoded", name)
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flyleaf/internal/testfiles"
 )
 
 // deflated returns the type-2 chunk of a type-1 chunk.
@@ -286,7 +288,7 @@ func everyEntry(b []byte) {
 // TestHostile: inputs that broke other implementations are accepted or refused quickly and with little
 // memory. A panic fails the test by itself.
 func TestHostile(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(sharedPath(t, "hostile"), "*.hex"))
+	files, err := filepath.Glob(filepath.Join(testfiles.Shared(t, "hostile"), "*.hex"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no hostile inputs: %v", err)
 	}

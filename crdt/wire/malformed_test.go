@@ -3,6 +3,8 @@ package wire
 import (
 	"errors"
 	"testing"
+
+	"flyleaf/internal/testfiles"
 )
 
 // validWithoutHistory has the lines of malformed.jsonl whose chunk is valid as far as can be checked
@@ -109,7 +111,7 @@ var refusedWithoutHistory = map[string]error{
 type malformedVector struct{ Name, Hex string }
 
 func TestMalformedVectors(t *testing.T) {
-	vectors := readLines[malformedVector](t, sharedPath(t, "vectors", "malformed.jsonl"))
+	vectors := readLines[malformedVector](t, testfiles.Shared(t, "vectors", "malformed.jsonl"))
 	for _, v := range vectors {
 		want, refused := refusedWithoutHistory[v.Name]
 		if _, sound := validWithoutHistory[v.Name]; sound == refused {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"flyleaf/internal/testfiles"
 )
 
 type filterVector struct {
@@ -58,7 +60,7 @@ func hashes(t testing.TB, ss []string) []Hash {
 // recorded fields, and encodes to the same bytes.
 func TestSyncVectors(t *testing.T) {
 	seen := map[string]int{}
-	for n, v := range readLines[syncVector](t, sharedPath(t, "vectors", "sync.jsonl")) {
+	for n, v := range readLines[syncVector](t, testfiles.Shared(t, "vectors", "sync.jsonl")) {
 		name := fmt.Sprintf("line %d", n+1)
 		switch v.Kind {
 		case "message":
@@ -81,7 +83,7 @@ func TestSyncVectors(t *testing.T) {
 }
 
 func TestDialogueMessages(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(sharedPath(t, "vectors", "dialogues"), "*.jsonl"))
+	files, err := filepath.Glob(filepath.Join(testfiles.Shared(t, "vectors", "dialogues"), "*.jsonl"))
 	if err != nil || len(files) < 60 {
 		t.Fatalf("%d dialogues, %v", len(files), err)
 	}

@@ -6,35 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-)
 
-// sharedPath returns a path in ../shared beside the module, and skips the test if it does not exist.
-func sharedPath(t testing.TB, parts ...string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above the package, so no ../shared beside it")
-		}
-		dir = up
-	}
-	p := filepath.Join(append([]string{dir, "..", "shared"}, parts...)...)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("shared vectors are missing: %s", filepath.Join(append([]string{"..", "shared"}, parts...)...))
-	}
-	return p
-}
+	"flyleaf/internal/testfiles"
+)
 
 // readLines decodes a file with one JSON object on each line.
 func readLines[T any](t testing.TB, path string) []T {
@@ -171,7 +148,7 @@ func (o opVector) String() string {
 // TestChangeVectors: every change of automerge-go and JavaScript decodes to the recorded fields, and
 // encodes to the same bytes.
 func TestChangeVectors(t *testing.T) {
-	vectors := readLines[changeVector](t, sharedPath(t, "vectors", "changes.jsonl"))
+	vectors := readLines[changeVector](t, testfiles.Shared(t, "vectors", "changes.jsonl"))
 	kinds := map[string]int{}
 	for n, v := range vectors {
 		b := unhex(t, v.Hex)

@@ -6,15 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"flyleaf/internal/testfiles"
 )
 
 // TestExportsOfFormerBugs reads the exports that earlier versions read wrongly, if they are available.
 // Each also has a case with invented words in content_test.go, shapes_test.go or slack_test.go.
 func TestExportsOfFormerBugs(t *testing.T) {
-	dir := filepath.Join("..", "..", "..", "shared", "faults")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the shared exports are not here")
-	}
+	dir := testfiles.Shared(t, "faults")
 	for file, want := range map[string]string{
 		"s01-null-channels.zip": "2026-03-09 The Patient Ledger: 3 posts, ",
 		"s06-forwarded.zip":     "2026-03-09 The Patient Ledger: 5 posts, ",

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,38 +12,13 @@ import (
 	"time"
 
 	"flyleaf/importer"
+	"flyleaf/internal/testfiles"
 	"flyleaf/internal/testfixture"
 	"flyleaf/markdown"
 	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name string, v any) {
-	t.Helper()
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(b.Bytes(), want) {
-		t.Errorf("%s has changed; to see how, run with -update and git diff.\n%s", name, b.Bytes())
-	}
-}
 
 var botw = Options{Channel: "#book-of-the-week"}
 
@@ -62,7 +34,7 @@ func mustRead(t testing.TB, s *sample, opts Options) Export {
 func TestGoldenExport(t *testing.T) {
 	s := week()
 	x := mustRead(t, s, botw)
-	golden(t, "export.json", x)
+	testfiles.GoldenJSON(t, "export.json", x)
 
 	t.Run("every message is accounted for once", func(t *testing.T) {
 		n := 0
