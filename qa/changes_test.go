@@ -2,6 +2,7 @@ package qa_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"flyleaf/qa"
@@ -43,6 +44,15 @@ func TestNumbersCountQuestionsThatAreShown(t *testing.T) {
 		post(3, qa.Post{ID: "open"}), post(4, qa.Post{ID: "withdrawn", Withdrawn: true}),
 		post(5, qa.Post{ID: "hidden", Marks: qa.Marks{Hidden: "why"}}), post(6, qa.Post{ID: "again", Marks: qa.Marks{DuplicateOf: "open"}}),
 	}, nil)
+	var open []qa.PostID
+	for i := range w.Threads {
+		if t := &w.Threads[i]; t.Open() {
+			open = append(open, t.Question.ID)
+		}
+	}
+	if !slices.Equal(open, []qa.PostID{"open"}) {
+		t.Errorf("open questions: %v", open)
+	}
 	if got := w.CountQuestions(); got != (qa.QuestionCounts{Questions: 2, Open: 1}) {
 		t.Errorf("%+v", got)
 	}

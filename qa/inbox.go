@@ -53,7 +53,7 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 	var in Inbox
 	for i := range w.Threads {
 		t := &w.Threads[i]
-		if !t.Question.Shown() || t.DuplicateOf != "" {
+		if !t.Original() {
 			continue
 		}
 		item := InboxItem{

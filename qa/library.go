@@ -22,11 +22,10 @@ func (w *Week) CountQuestions() QuestionCounts {
 	var n QuestionCounts
 	for i := range w.Threads {
 		t := &w.Threads[i]
-		if !t.Question.Shown() || t.DuplicateOf != "" {
-			continue
+		if t.Original() {
+			n.Questions++
 		}
-		n.Questions++
-		if !t.Answered {
+		if t.Open() {
 			n.Open++
 		}
 	}

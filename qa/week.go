@@ -51,6 +51,12 @@ type Thread struct {
 	DuplicateOf PostID `json:"duplicateOf,omitempty"`
 }
 
+// Original reports whether the thread's question is one of the week's questions: shown, and not a duplicate.
+func (t *Thread) Original() bool { return t.Question.Shown() && t.DuplicateOf == "" }
+
+// Open reports whether the thread's question still has to be answered.
+func (t *Thread) Open() bool { return t.Original() && !t.Answered }
+
 // PostView is a post with facts that depend on the rest of the week. Its AtMillis is the time to show
 // (Post.ShownMillis).
 type PostView struct {

@@ -124,7 +124,7 @@ func (v *weekView) questions(but, chosen qa.PostID) []choice {
 	var out []choice
 	for k := range v.Threads {
 		q := &v.Threads[k].Question
-		if q.ID != but && q.Shown() && v.Threads[k].DuplicateOf == "" || q.ID == chosen && chosen != "" {
+		if q.ID != but && v.Threads[k].Original() || q.ID == chosen && chosen != "" {
 			out = append(out, choice{ID: string(q.ID), Words: markdown.Line(q.Name+": "+q.Text(), 90), Chosen: q.ID == chosen})
 		}
 	}

@@ -253,7 +253,7 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 	for i := range v.Threads {
 		t := &v.Threads[i]
 		all = append(all, t)
-		if !t.Answered && t.Question.Shown() && t.DuplicateOf == "" {
+		if t.Open() {
 			unanswered = append(unanswered, t)
 		}
 		if v.mine(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return v.mine(&p) }) {

@@ -132,7 +132,7 @@ Each post begins with the writer's role in this event, then name, time and post 
 				threads, look := []jsonPost{}, people.NewLookalikes(week)
 				for i := range week.Threads {
 					t := &week.Threads[i]
-					if unanswered && (t.Answered || !t.Question.Shown()) {
+					if unanswered && !t.Open() {
 						continue
 					}
 					j := newJSONThread(t)
