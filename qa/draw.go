@@ -461,10 +461,11 @@ type Claim struct {
 	Problem string   `json:"problem,omitempty"` // why this device cannot read the contact
 }
 
-// Winner is an author's or organiser's choice of a post by hand.
+// Winner is a choice of a post by hand. Its writer was an author or organiser when choosing; it counts
+// even if they no longer are.
 type Winner struct {
 	Post PostID   `json:"post"`
-	By   Identity `json:"by"`             // the author or organiser
+	By   Identity `json:"by"`             // who chose
 	Note string   `json:"note,omitempty"` // their note; never empty in the document
 }
 
@@ -496,9 +497,7 @@ func (w *Week) WinningQuestions() map[PostID]bool {
 func (w *Week) Prizes(drawn Drawn) []Prize {
 	chosen := map[PostID][]Identity{}
 	for _, c := range w.Event.Winners {
-		if w.Event.HasRole(c.By, RoleAuthor) || w.Event.HasRole(c.By, RoleOrganiser) {
-			chosen[c.Post] = append(chosen[c.Post], c.By)
-		}
+		chosen[c.Post] = append(chosen[c.Post], c.By)
 	}
 	first := map[Entrant]PostID{}
 	at := map[Entrant]int{}

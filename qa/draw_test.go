@@ -289,11 +289,11 @@ func TestPrizes(t *testing.T) {
 		q(7, person(12), "", false),
 		q(8, person(13), "", true),
 	}
-	e := Event{Founder: founder, Prizes: 4, Roles: []Grant{{author, RoleAuthor}}, Winners: []Winner{
+	e := Event{Founder: founder, Prizes: 5, Roles: []Grant{{author, RoleAuthor}}, Winners: []Winner{
 		{Post: "q7", By: author, Note: "!"},
 		{Post: "q7", By: founder, Note: "!"},
 		{Post: "q4", By: author, Note: "!"},     // not even by hand
-		{Post: "q8", By: person(50), Note: "!"}, // chosen by nobody who may
+		{Post: "q8", By: person(50), Note: "!"}, // an author when choosing, and no longer
 	}}
 	w := NewWeek(e, posts, nil)
 	if got := w.Entrants(); len(got) != 6 { // the entrants are fixed; who may not win is passed over later
@@ -305,6 +305,7 @@ func TestPrizes(t *testing.T) {
 	got := w.Prizes(drawn)
 	want := []Prize{
 		{Entrant: Entrant{By: person(12)}, Post: "q7", ChosenBy: union([]Identity{author}, []Identity{founder})},
+		{Entrant: Entrant{By: person(13)}, Post: "q8", ChosenBy: []Identity{person(50)}},
 		{Entrant: Entrant{By: person(10)}, Post: "q1"},
 		{Entrant: Entrant{By: founder, OnBehalfOf: "Zoë"}, Post: "q6"},
 		{Entrant: Entrant{By: person(11)}, Post: "q2"},
@@ -326,11 +327,11 @@ func TestPrizes(t *testing.T) {
 		t.Errorf("hidden after the draw: %+v", got)
 	}
 	w.Event.Prizes = 0
-	if got := w.Prizes(drawn); len(got) != 1 {
+	if got := w.Prizes(drawn); len(got) != 2 {
 		t.Errorf("without a number of copies %v", got)
 	}
 	w.Event.Prizes, w.Event.Winners = 1, append(e.Winners, Winner{Post: "q1", By: author, Note: "!"})
-	if got := w.Prizes(drawn); len(got) != 2 {
+	if got := w.Prizes(drawn); len(got) != 3 {
 		t.Errorf("who was chosen keeps the copy: %v", got)
 	}
 }

@@ -3,6 +3,7 @@ package projection_test
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"testing"
 
 	"flyleaf/crdt/authority"
@@ -111,17 +112,22 @@ func TestDrawAndWinners(t *testing.T) {
 	all()
 	check(true)
 
-	// Three chosen winners: one removed, and one by a person who has lost the role.
+	// Chosen winners: one taken back, one by a person who has lost the role since, and one by a person who had
+	// lost it already.
 	a, o := string(author.id()), string(other.id())
 	author.write(mk("winners/"+a), put("winners/"+a+"/r", "a copy"), put("winners/"+a+"/q", "a copy"))
 	author.write(put("winners/"+a+"/q", ""))
 	boss.write(mk("winners/"+string(boss.id())), put("winners/"+string(boss.id())+"/r", "signed"))
+	other.write(mk("winners/"+o), put("winners/"+o+"/r", "while an author"))
+	all()
 	boss.role(other, qa.RoleAuthor, false)
-	other.write(mk("winners/"+o), put("winners/"+o+"/q", "mine"))
+	other.write(put("winners/"+o+"/q", "mine"))
 	all()
 	got := reader.f.Event().Winners
-	want := []qa.Winner{{Post: "r", By: author.id(), Note: "a copy"}, {Post: "r", By: boss.id(), Note: "signed"}}
-	if len(got) != 2 || got[0] != want[0] || got[1] != want[1] {
+	want := []qa.Winner{
+		{Post: "r", By: author.id(), Note: "a copy"}, {Post: "r", By: other.id(), Note: "while an author"}, {Post: "r", By: boss.id(), Note: "signed"},
+	}
+	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
 }
