@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -46,6 +47,23 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 		}
 	}
 	return explainAct(&all[0], d.replica.DoAll(ctx, event, all))
+}
+
+// AssignQuestion assigns a question to an author. Another author than this user then answers it
+// instead of this user.
+func AssignQuestion(ctx context.Context, n Node, week *qa.Week, question *qa.PostView, to qa.Identity) error {
+	if !week.Event.HasRole(to, qa.RoleAuthor) {
+		return Errorf(Invalid, "choose one of the week’s authors")
+	}
+	me, err := n.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	acts := []qa.Act{{Kind: qa.ActMark, Post: question.ID, Mark: schema.KeyAssigned, Identity: to, On: true}}
+	if to != me && slices.Contains(question.Marks.Assigned, me) {
+		acts = append(acts, qa.Act{Kind: qa.ActMark, Post: question.ID, Mark: schema.KeyAssigned, Identity: me})
+	}
+	return n.DoAll(ctx, week.Event.ID, acts)
 }
 
 func (d *Device) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {

@@ -345,22 +345,14 @@ func (s *server) assign(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := postAt(t, i)
-	acts := []qa.Act{{Identity: v.me, On: r.PostForm.Get("take") == "1"}}
-	if to := qa.Identity(r.PostForm.Get("give")); r.PostForm.Has("give") {
-		if !v.Event.HasRole(to, qa.RoleAuthor) {
-			s.problem(w, r, http.StatusUnprocessableEntity, "Not assigned", "Choose one of the week’s authors. Nothing was changed.")
-			return
-		}
-		acts = []qa.Act{{Identity: to, On: true}}
-		if slices.Contains(p.Marks.Assigned, v.me) {
-			acts = append(acts, qa.Act{Identity: v.me})
-		}
+	var err error
+	if r.PostForm.Has("give") {
+		err = node.AssignQuestion(r.Context(), s.node, &v.Week, p, qa.Identity(r.PostForm.Get("give")))
+	} else {
+		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActMark, Post: p.ID, Mark: schema.KeyAssigned, On: r.PostForm.Get("take") == "1"})
 	}
-	for i := range acts {
-		acts[i].Kind, acts[i].Post, acts[i].Mark = qa.ActMark, p.ID, schema.KeyAssigned
-	}
-	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
-		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" Nothing was changed.")
+	if err != nil {
+		s.problem(w, r, statusOf(err), "Not assigned", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
 	formDone(w, r, localPath(r.PostForm.Get("back")), p.ID)

@@ -13,9 +13,6 @@ import (
 	"flyleaf/schema"
 )
 
-// choiceNote is the prize that is recorded with a choice made on the page.
-const choiceNote = "a copy of the book"
-
 // winnersPage is the body of the winners page. Everybody may read it.
 type winnersPage struct {
 	Event      qa.Event
@@ -188,57 +185,45 @@ func (v *weekView) choosers() []chooser {
 
 // winnersRows lists the people who asked, most wanted first.
 func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int) {
-	at := map[qa.Entrant]int{}
-	best := map[qa.Entrant]int{}
-	chosen := map[qa.Entrant]map[qa.Identity]bool{}
-	for i := range v.Threads {
-		t := &v.Threads[i]
-		q := &t.Question
-		if !q.Shown() {
-			continue
-		}
-		who := qa.EntrantOf(&q.Post)
-		k, ok := at[who]
-		if !ok {
-			k = len(rows)
-			at[who] = k
-			name := q.Name
-			if q.OnBehalfOf == "" && v.People[q.By].Name != "" {
-				name = v.lookalikes().Call(q.By) // tells apart two people with one name
-			}
-			if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
-				name += ", through " + v.personName(q.By)
-			}
-			rows = append(rows, winnersRow{Who: name})
-			chosen[who] = map[qa.Identity]bool{}
-			rows[k].Excluded = v.WhyIneligible(q)
-		}
-		row := &rows[k]
-		row.Asked = append(row.Asked, askedLine{Words: markdown.Line(q.Text(), 120), URL: v.address(q.ID)})
-		row.Wants += t.Wants
-		if row.Post == "" || t.Wants > best[who] {
-			row.Post, best[who] = q.ID, t.Wants
-		}
-		row.Candidate = row.Candidate || slices.Contains(q.Marks.Candidate, v.me)
-		row.InDraw = row.InDraw || q.Marks.InDraw
-		for _, win := range v.Event.Winners {
-			if win.Post == q.ID {
-				chosen[who][win.By] = true
+	for _, a := range v.Askers() {
+		row := winnersRow{Who: v.askerName(&a), Wants: a.Wants, Post: a.MostWanted, Excluded: v.WhyIneligible(&a.Questions[0].Question)}
+		chosen := map[qa.Identity]bool{}
+		for _, t := range a.Questions {
+			q := &t.Question
+			row.Asked = append(row.Asked, askedLine{Words: markdown.Line(q.Text(), 120), URL: v.address(q.ID)})
+			row.Candidate = row.Candidate || slices.Contains(q.Marks.Candidate, v.me)
+			row.InDraw = row.InDraw || q.Marks.InDraw
+			for _, win := range v.Event.Winners {
+				if win.Post == q.ID {
+					chosen[win.By] = true
+				}
 			}
 		}
-	}
-	for who, k := range at {
 		for _, c := range choosers {
-			yes := chosen[who][c.ID]
-			rows[k].Cells = append(rows[k].Cells, chosenCell{Name: c.Name, Me: c.Me, Yes: yes})
-			rows[k].Chosen = rows[k].Chosen || yes
+			yes := chosen[c.ID]
+			row.Cells = append(row.Cells, chosenCell{Name: c.Name, Me: c.Me, Yes: yes})
+			row.Chosen = row.Chosen || yes
 			if c.Me && yes {
 				mine++
 			}
 		}
+		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(a, b winnersRow) int { return b.Wants - a.Wants })
 	return rows, mine
+}
+
+// askerName returns the name of a row.
+func (v *weekView) askerName(a *qa.Asker) string {
+	q := &a.Questions[0].Question
+	name := q.Name
+	if q.OnBehalfOf == "" && v.People[q.By].Name != "" {
+		name = v.lookalikes().Call(q.By) // tells apart two people with one name
+	}
+	if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
+		name += ", through " + v.personName(q.By)
+	}
+	return name
 }
 
 func (v *weekView) entrant(e qa.Entrant) string {
@@ -352,73 +337,16 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	has := func(name string, p qa.PostID) bool { return slices.Contains(r.PostForm[name], string(p)) }
-	var acts []qa.Act
-	for i := range v.Threads {
-		q := &v.Threads[i].Question
-		if !q.Shown() {
-			continue
-		}
-		row := v.rowQuestion(qa.EntrantOf(&q.Post))
-		if !has("row", row) {
-			continue
-		}
-		chosen := slices.ContainsFunc(v.Event.Winners, func(x qa.Winner) bool { return x.Post == q.ID && x.By == v.me })
-		rowChosen := slices.ContainsFunc(v.Event.Winners, func(x qa.Winner) bool { return x.By == v.me && v.entrantOfPost(x.Post) == qa.EntrantOf(&q.Post) })
-		switch want := has("choose", row); {
-		case chosen && !want:
-			acts = append(acts, qa.Act{Kind: qa.ActWinner, Post: q.ID})
-		case want && !rowChosen && q.ID == row:
-			acts = append(acts, qa.Act{Kind: qa.ActWinner, Post: q.ID, Text: choiceNote})
-		}
-		if !v.can.Answer || v.Event.Closed {
-			continue
-		}
-		marked := slices.Contains(q.Marks.Candidate, v.me)
-		switch want := has("candidate", row); {
-		case marked && !want:
-			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: schema.KeyCandidate, Post: q.ID, Identity: v.me})
-		case want && q.ID == row && !v.isCandidate(qa.EntrantOf(&q.Post)):
-			acts = append(acts, qa.Act{Kind: qa.ActMark, Mark: schema.KeyCandidate, Post: q.ID, Identity: v.me, On: true})
-		}
+	has := func(name, post string) bool { return slices.Contains(r.PostForm[name], post) }
+	var choices []qa.WinnerChoice
+	for _, post := range r.PostForm["row"] {
+		choices = append(choices, qa.WinnerChoice{Post: qa.PostID(post), Chosen: has("choose", post), Candidate: has("candidate", post)})
 	}
-	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
+	if err := node.ChooseWinners(r.Context(), s.node, &v.Week, choices); err != nil {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not saved. " + sentence(err.Error())})
 		return
 	}
 	formDone(w, r, eventPath(v.Event.ID)+"/winners", "")
-}
-
-// rowQuestion returns the most wanted question of an entrant, which represents the entrant
-// in the form.
-func (v *weekView) rowQuestion(who qa.Entrant) (post qa.PostID) {
-	best := -1
-	for i := range v.Threads {
-		t := &v.Threads[i]
-		if t.Question.Shown() && qa.EntrantOf(&t.Question.Post) == who && t.Wants > best {
-			post, best = t.Question.ID, t.Wants
-		}
-	}
-	return post
-}
-
-func (v *weekView) entrantOfPost(id qa.PostID) qa.Entrant {
-	t, i, ok := v.find(id)
-	if !ok || i >= 0 {
-		return qa.Entrant{}
-	}
-	return qa.EntrantOf(&t.Question.Post)
-}
-
-// isCandidate reports whether the reader has marked any question of an entrant.
-func (v *weekView) isCandidate(who qa.Entrant) bool {
-	for i := range v.Threads {
-		q := &v.Threads[i].Question
-		if qa.EntrantOf(&q.Post) == who && slices.Contains(q.Marks.Candidate, v.me) {
-			return true
-		}
-	}
-	return false
 }
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.

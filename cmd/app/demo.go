@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	_ "embed"
@@ -191,19 +192,13 @@ func (a *app) setSampleRelay(ctx context.Context, h home, relayURL string) (even
 		return "", err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	following, err := l.store.Following(ctx)
+	events, err := l.Events(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, f := range following {
-		if event == "" {
-			event = f.Event
-		}
-		if f.Relay == relayURL {
-			continue
-		}
-		f.Relay = relayURL
-		if err := l.store.Follow(ctx, f); err != nil {
+	for i := range events {
+		event = cmp.Or(event, events[i].ID)
+		if err := l.Join(ctx, qa.Invitation{Event: events[i].ID, Relay: relayURL, Move: true}); err != nil {
 			return "", err
 		}
 	}

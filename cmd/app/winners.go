@@ -204,7 +204,7 @@ func (a *app) winnersPickCmd() *cobra.Command {
 			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActWinner, Text: note}, chooseMessage(undo, "Chosen.", "No longer chosen by you."))
 		},
 	}
-	c.Flags().StringVar(&note, "note", "a copy of the book", "what is won, or why, in a few `words`")
+	c.Flags().StringVar(&note, "note", qa.DefaultPrize, "what is won, or why, in a few `words`")
 	undoFlag(c, &undo, "withdraw your choice")
 	return a.jsonFlag(eventFlag(c, &event))
 }
