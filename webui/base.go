@@ -66,17 +66,23 @@ var addresses = map[string]bool{"href": true, "src": true, "action": true, "form
 func movePage(base string, page []byte) []byte {
 	var out bytes.Buffer
 	z := html.NewTokenizer(bytes.NewReader(page))
+	folded := false // within a <noscript>, whose contents are one text for the tokenizer
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
 			return out.Bytes()
 		}
 		raw := append([]byte(nil), z.Raw()...)
+		if kind == html.TextToken && folded {
+			raw = movePage(base, raw)
+		}
 		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
+			folded = false
 			out.Write(raw)
 			continue
 		}
 		token, moved := z.Token(), false
+		folded = token.Data == "noscript"
 		for i := range token.Attr {
 			a := &token.Attr[i]
 			if !addresses[a.Key] {

@@ -94,6 +94,28 @@ func TestBrowserModules(t *testing.T) {
 		}
 	})
 
+	t.Run("dom.js unfolds what the server put in a noscript, here and in a page that was read", func(t *testing.T) {
+		const unfolded = `(read => {
+			const html = '<div><details class="add"><summary>a</summary><noscript><p id="n">1 &amp;amp; 2</p></noscript></details></div>';
+			const box = document.createElement('div');
+			if (read) box.append(document.importNode(new DOMParser().parseFromString(html, 'text/html').body.firstChild, true));
+			else box.innerHTML = html;
+			document.body.append(box); // only in a page with scripts is it a text
+			const before = m.comparable(box);
+			m.unfold(box.querySelector('details'));
+			m.unfold(box.querySelector('details'));
+			const p = box.querySelector('p');
+			const same = m.comparable(box) === before;
+			box.remove();
+			return (p ? p.outerHTML : 'nothing') + (same ? ' same' : ' other');
+		})`
+		for _, read := range []string{"true", "false"} {
+			if got := module[string](b, "dom.js", unfolded+`(`+read+`)`); got != `<p id="n">1 &amp;amp; 2</p> same` {
+				t.Errorf("read %s: %s", read, got)
+			}
+		}
+	})
+
 	t.Run("dom.js compares without what the browser did", func(t *testing.T) {
 		const same = `(() => {
 			const one = document.createElement('div'), two = document.createElement('div');

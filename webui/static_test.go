@@ -61,3 +61,12 @@ func TestEveryModuleIsReached(t *testing.T) {
 		}
 	}
 }
+
+// In a page below a path, the addresses in a <noscript> move like all others.
+func TestPagesBelowAPath(t *testing.T) {
+	page := `<a href="/a">/a</a><noscript></noscript><a href="//b/"></a><noscript><form action="/c"><button formaction="/d"></form></noscript>/e`
+	want := `<a href="/app/a">/a</a><noscript></noscript><a href="//b/"></a><noscript><form action="/app/c"><button formaction="/app/d"></form></noscript>/e`
+	if got := string(movePage("/app", []byte(page))); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

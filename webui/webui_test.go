@@ -389,7 +389,7 @@ func TestDraftsAndPreview(t *testing.T) {
 		t.Fatalf("a draft was posted: %+v", s.node.told())
 	}
 	page := s.get(s.week())
-	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Delete draft", `<details class="reply-box" open>`, "half a reply</textarea>")
+	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Delete draft", `class="reply-box" open>`, "half a reply</textarea>")
 	mustContain(t, s.get(s.week()+"/p/"+s.id(pQuestion)), "half a reply</textarea>")
 
 	// What the script sends while somebody types.

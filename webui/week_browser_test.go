@@ -133,3 +133,26 @@ func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	b.looks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
 	b.nothingLeft()
 }
+
+// TestBrowserReplyOnTheWeek: the form for a reply and the reactions to choose from are made when
+// they are opened, or when this browser has kept words for them.
+func TestBrowserReplyOnTheWeek(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	b.live()
+	if n := value[int](b, `document.querySelectorAll('.reply-box form, .add button').length`); n != 0 {
+		t.Errorf("%d hidden forms and buttons", n)
+	}
+	b.eval(`(globalThis.box = document.querySelector('.reply-box')).open = true`)
+	b.until("the form", `box.querySelector('textarea')`)
+	b.eval(`(() => { const e = box.querySelector('textarea'); localStorage['flyleaf ' + document.body.dataset.event + ' ' + e.dataset.draft] = 'key=' + e.dataset.draft + '&body=kept+here' })()`)
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	b.until("the kept words", `document.querySelector('.reply-box[open] textarea')?.value === 'kept here'`)
+	b.eval(`document.querySelector('.reply-box[open] button.primary').click()`)
+	b.until("the reply", `document.querySelector('#threads').innerText.includes('kept here')`)
+	b.eval(`(globalThis.add = document.querySelector('.add')).open = true`)
+	b.until("the reactions", `add.querySelectorAll('button').length === 8`)
+	b.eval(`add.querySelector('button[value="🎉"]').click()`)
+	b.until("the reaction", `document.querySelector('.reactions > button[value="🎉"][aria-pressed=true]')`)
+}

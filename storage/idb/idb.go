@@ -166,8 +166,19 @@ func makeSchema(db js.Value, old int) {
 	store(storeSnapshots, "e")
 }
 
-// identify returns the random ID of the database, and creates it if there is none.
+// identify returns the random ID of the database, and creates it if there is none. Only then it
+// needs a transaction that is written to the disk.
 func (s *Store) identify(ctx context.Context) (id string, err error) {
+	err = s.run(ctx, s.db, false, []any{storeMeta}, func(t *tx) error {
+		row, err := t.get(storeMeta, "id")
+		if err == nil && row.Truthy() {
+			id = row.Get("v").String()
+		}
+		return err
+	})
+	if err != nil || id != "" {
+		return id, err
+	}
 	err = s.run(ctx, s.db, true, []any{storeMeta}, func(t *tx) error {
 		row, err := t.get(storeMeta, "id")
 		if err != nil {

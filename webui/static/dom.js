@@ -17,13 +17,25 @@ export const here = () => location.pathname + location.search;
 export const adopt = node => document.importNode(node, true);
 
 // comparable returns an element as HTML, without the differences that scripts and the reader
-// make in this browser: the animation class, the tab index, open details.
+// make in this browser: the animation class, the tab index, open details, and whether the
+// reactions to choose from are unfolded.
 export function comparable(element) {
   const copy = element.cloneNode(true);
   copy.classList.remove('arrive');
   copy.removeAttribute('tabindex');
   for (const details of all('details', copy)) details.removeAttribute('open');
+  for (const add of all('.add', copy)) add.replaceChildren(one('summary', add));
   return copy.outerHTML;
+}
+
+// unfold makes what an opened <details> shows, if the server has put it in a <noscript>. A browser
+// takes several times as long to lay out a page with a hundred hidden forms.
+export function unfold(details) {
+  const folded = one(':scope > noscript', details);
+  if (!folded) return;
+  // In a page that a script has read, the contents are elements already.
+  const contents = folded.firstElementChild ? folded : new DOMParser().parseFromString(folded.textContent, 'text/html').body;
+  folded.replaceWith(...[...contents.childNodes].map(adopt));
 }
 
 // replaceFilters puts the filters of another version of this page, with their counts, in

@@ -1,6 +1,6 @@
 // Drafts: the program saves them. Until it has confirmed one, the browser keeps a copy, so
 // that nothing is lost when the program has stopped.
-import { all, eventPath, one } from './dom.js';
+import { all, eventPath, one, unfold } from './dom.js';
 import { send } from './server.js';
 
 const pause = 700; // milliseconds without a key before a draft is saved
@@ -14,7 +14,13 @@ const fieldsOf = form => all('[data-draft], [data-draft-part]', form);
 // that has no draft.
 export function copyName(form) {
   const field = one('[data-draft]', form);
-  return field && eventPath ? 'flyleaf ' + eventPath + ' ' + field.dataset.draft : undefined;
+  return field && eventPath ? nameOf(field.dataset.draft) : undefined;
+}
+
+const nameOf = key => 'flyleaf ' + eventPath + ' ' + key;
+
+function hasCopy(key) {
+  try { return nameOf(key) in localStorage } catch { return false } // no storage: no copy
 }
 
 function contentOf(form) {
@@ -83,5 +89,6 @@ export function startDrafts() {
     if (leaving) return;
     for (const form of timers.keys()) save(form, true);
   });
+  for (const box of all('.reply-box')) if (hasCopy(box.dataset.key)) unfold(box);
   for (const field of all('[data-draft]')) if (copyName(field.form)) restoreCopy(field.form);
 }

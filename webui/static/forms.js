@@ -1,6 +1,6 @@
 // Forms that are sent without leaving the page. The words stay in the box until the program
 // has saved them.
-import { all, byID, comparable, here, one, replaceFilters, root } from './dom.js';
+import { all, byID, comparable, here, one, replaceFilters, root, unfold } from './dom.js';
 import { offerPhrase } from './browser.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
 import { focusPost } from './place.js';
@@ -101,6 +101,7 @@ async function setTheme(theme) {
 }
 
 export function startForms() {
+  document.addEventListener('toggle', e => { if (e.target.open) unfold(e.target) }, true);
   document.addEventListener('submit', e => {
     const form = e.target, button = e.submitter, name = button ? button.name : '';
     if (form.id === 'act' && ['want', 'on', 'off', 'approved', 'answered'].includes(name)) {

@@ -1,5 +1,5 @@
 // Posts that change or arrive while the page of a week or of a thread is open.
-import { adopt, all, byID, comparable, eventPath, here, one, replaceFilters } from './dom.js';
+import { adopt, all, byID, comparable, eventPath, here, one, replaceFilters, unfold } from './dom.js';
 import { addMissing } from './merge.js';
 import { belongsToView, newsWords } from './news.js';
 import { focusPost, inUse, isVisible, keepPlace } from './place.js';
@@ -20,6 +20,7 @@ export function replacePost(old, now) {
   if (opened.length === details.length) details.forEach((d, i) => { d.open = opened[i] });
   const active = document.activeElement, hadFocus = old.contains(active);
   now = adopt(now);
+  for (const details of all('details[open]', now)) unfold(details);
   keepPlace(() => old.replaceWith(now));
   if (!hadFocus) return;
   const isSame = e => e.tagName === active.tagName && (e.tagName === 'BUTTON'
