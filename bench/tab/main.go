@@ -10,9 +10,12 @@
 //     checks no signatures, from the same relay in the same browser. It needs Node and
 //     `npm ci` in e2e/js; without them this column says "-".
 //
-// The app is compressed as a release is (-fast: as make run compresses it).
+// The app is compressed as a release is (-fast: as make run compresses it). With -before, an earlier
+// commit is measured too, in turns with this one: on a machine that does other work meanwhile, only
+// the ratio of the two says something.
 //
 //	go run ./bench/tab -posts 100,10000 -runs 3
+//	go run ./bench/tab -before 8739f55 -fast
 package main
 
 import (
@@ -49,9 +52,10 @@ func main() {
 	posts := flag.String("posts", "100,10000", "how many posts, `comma-separated`")
 	runs := flag.Int("runs", 3, "runs of each")
 	fast := flag.Bool("fast", false, "compress the app less")
+	before := flag.String("before", "", "an earlier `commit`, which is measured too")
 	out := flag.String("out", "bench/TAB.md", "where the table goes")
 	flag.Parse()
-	if err := run(*posts, *runs, *fast, *out); err != nil {
+	if err := run(*posts, *runs, *fast, *before, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "tab:", err)
 		os.Exit(1)
 	}
@@ -68,28 +72,55 @@ type result struct {
 	memory               int     // MiB of all renderer processes, afterwards
 }
 
-func run(posts string, runs int, fast bool, out string) error {
+// version is a build of the app and the relay.
+type version struct{ name, web, relay string }
+
+// build builds what is checked out in a directory, into another one.
+func build(name, dir, out string, fast bool) (version, error) {
+	v := version{name, filepath.Join(out, "web"), filepath.Join(out, "syncserver")}
+	args := []string{"-C", dir, "run", "./internal/buildweb", "-out", v.web}
+	if fast {
+		args = append(args, "-fast")
+	}
+	if err := command("go", args...); err != nil {
+		return v, err
+	}
+	return v, command("go", "-C", dir, "build", "-o", v.relay, "./cmd/syncserver")
+}
+
+// builds returns the versions to measure, built in the directory work.
+func builds(work string, fast bool, before string) (all []version, err error) {
+	if before != "" {
+		dir := filepath.Join(work, "before")
+		if err := command("git", "worktree", "add", "--detach", dir, before); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, command("git", "worktree", "remove", "--force", dir)) }()
+		v, err := build(before, dir, filepath.Join(work, "0"), fast)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	v, err := build("this one", ".", filepath.Join(work, "1"), fast)
+	return append(all, v), err
+}
+
+func run(posts string, runs int, fast bool, before, out string) error {
 	work, err := os.MkdirTemp("", "flyleaf-bench-tab")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	web, relay := filepath.Join(work, "web"), filepath.Join(work, "syncserver")
-	args := []string{"run", "./internal/buildweb", "-out", web}
-	if fast {
-		args = append(args, "-fast")
-	}
-	if err := command("go", args...); err != nil {
-		return err
-	}
-	if err := command("go", "build", "-o", relay, "./cmd/syncserver"); err != nil {
+	versions, err := builds(work, fast, before)
+	if err != nil {
 		return err
 	}
 	repo := bundleRepo(work)
 	var b strings.Builder
 	b.WriteString("# Flyleaf in a browser tab\n\nWritten by `go run ./bench/tab`; its first lines say what is measured. All runs, in seconds unless said otherwise.\n\n" +
-		"| posts | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | the same with automerge-repo | memory, MiB |\n" +
-		"|---|---|---|---|---|---|---|---|---|---|---|\n")
+		"| posts | version | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | the same with automerge-repo | memory, MiB |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, text := range strings.Split(posts, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -103,37 +134,46 @@ func run(posts string, runs int, fast bool, out string) error {
 		if err != nil {
 			return fmt.Errorf("making an event of %d posts: %w", n, err)
 		}
-		var all []result
+		all := map[version][]result{}
 		for range runs {
-			r, err := measure(relay, web, data, repo, strings.TrimSpace(string(id)), n)
-			if err != nil {
-				return fmt.Errorf("%d posts: %w", n, err)
+			for _, v := range versions {
+				r, err := measure(v.relay, v.web, data, repo, strings.TrimSpace(string(id)), n)
+				if err != nil {
+					return fmt.Errorf("%d posts: %w", n, err)
+				}
+				fmt.Fprintf(os.Stderr, "tab: %s, %d posts: %+v\n", v.name, n, r)
+				all[v] = append(all[v], r)
 			}
-			fmt.Fprintf(os.Stderr, "tab: %d posts: %+v\n", n, r)
-			all = append(all, r)
 		}
-		column := func(of func(result) string) string {
-			var values []string
-			for _, r := range all {
-				values = append(values, of(r))
-			}
-			return strings.Join(slices.Compact(values), ", ")
+		for _, v := range versions {
+			b.WriteString(row(n, v.name, repo, all[v]))
 		}
-		seconds := func(of func(result) float64) string {
-			return column(func(r result) string { return fmt.Sprintf("%.2f", of(r)) })
-		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", n,
-			column(func(r result) string { return fmt.Sprint(r.firstBytes / 1000) }),
-			column(func(r result) string { return fmt.Sprint(r.allBytes / 1000) }),
-			seconds(func(r result) float64 { return r.fresh }), seconds(func(r result) float64 { return r.cached }),
-			seconds(func(r result) float64 { return r.served }), seconds(func(r result) float64 { return r.ended }),
-			seconds(func(r result) float64 { return r.page }), seconds(func(r result) float64 { return r.pull }), repoSeconds(column, repo),
-			column(func(r result) string { return fmt.Sprint(r.memory) }))
 	}
-	commit, _ := exec.Command("git", "rev-parse", "--short", "HEAD").Output() // without a checkout it is left out
-	fmt.Fprintf(&b, "\nMeasured on %s/%s, %d cores, %s, on %s at commit %s. Relay, browser and page share the cores.\n",
-		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2 January 2006"), strings.TrimSpace(string(commit)))
+	load, _ := os.ReadFile("/proc/loadavg") // not on every system
+	fmt.Fprintf(&b, "\nMeasured on %s/%s, %d cores, %s, on %s. Relay, browser and page share the cores; the load average at the end was %q.\n",
+		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format("2 January 2006"), strings.TrimSpace(string(load)))
 	return os.WriteFile(out, []byte(b.String()), 0o644)
+}
+
+// row returns the row of the table for all runs of one version.
+func row(posts int, version, repo string, all []result) string {
+	column := func(of func(result) string) string {
+		var values []string
+		for _, r := range all {
+			values = append(values, of(r))
+		}
+		return strings.Join(slices.Compact(values), ", ")
+	}
+	seconds := func(of func(result) float64) string {
+		return column(func(r result) string { return fmt.Sprintf("%.2f", of(r)) })
+	}
+	return fmt.Sprintf("| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", posts, version,
+		column(func(r result) string { return fmt.Sprint(r.firstBytes / 1000) }),
+		column(func(r result) string { return fmt.Sprint(r.allBytes / 1000) }),
+		seconds(func(r result) float64 { return r.fresh }), seconds(func(r result) float64 { return r.cached }),
+		seconds(func(r result) float64 { return r.served }), seconds(func(r result) float64 { return r.ended }),
+		seconds(func(r result) float64 { return r.page }), seconds(func(r result) float64 { return r.pull }), repoSeconds(column, repo),
+		column(func(r result) string { return fmt.Sprint(r.memory) }))
 }
 
 func repoSeconds(column func(func(result) string) string, repo string) string {
