@@ -201,7 +201,7 @@ func (d *Document) post(id qa.PostID) (handle, error) {
 
 func (d *Document) ownPost(id qa.PostID) (handle, error) {
 	h, err := d.post(id)
-	if err == nil && string(id[:16]) != string(d.me[:16]) {
+	if err == nil && !id.MadeBy(d.me) {
 		err = fmt.Errorf("post %s: %w", id, ErrNotYours)
 	}
 	return h, err

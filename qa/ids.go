@@ -123,12 +123,15 @@ func IdentityOfActor(actor []byte) Identity {
 	return Identity(hex.EncodeToString(actor[:identityBytes]))
 }
 
+// identityStart is how many characters of an identity a post ID begins with.
+const identityStart = 16
+
 // MakePostID returns the ID of the post whose map was made by the operation (counter, actor):
 // "<first 16 of identity>-<base32 of the actor's last 8 bytes>-<counter>". A shorter identity or
 // actor is used unchanged.
 func MakePostID(identity Identity, actor []byte, counter uint64) PostID {
-	if len(identity) > 16 {
-		identity = identity[:16]
+	if len(identity) > identityStart {
+		identity = identity[:identityStart]
 	}
 	return PostID(string(identity) + "-" + actorTail(actor) + "-" + strconv.FormatUint(counter, 10))
 }
@@ -150,14 +153,53 @@ func actorTail(actor []byte) string {
 // check that the post exists.
 func ParsePostID(s string) (PostID, error) {
 	id, rest, ok := strings.Cut(s, "-")
-	if ok && len(s) <= 64 && len(id) == 16 && isLowerHex(id) {
+	if ok && len(s) <= 64 && len(id) == identityStart && isLowerHex(id) {
 		tail, counter, ok := strings.Cut(rest, "-")
-		if ok && len(tail) == 13 && isTail(tail) && isCounter(counter) {
+		if ok && len(tail) == tailLen && isTail(tail) && isCounter(counter) {
 			return PostID(s), nil
 		}
 	}
 	return "", fmt.Errorf("post ID %.80q: %w", s, ErrBadID)
 }
+
+// PostIDActor is the part of an actor that a post ID contains: the first 8 bytes of the identity, and
+// the last 8 bytes of the actor.
+type PostIDActor [identityStart/2 + actorRandom]byte
+
+// PostIDActorOf returns the part of an actor of ActorSize bytes that a post ID contains.
+func PostIDActorOf(actor []byte) (a PostIDActor) {
+	copy(a[:], actor[:identityStart/2])
+	copy(a[identityStart/2:], actor[len(actor)-actorRandom:])
+	return a
+}
+
+// Operation returns the operation that made a post, as its ID names it. ok is false when the ID does not
+// have the form of one. Unlike ParsePostID, it accepts other spellings of the same bytes, because
+// events with rules of version 1 may contain them.
+func (id PostID) Operation() (actor PostIDActor, counter uint64, ok bool) {
+	who, rest, _ := strings.Cut(string(id), "-")
+	tail, number, _ := strings.Cut(rest, "-")
+	if len(who) != identityStart || len(tail) != tailLen {
+		return actor, 0, false
+	}
+	if _, err := hex.Decode(actor[:identityStart/2], []byte(who)); err != nil {
+		return actor, 0, false
+	}
+	if n, err := lower32.Decode(actor[identityStart/2:], []byte(tail)); err != nil || n != actorRandom {
+		return actor, 0, false
+	}
+	counter, err := strconv.ParseUint(number, 10, 64)
+	return actor, counter, err == nil
+}
+
+// MadeBy reports whether a post ID begins as the IDs of a person's posts do.
+func (id PostID) MadeBy(who Identity) bool {
+	start, _, _ := strings.Cut(string(id), "-")
+	return len(start) == identityStart && strings.HasPrefix(string(who), start)
+}
+
+// tailLen is the number of base32 characters of the actor's last 8 bytes.
+const tailLen = 13
 
 func isLowerHex(s string) bool {
 	for i := range len(s) {

@@ -123,6 +123,30 @@ func TestPostAndRevisionIDs(t *testing.T) {
 	}
 }
 
+func TestPostIDNamesItsOperation(t *testing.T) {
+	me, actor := IdentityOfActor(testActor(7, 9)), testActor(7, 9)
+	id := MakePostID(me, actor, 12)
+	by, counter, ok := id.Operation()
+	if !ok || by != PostIDActorOf(actor) || counter != 12 || !id.MadeBy(me) {
+		t.Errorf("%s: actor %x, counter %d, %v", id, by, counter, ok)
+	}
+	if by == PostIDActorOf(testActor(7, 8)) || by == PostIDActorOf(testActor(8, 9)) || id.MadeBy(IdentityOfActor(testActor(8, 9))) {
+		t.Error("another actor is the same one")
+	}
+	// Events with rules of version 1 may refer to a post like this.
+	if other, counter, ok := PostID(strings.ToUpper(string(id[:16])) + string(id[16:])).Operation(); !ok || other != by || counter != 12 {
+		t.Errorf("in another spelling: %x, %d, %v", other, counter, ok)
+	}
+	for _, not := range []PostID{"", "-", id[:16], id[1:], id[:20], id + "x", "zzzzzzzzzzzzzzzz" + id[16:], id[:17] + "1111111111111-12"} {
+		if _, _, ok := not.Operation(); ok {
+			t.Errorf("%q names an operation", not)
+		}
+		if not.MadeBy("") {
+			t.Errorf("%q is by nobody", not)
+		}
+	}
+}
+
 func TestInvitations(t *testing.T) {
 	id := MakeEventID([16]byte{1, 2, 3})
 	secret := bytes.Repeat([]byte{0xa7}, SecretSize)

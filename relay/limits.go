@@ -3,6 +3,7 @@ package relay
 import (
 	"time"
 
+	core "flyleaf/crdt/document"
 	"flyleaf/crdt/wire"
 )
 
@@ -57,7 +58,7 @@ const (
 	// deferred.
 	MaxHeads = 1_024
 	// MaxRemembered is how many refused changes a document remembers.
-	MaxRemembered = 1 << 14
+	MaxRemembered = core.MaxRefusals
 	// LateFor is for how long after it learned that an event was closed the relay accepts
 	// posts by people without a role whose devices did not yet know of the closing. Posts that
 	// arrive later are deferred until a moderator approves them or the event is reopened.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"flyleaf/crdt/wire"
 	"flyleaf/keys"
@@ -99,7 +98,7 @@ func (r keyring) question(id qa.Identity) (keys.Key, bool) {
 // ofQuestion returns the anonymous question's key that owns a post.
 func (r keyring) ofQuestion(post qa.PostID) (keys.Key, bool) {
 	for id, k := range r {
-		if k.kind == keyQuestion && strings.HasPrefix(string(post), string(id[:16])+"-") {
+		if k.kind == keyQuestion && post.MadeBy(id) {
 			return k.key, true
 		}
 	}

@@ -183,7 +183,7 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	was, known := doc.excluded.posts[id]
 	origin := cmp.Or(was.origin, id)
 	for _, p := range doc.contents.Projection().PostsWithOrigin(origin) {
-		sameOwner := len(id) > 16 && string(p.ID[:16]) == string(id[:16])
+		sameOwner := id.MadeBy(p.By)
 		if sameOwner && !p.Void && (!known || len(p.Revisions) > 0 && p.Revisions[0].Text == was.text) {
 			return p.ID, true
 		}

@@ -41,7 +41,7 @@ type Policy struct {
 
 	actors         []writer
 	actorIx        map[wire.ActorID]uint32
-	tags           map[postIDActor]uint32 // the first actor with this tag
+	tags           map[qa.PostIDActor]uint32 // the first actor with this tag
 	objects        []object               // ascending by the operations that made them
 	keys           map[mapKey]uint32      // index into written
 	names          map[string]uint32
@@ -53,16 +53,6 @@ type Policy struct {
 	added      []uint64 // the changes that were added, one bit for each place in the graph
 	authority  *authority.Authority
 	validation validation
-}
-
-// postIDActor is the part of an actor that a post ID contains: the first 8 bytes of the
-// identity, and the last 8 bytes of the actor.
-type postIDActor [16]byte
-
-func tagOf(a wire.ActorID) (t postIDActor) {
-	copy(t[:8], a)
-	copy(t[8:], a[len(a)-8:])
-	return t
 }
 
 // writer is an actor that has written.
@@ -101,7 +91,7 @@ type keyHistory struct {
 func New(event qa.EventID, g *graph.Graph) *Policy {
 	return &Policy{
 		event: event, graph: g, authority: authority.New(g),
-		actorIx: map[wire.ActorID]uint32{}, tags: map[postIDActor]uint32{},
+		actorIx: map[wire.ActorID]uint32{}, tags: map[qa.PostIDActor]uint32{},
 		keys: map[mapKey]uint32{}, names: map[string]uint32{},
 		revisionPlaces: map[graph.Op][]int32{},
 	}
@@ -215,11 +205,11 @@ func (p *Policy) noteActor(a wire.ActorID) {
 	i := uint32(len(p.actors))
 	a = wire.ActorID(strings.Clone(string(a)))
 	n := writer{id: a, next: noActor}
-	if first, ok := p.tags[tagOf(a)]; ok {
+	if first, ok := p.tags[qa.PostIDActorOf([]byte(a))]; ok {
 		n.next = p.actors[first].next
 		p.actors[first].next = i
 	} else {
-		p.tags[tagOf(a)] = i
+		p.tags[qa.PostIDActorOf([]byte(a))] = i
 	}
 	p.actors = append(p.actors, n)
 	p.actorIx[a] = i
@@ -399,7 +389,7 @@ func (p *Policy) resolve(c *wire.Change, id wire.OpID, at int32, past *graph.Laz
 // post returns the operation that made the post to which an ID refers in a change with
 // this past, and whether there is such a post.
 func (p *Policy) post(id string, past *graph.LazyPast) (op graph.Op, found bool) {
-	t, counter, ok := postOp(id)
+	t, counter, ok := qa.PostID(id).Operation()
 	if !ok {
 		return op, false
 	}

@@ -2,11 +2,8 @@ package policy
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
@@ -606,7 +603,7 @@ func (v *validation) checkOpen(k int) error {
 // made earlier by the same change. So replies cannot form a cycle.
 func (v *validation) checkParent(k int, in target) error {
 	id := string(v.c.Ops[k].Value.Raw)
-	if t, counter, _ := postOp(id); t == tagOf(v.c.Actor) && counter >= v.c.StartOp {
+	if actor, counter, _ := qa.PostID(id).Operation(); actor == qa.PostIDActorOf([]byte(v.c.Actor)) && counter >= v.c.StartOp {
 		at := counter - v.c.StartOp
 		if at < uint64(in.post) && v.made[at].slot == schema.MapPost && v.c.Ops[at].Key.Prop == id {
 			return nil
@@ -619,26 +616,6 @@ func (v *validation) checkParent(k int, in target) error {
 	}
 	return refuse(CodeParent, "This is a reply to a post that its dependencies do not contain.")
 }
-
-// postOp parses the operation out of a post's ID.
-func postOp(id string) (t postIDActor, counter uint64, ok bool) {
-	who, rest, _ := strings.Cut(id, "-")
-	tail, number, _ := strings.Cut(rest, "-")
-	if len(who) != 16 || len(tail) != 13 {
-		return t, 0, false
-	}
-	if _, err := hex.Decode(t[:8], []byte(who)); err != nil {
-		return t, 0, false
-	}
-	if n, err := actorTails.Decode(t[8:], []byte(tail)); err != nil || n != 8 {
-		return t, 0, false
-	}
-	counter, err := strconv.ParseUint(number, 10, 64)
-	return t, counter, err == nil
-}
-
-// actorTails is the encoding of the last bytes of an actor in post IDs; see qa.
-var actorTails = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // checkKeyCount checks how many keys a map has, in the past and with this change.
 func (v *validation) checkKeyCount(k int, r *schema.Row, in target) error {
