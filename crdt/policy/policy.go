@@ -42,8 +42,8 @@ type Policy struct {
 	actors         []writer
 	actorIx        map[wire.ActorID]uint32
 	tags           map[qa.PostIDActor]uint32 // the first actor with this tag
-	objects        []object               // ascending by the operations that made them
-	keys           map[mapKey]uint32      // index into written
+	objects        []object                  // ascending by the operations that made them
+	keys           map[mapKey]uint32         // index into written
 	names          map[string]uint32
 	written        []keyHistory
 	revisionPlaces map[graph.Op][]int32 // by revisions map: the places of the changes that added a revision to an existing post
