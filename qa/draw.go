@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"flyleaf/schema"
 )
 
 // The draw of copies is verifiable and unpredictable:
@@ -594,7 +596,7 @@ const roleCannotWin = "organisers and authors cannot win"
 // WhyIneligible returns in words why a question's entrant can get no copy whatever else happens; "" if
 // the entrant can. Questions asked for somebody else are always eligible.
 func (w *Week) WhyIneligible(q *PostView) string {
-	if q.OnBehalfOf == "" && (w.Event.HasRole(q.By, RoleAuthor) || w.Event.HasRole(q.By, RoleOrganiser)) {
+	if q.OnBehalfOf == "" && w.Event.HoldsAny(q.By, schema.Jury) {
 		return roleCannotWin
 	}
 	return ""

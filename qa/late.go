@@ -1,13 +1,14 @@
 package qa
 
+import "flyleaf/schema"
+
 // A change is late if the event is closed and the change is not in the past of the closing: its writer
 // did not know that the event was closed, or wrote in spite of it. Package projection computes this
 // for posts and revisions (Post.Late, Revision.Late); the clock does not matter.
 //
 // Anybody can write such changes at any time, by starting from a copy of the event before the closing.
-// So a late post, or a late revision, is published only if its writer is trusted (an author, moderator
-// or organiser; a member is not) or if a moderator approved the post. This file decides that for every
-// reader.
+// So a late post, or a late revision, is published only if its writer is trusted (schema.Trusted) or if
+// a moderator approved the post. This file decides that for every reader.
 
 // afterClosing reports whether a post is late, its writer not trusted, and the post not approved. Such
 // a post is not published, and is sorted last.
@@ -37,10 +38,9 @@ func (e Event) PublishedText(p *Post) string {
 // trusted writers do not.
 func (e Event) needsApproval(p *Post) bool { return e.Approve && e.unapproved(p) }
 
-// unapproved reports whether the writer of a post is not an author, moderator or organiser, and no
-// moderator approved the post.
+// unapproved reports whether the writer of a post is not trusted, and no moderator approved the post.
 func (e Event) unapproved(p *Post) bool {
-	return !p.Marks.Approved && !e.HasRole(p.By, RoleAuthor) && !e.moderates(p.By)
+	return !p.Marks.Approved && !e.HoldsAny(p.By, schema.Trusted)
 }
 
 // WaitsForModerator reports whether the post is shown to moderators so that they approve or hide it:

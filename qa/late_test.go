@@ -58,7 +58,7 @@ func TestLatePostsAreLast(t *testing.T) {
 // TestPostsThatNeedAModerator: one rule says of every post whether a moderator has to look at it, whether it can be
 // approved, and which of its texts is published.
 func TestPostsThatNeedAModerator(t *testing.T) {
-	author, reader := person(2), person(7)
+	author, member, reader := person(2), person(3), person(7)
 	texts := func(late ...bool) (out []Revision) {
 		for i, l := range late {
 			out = append(out, Revision{Text: string(rune('a' + i)), Late: l})
@@ -75,6 +75,7 @@ func TestPostsThatNeedAModerator(t *testing.T) {
 		"late":                              {post: Post{By: reader, Late: true, Revisions: texts(true)}, waits: true, approval: true, text: "a"},
 		"late, approved":                    {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "a"},
 		"late, by an author":                {post: Post{By: author, Late: true, Revisions: texts(true)}, approval: true, published: true, text: "a"},
+		"late, by a member":                 {post: Post{By: member, Late: true, Revisions: texts(true)}, waits: true, approval: true, text: "a"},
 		"late, hidden":                      {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Hidden: "spam"}}, approval: true, text: "a"},
 		"edited late":                       {post: Post{By: reader, Revisions: texts(false, true)}, waits: true, approval: true, published: true, text: "a"},
 		"edited late, approved":             {post: Post{By: reader, Revisions: texts(false, true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "b"},
@@ -82,7 +83,7 @@ func TestPostsThatNeedAModerator(t *testing.T) {
 		"posts need approval":               {open: true, approve: true, post: Post{By: reader, Revisions: texts(false)}, waits: true, approval: true, text: "a"},
 		"posts need approval, by an author": {open: true, approve: true, post: Post{By: author, Revisions: texts(false)}, approval: true, published: true, text: "a"},
 	} {
-		e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}}, Closed: !c.open, Approve: c.approve}
+		e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}, {member, RoleMember}}, Closed: !c.open, Approve: c.approve}
 		w := NewWeek(e, []Post{c.post}, nil)
 		v := &w.Threads[0].Question
 		if v.WaitsForModerator() != c.waits || v.HasApproval(&e) != c.approval || e.Published(&v.Post) != c.published || e.PublishedText(&v.Post) != c.text {

@@ -188,7 +188,8 @@ type VerifiedChange struct {
 // are the viewer's own or the viewer may approve them. viewer has the keys of that person. A question that waits keeps its place, without its
 // text, when the viewer has replied to it.
 func (w Week) VisibleTo(viewer ...Identity) Week {
-	if !w.Event.Approve || w.Event.moderates(viewer...) {
+	moderates := func(id Identity) bool { return w.Event.HoldsAny(id, schema.Moderators) }
+	if !w.Event.Approve || slices.ContainsFunc(viewer, moderates) {
 		return w
 	}
 	own := func(p *PostView) bool {
@@ -221,12 +222,5 @@ func (w Week) VisibleTo(viewer ...Identity) Week {
 	return out
 }
 
-// moderates reports whether one of the identities may hide and approve.
-func (e Event) moderates(ids ...Identity) bool {
-	for _, id := range ids {
-		if e.HasRole(id, RoleModerator) || e.HasRole(id, RoleOrganiser) {
-			return true
-		}
-	}
-	return false
-}
+// MayBlock reports whether somebody can be blocked: organisers cannot.
+func (e Event) MayBlock(whom Identity) bool { return !e.HasRole(whom, RoleOrganiser) }

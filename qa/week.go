@@ -110,19 +110,24 @@ func (e Event) HasRole(id Identity, role Role) bool {
 	return slices.Contains(e.Roles, Grant{ID: id, Role: role})
 }
 
-// MayWrite reports whether a person holds one of the roles that writing a value of the document needs, or
-// it needs none. own says that they created the map that the value is in.
-func (e Event) MayWrite(id Identity, r *schema.Row, own bool) bool {
-	need := r.NeededRoles(own)
-	if need == 0 || need&schema.Founder != 0 && id != "" && id == e.Founder {
+// HoldsAny reports whether a person holds one of the roles.
+func (e Event) HoldsAny(id Identity, roles schema.Roles) bool {
+	if roles&schema.Founder != 0 && id != "" && id == e.Founder {
 		return true
 	}
 	for _, role := range schema.MapRolesOf.Values() {
-		if need&role.Grants != 0 && e.HasRole(id, Role(role.Key)) {
+		if roles&role.Grants != 0 && e.HasRole(id, Role(role.Key)) {
 			return true
 		}
 	}
 	return false
+}
+
+// MayWrite reports whether a person holds one of the roles that writing a value of the document needs, or
+// it needs none. own says that they created the map that the value is in.
+func (e Event) MayWrite(id Identity, r *schema.Row, own bool) bool {
+	need := r.NeededRoles(own)
+	return need == 0 || e.HoldsAny(id, need)
 }
 
 // clamp limits at to the event's days plus or minus 90 days.

@@ -14,6 +14,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/relay/quota"
+	"flyleaf/schema"
 )
 
 // deferredChange is a change that was deferred and that the relay may request later.
@@ -64,11 +65,12 @@ func (d *document) noteClosing(at int64) {
 	}
 }
 
-// tooLate reports whether the event was closed so long ago that posts of people
-// without a role are deferred. Such a post does not have the closing in its past, or it
-// would be invalid.
-func (d *document) tooLate(now time.Time) bool {
-	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed()
+// tooLate reports whether somebody's posts are deferred, because the event was closed so long ago
+// and the writer is not trusted. Such a post does not have the closing in its past, or it would be
+// invalid.
+func (d *document) tooLate(who qa.Identity, now time.Time) bool {
+	return d.closedAt != 0 && now.UnixMilli()-d.closedAt >= LateFor.Milliseconds() && d.policy.Closed() &&
+		!d.policy.HoldsAny(who, schema.Trusted)
 }
 
 // handleSubmission offers a submission's changes to the graph, until the turn is exhausted. It appends
@@ -271,7 +273,7 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	if d.policy.Blocked(c.Writer()) {
 		return quota.Deferral{Code: policy.CodeBlocked}
 	}
-	if d.tooLate(now) && d.tier(c.Writer()) == quota.Stranger && d.policy.CreatesPost(c.Decoded) {
+	if d.tooLate(c.Writer(), now) && d.policy.CreatesPost(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeLate}
 	}
 	cost := d.costOf(c)
@@ -435,7 +437,7 @@ func (p *retryPlan) fits(s *session, off *deferredChange) bool {
 	case policy.CodeFull:
 		return false
 	case policy.CodeLate:
-		if d.tooLate(p.now) && d.tier(off.cost.Writer) == quota.Stranger {
+		if d.tooLate(off.cost.Writer, p.now) {
 			return false
 		}
 	case policy.CodePendingFull:

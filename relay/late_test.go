@@ -6,22 +6,34 @@ import (
 
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/relay/relaytest"
 	"flyleaf/storage/mem"
 )
 
-// TestLatePostsOfStrangersAreDeferred: a post that was on its way when the event was closed is accepted. Long
-// after the closing, posts of people without a role that depend only on the state before it are deferred
-// until the event is reopened, also by a relay that has restarted.
-func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
+// TestLatePostsAreDeferred: a post that was on its way when the event was closed is accepted. Long after the
+// closing, posts that depend only on the state before it are deferred until the event is reopened, also by a
+// relay that has restarted. An author's are accepted, a member's are not.
+func TestLatePostsAreDeferred(t *testing.T) {
 	c, store := newClock(), mem.New()
 	s := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying})
 	e := relaytest.NewEvent("late", "open")
 	founder, early, late := relaytest.NewDevice("founder of late", e.ID), relaytest.NewDevice("early", e.ID), relaytest.NewDevice("mallory", e.ID)
 	write(t, early, 1)
 	hers := write(t, late, 2)
+	author, member := relaytest.NewDevice("author", e.ID), relaytest.NewDevice("member", e.ID)
+	write(t, author, 1)
+	write(t, member, 2)
 	connect(t, s, founder)
+	for name, role := range map[string]qa.Role{"author": qa.RoleAuthor, "member": qa.RoleMember} {
+		_, err := founder.Do(func(a wire.ActorID, op uint64) []wire.Op {
+			return e.Role(a, op, relaytest.KeyOf(name).Identity(), role, true)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	var closing wire.OpID
 	_, err := founder.Do(func(a wire.ActorID, op uint64) []wire.Op {
 		closing = wire.OpID{Counter: op, Actor: a}
@@ -43,6 +55,10 @@ func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
 	}
 	until(t, late, isLate)
 	quiet(t, late)
+	connect(t, s, member)
+	until(t, member, isLate)
+	connect(t, s, author)
+	until(t, founder, changes(have+2))
 
 	// Another relay on the same disk knows since when.
 	again := start(t, relay.Config{Store: store, Now: c.now, Limits: retrying})
@@ -66,5 +82,5 @@ func TestLatePostsOfStrangersAreDeferred(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	until(t, founder, changes(have+4))
+	until(t, founder, changes(have+7))
 }

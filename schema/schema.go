@@ -80,7 +80,7 @@ func (t Type) IsWords() bool { return t == Name || t == Emoji }
 // Roles is a set of roles.
 type Roles uint16
 
-// The roles, and two sets of them. The founder always holds the organiser role. The founder's own role cannot be granted.
+// The roles, and sets of them. The founder always holds the organiser role. The founder's own role cannot be granted.
 const (
 	Founder Roles = 1 << iota
 	Organiser
@@ -93,6 +93,10 @@ const (
 
 	PersonRoles     = Founder | Organiser | Author | Moderator | Member
 	InvitationRoles = InviteAuthor | InviteModerator | InviteMember
+
+	Moderators = Moderator | Organiser          // who hides, pins and approves posts and blocks people
+	Jury       = Author | Organiser             // who chooses winners and takes part in the draw
+	Trusted    = Author | Moderator | Organiser // whose posts wait for no approval, even if they are late
 )
 
 // When says when a path may be written.

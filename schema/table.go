@@ -95,11 +95,6 @@ const (
 	PublishNothing  = "none"
 )
 
-const (
-	moderators = Moderator | Organiser
-	jury       = Author | Organiser
-)
-
 // table describes the document, parents first.
 var table = []struct {
 	in   Map
@@ -237,7 +232,7 @@ var table = []struct {
 	}},
 	{MapBlocks, []Row{
 		{
-			Key: "<identity>", Keys: Identity, Type: Text, Max: MaxReason, By: moderators,
+			Key: "<identity>", Keys: Identity, Type: Text, Max: MaxReason, By: Moderators,
 			On: "blocked {person}: {value}", Off: "unblocked {person}",
 		},
 	}},
@@ -291,15 +286,15 @@ var table = []struct {
 		},
 	}},
 	{MapMarks, []Row{
-		{Key: KeyHidden, Type: Text, Max: MaxReason, By: moderators, Label: "reason for hiding", On: "hid {post}: {value}", Off: "unhid {post}"},
-		{Key: KeyPinned, Type: Flag, By: moderators, Label: "pin", On: "pinned {post}", Off: "unpinned {post}"},
-		{Key: KeyApproved, Type: Flag, By: moderators, Label: "approval", On: "approved {post}", Off: "took back the approval of {post}"},
+		{Key: KeyHidden, Type: Text, Max: MaxReason, By: Moderators, Label: "reason for hiding", On: "hid {post}: {value}", Off: "unhid {post}"},
+		{Key: KeyPinned, Type: Flag, By: Moderators, Label: "pin", On: "pinned {post}", Off: "unpinned {post}"},
+		{Key: KeyApproved, Type: Flag, By: Moderators, Label: "approval", On: "approved {post}", Off: "took back the approval of {post}"},
 		{
-			Key: KeyDuplicateOf, Type: PostID, Empty: true, By: moderators,
+			Key: KeyDuplicateOf, Type: PostID, Empty: true, By: Moderators,
 			Label: "original of a duplicate", On: "marked {post} as a duplicate of {of}", Off: "marked {post} as not a duplicate",
 		},
 		{
-			Key: KeyAnswered, Type: Flag, By: moderators | Author, OwnerExempt: true,
+			Key: KeyAnswered, Type: Flag, By: Moderators | Author, OwnerExempt: true,
 			Label: "mark as answered", On: "marked {post} as answered", Off: "marked {post} as not answered",
 		},
 		{Key: KeyAssigned, Map: MapAssigned, Owner: true, When: AtCreation, Required: true, Label: "author that a question is assigned to"},
@@ -323,28 +318,28 @@ var table = []struct {
 
 	// Winners and the draw.
 	{MapWinners, []Row{
-		{Key: "<identity>", Keys: Identity, Map: MapWinnersOf, By: jury, Self: true},
+		{Key: "<identity>", Keys: Identity, Map: MapWinnersOf, By: Jury, Self: true},
 	}},
 	{MapWinnersOf, []Row{
 		{
-			Key: "<post>", Keys: PostID, Type: Line, Max: MaxShort, By: jury, Owner: true,
+			Key: "<post>", Keys: PostID, Type: Line, Max: MaxShort, By: Jury, Owner: true,
 			On: "gave a copy to the writer of {post}: {value}", Off: "took the copy back from the writer of {post}",
 		},
 	}},
 	{MapDraw, []Row{
-		{Key: KeyCommit, Map: MapCommit, By: jury, Label: "hash of a draw's secret"},
-		{Key: KeyReveal, Map: MapReveal, By: jury, Label: "secret for the draw"},
+		{Key: KeyCommit, Map: MapCommit, By: Jury, Label: "hash of a draw's secret"},
+		{Key: KeyReveal, Map: MapReveal, By: Jury, Label: "secret for the draw"},
 		{Key: KeyRule, Type: Text, Max: MaxAbout, By: Organiser, Noun: "the rule of the draw"},
 	}},
 	{MapCommit, []Row{
 		{
-			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true,
+			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: Jury, Self: true,
 			On: "committed to a secret for the draw", Off: "took back the secret for the draw",
 		},
 	}},
 	{MapReveal, []Row{
 		{
-			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: jury, Self: true,
+			Key: "<identity>", Keys: Identity, Type: Bytes, Max: MaxDraw, By: Jury, Self: true,
 			On: "opened the secret for the draw", Off: "took back the secret for the draw",
 		},
 	}},

@@ -41,8 +41,13 @@ func (p *Policy) ChangesAuthority(c *wire.Change) bool { return p.authority.IsAu
 
 // HoldsRole reports whether a person holds one of the roles now.
 func (p *Policy) HoldsRole(id qa.Identity, roles ...qa.Role) bool {
+	return p.HoldsAny(id, authority.RolesOf(roles...))
+}
+
+// HoldsAny is HoldsRole for a set of roles.
+func (p *Policy) HoldsAny(id qa.Identity, roles schema.Roles) bool {
 	who, ok := authority.ParsePerson(string(id))
-	return ok && p.authority.Roles(who)&authority.RolesOf(roles...) != 0
+	return ok && p.authority.Roles(who)&roles != 0
 }
 
 // NeededRoles returns the roles of which the writer of a valid change needed one in the
