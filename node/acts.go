@@ -19,8 +19,38 @@ func (d *Device) fillDefaults(act *qa.Act) {
 // It is not written before an anonymous question, because it would show who asks.
 func needsProfile(act *qa.Act) bool { return act.Kind == qa.ActPost && !act.Anonymous }
 
+// checkAct refuses acts that are valid but have no effect, or one that nobody can want. It leaves
+// those for which the user has no role to the replica.
+func (d *Device) checkAct(ctx context.Context, event qa.EventID, act *qa.Act) error {
+	setsRule, blocks := act.Kind == qa.ActDraw && act.Mark == schema.KeyRule, act.Kind == qa.ActBlock && act.Text != ""
+	if !setsRule && !blocks {
+		return nil
+	}
+	w, err := d.replica.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	me := d.replica.Identity()
+	switch {
+	case setsRule && w.DrawFixed() && w.Event.MayWrite(me, schema.MapDraw.Row(schema.KeyRule), false):
+		return Errorf(Invalid, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
+	case blocks && w.Event.HoldsAny(me, schema.Moderators):
+		own, err := d.replica.Keys(ctx, event)
+		if err != nil {
+			return err
+		}
+		if !w.Event.MayBlock(act.Identity) || slices.Contains(own, act.Identity) {
+			return Errorf(Invalid, "you cannot block an organiser, or yourself; nothing was changed")
+		}
+	}
+	return nil
+}
+
 func (d *Device) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
 	d.fillDefaults(&act)
+	if err := d.checkAct(ctx, event, &act); err != nil {
+		return "", err
+	}
 	if needsProfile(&act) {
 		if err := d.shareProfile(ctx, event); err != nil {
 			return "", explainAct(&act, err)
@@ -38,6 +68,9 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 	introduce := false
 	for i, act := range acts {
 		d.fillDefaults(&act)
+		if err := d.checkAct(ctx, event, &act); err != nil {
+			return err
+		}
 		all[i] = act
 		introduce = introduce || needsProfile(&act)
 	}

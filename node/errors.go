@@ -77,6 +77,7 @@ var kinds = []struct {
 	{replica.ErrNoFirstChange, Invalid},
 	{replica.ErrNotYetDelivered, Invalid},
 	{replica.ErrInvitedOnly, Invalid},
+	{replica.ErrInviteGranted, Invalid},
 	{replica.ErrOnlyQuestions, Invalid},
 	{crdt.ErrNotYours, Invalid},
 	{replica.ErrEventClosed, Invalid},

@@ -12,7 +12,7 @@ import (
 // NewWeek describes a week to set up.
 type NewWeek struct {
 	Event   qa.Event
-	Relay   string     // ws:// or wss:// URL, "" for none
+	Relay   string     // ws:// or wss:// URL; "" for the club's first relay, if there is one
 	Picture []byte     // cover, see cover.Shrink; nil for none
 	Club    qa.EventID // the club that lists the week; "" for none
 }
@@ -24,6 +24,11 @@ func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 	picture, err := shrink(w.Picture)
 	if err != nil {
 		return qa.Invitation{}, err
+	}
+	if w.Relay == "" && w.Club != "" {
+		if w.Relay, err = relayOfClub(ctx, n, w.Club); err != nil {
+			return qa.Invitation{}, err
+		}
 	}
 	if w.Relay != "" {
 		w.Event.Relays = []string{w.Relay}
@@ -44,6 +49,19 @@ func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
 		}
 	}
 	return inv, nil
+}
+
+// relayOfClub returns the first relay of a followed club, "" if it has none.
+func relayOfClub(ctx context.Context, n Node, club qa.EventID) (string, error) {
+	clubs, err := n.Clubs(ctx)
+	if err != nil {
+		return "", err
+	}
+	at := slices.IndexFunc(clubs, func(c qa.Event) bool { return c.ID == club })
+	if at < 0 || len(clubs[at].Relays) == 0 {
+		return "", nil
+	}
+	return clubs[at].Relays[0], nil
 }
 
 // ChangeWeek changes an event from now, its current state, to want, and sets the cover if

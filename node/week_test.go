@@ -66,6 +66,14 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	if c := clubOf(t, d, club.Event); len(c.Weeks) != 1 || c.Weeks[0] != e.Listing() {
 		t.Errorf("listed %+v", c.Weeks)
 	}
+	// A week without a relay takes its club's.
+	other, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lantern"}, "ws://club.example:3030")
+	must(t, err)
+	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Large Weather"}, Club: other.Event})
+	must(t, err)
+	if e := weekOf(t, d, inv.Event).Event; inv.Relay != "ws://club.example:3030" || len(e.Relays) != 1 || e.Relays[0] != inv.Relay {
+		t.Errorf("%+v, relays %v", inv, e.Relays)
+	}
 	// An invalid picture is refused before anything is created.
 	events, err := d.Events(t.Context())
 	must(t, err)
@@ -356,4 +364,36 @@ func TestErrorsOfActsSayWhoIsAllowed(t *testing.T) {
 	if err := me.Sync(t.Context(), event, time.Second); KindOf(err) != NotSynced {
 		t.Errorf("%v, of kind %q", err, KindOf(err))
 	}
+}
+
+// TestActsThatEveryProgramRefuses: the draw's rule is fixed by the closing, and nobody can block organisers or
+// themselves.
+func TestActsThatEveryProgramRefuses(t *testing.T) {
+	host, moderator := device(t), device(t)
+	event := createEvent(t, host, "A week")
+	me := moderator.replica.Identity()
+	_, err := host.Do(t.Context(), event, qa.Act{Kind: qa.ActRole, Identity: me, Role: qa.RoleModerator, On: true})
+	must(t, err)
+	carry(t, host, moderator, event)
+	refuses := func(d *Device, act qa.Act, words string) {
+		t.Helper()
+		if _, err := d.Do(t.Context(), event, act); KindOf(err) != Invalid || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v, of kind %q", act.Kind, err, KindOf(err))
+		}
+		if err := d.DoAll(t.Context(), event, []qa.Act{act}); KindOf(err) != Invalid || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s among several: %v, of kind %q", act.Kind, err, KindOf(err))
+		}
+	}
+	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: host.replica.Identity(), Text: "no"}, "an organiser")
+	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: me, Text: "no"}, "yourself")
+	for _, act := range []qa.Act{
+		{Kind: qa.ActBlock, Identity: me, Text: "why not"},
+		{Kind: qa.ActBlock, Identity: me},
+		{Kind: qa.ActDraw, Mark: "rule", Text: qa.DrawFounderLast},
+		{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}},
+	} {
+		_, err := host.Do(t.Context(), event, act)
+		must(t, err)
+	}
+	refuses(host, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: qa.DrawAll}, "can no longer be changed")
 }

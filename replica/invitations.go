@@ -17,6 +17,10 @@ import (
 // ErrNoInvitation is returned for an invitation that the event does not have.
 var ErrNoInvitation = errors.New("the event has no such invitation; nothing was changed")
 
+// ErrInviteGranted is returned for an invitation that has granted its role: revoking it would not take
+// the role away.
+var ErrInviteGranted = errors.New("this invitation was used and the role has been granted; nothing was changed. Take the role away instead")
+
 // Invite creates an invitation that grants a role (author, moderator or member) to the
 // first person who joins with it. label says whom it is for, in at most schema.MaxName
 // bytes; it stays on this device. ErrNotAllowed is returned to anybody who is not an
@@ -137,7 +141,8 @@ func (doc *document) invitationView() invitation.View {
 }
 
 // RevokeInvite revokes an invitation: from then on it grants nobody the role.
-// ErrNoInvitation is returned for a key that is not an invitation's.
+// ErrNoInvitation is returned for a key that is not an invitation's, ErrInviteGranted for one that
+// has been used.
 func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity) error {
 	doc, err := n.document(id)
 	if err != nil {
@@ -148,8 +153,11 @@ func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity)
 		return err
 	}
 	at := slices.IndexFunc(all, func(i invitation.Invitation) bool { return i.Key == key })
-	if at < 0 {
+	switch {
+	case at < 0:
 		return ErrNoInvitation
+	case all[at].State == qa.InviteGranted:
+		return ErrInviteGranted
 	}
 	_, err = n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key, Role: all[at].Role})
 	return err

@@ -98,6 +98,15 @@ func TestInvitationIsClaimedAndGrantedAutomatically(t *testing.T) {
 	}
 	do(t, ann, id, qa.Act{Kind: qa.ActMark, Post: q, Mark: "answered", On: true})
 
+	// It cannot be revoked any more: that would not take the role away.
+	all, err := boss.Invitations(testContext(t), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := boss.RevokeInvite(testContext(t), id, all[0].Key); !errors.Is(err, replica.ErrInviteGranted) {
+		t.Errorf("revoking what was granted: %v", err)
+	}
+
 	// The link is used up.
 	late := device(t, mem.New())
 	joinByLink(t, late, inv)

@@ -50,8 +50,7 @@ type choice struct {
 type permissions struct{ Organise, Moderate, Answer bool }
 
 func permissionsOf(e qa.Event, me qa.Identity) permissions {
-	organise := e.HasRole(me, qa.RoleOrganiser)
-	return permissions{organise, organise || e.HasRole(me, qa.RoleModerator), e.HasRole(me, qa.RoleAuthor)}
+	return permissions{e.HasRole(me, qa.RoleOrganiser), e.HoldsAny(me, schema.Moderators), e.HasRole(me, qa.RoleAuthor)}
 }
 
 // mayMark reports whether the reader may set a mark on a post.
@@ -107,7 +106,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Wrote = v.writtenAt(page.Writer.First) // there is one: p itself
 	block, blocked := qa.Blocks(s.log(r.Context(), v.Event.ID))[p.By]
 	page.Blocked = blocked || p.Blocked
-	page.Blockable = !v.mine(p) && !v.Event.HasRole(p.By, qa.RoleOrganiser)
+	page.Blockable = !v.mine(p) && v.Event.MayBlock(p.By)
 	if page.BlockReason == "" {
 		page.BlockReason = block.Text
 	}
@@ -206,9 +205,6 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 	}
 	p := postAt(t, i)
 	act, err := blockFrom(r.PostForm, p.By)
-	if err == nil && act.Text != "" && (v.mine(p) || v.Event.HasRole(p.By, qa.RoleOrganiser)) {
-		err = errors.New("you cannot block an organiser, or yourself")
-	}
 	if err == nil {
 		_, err = s.node.Do(r.Context(), v.Event.ID, act)
 	}

@@ -155,8 +155,8 @@ func (v *weekView) copiesLede() string {
 	return strings.TrimSpace(strings.Replace(prizes(v.Event), " to win.", ".", 1)) + " " + by + "; remaining copies are drawn at random."
 }
 
-// choosers returns the authors, the reader if they are an organiser, and every organiser
-// who has made a choice: the reader first, then by name.
+// choosers returns the authors, the reader if they are an organiser, and everybody else whose
+// choices count: the reader first, then by name.
 func (v *weekView) choosers() []chooser {
 	var out []chooser
 	add := func(id qa.Identity) {
@@ -173,9 +173,7 @@ func (v *weekView) choosers() []chooser {
 		add(v.me)
 	}
 	for _, win := range v.Event.Winners {
-		if v.Event.HasRole(win.By, qa.RoleOrganiser) {
-			add(win.By)
-		}
+		add(win.By)
 	}
 	slices.SortStableFunc(out, func(a, b chooser) int {
 		return cmp.Or(oneIf(b.Me)-oneIf(a.Me), cmp.Compare(a.Name, b.Name))

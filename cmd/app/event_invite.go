@@ -237,8 +237,6 @@ func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID,
 		return codedf(exitNotFound, "there is no invitation %q; nothing was changed. `flyleaf event invite list` shows all", named)
 	case len(found) > 1:
 		return codedf(exitNotFound, "%q matches %d invitations; nothing was changed. Use the key", named, len(found))
-	case found[0].State == qa.InviteGranted:
-		return codedf(exitRefused, "this invitation was used and the role has been granted; nothing was changed. `flyleaf event grant --undo` takes the role away")
 	}
 	changed := found[0].State != qa.InviteRevoked
 	if changed {

@@ -183,9 +183,6 @@ this later, except --access and --relay.`,
 					if club, err = resolveClub(ctx, b, w.club); err != nil {
 						return err
 					}
-					if relay == "" && len(club.Relays) > 0 {
-						relay = club.Relays[0]
-					}
 				}
 				inv, err := node.SetUpWeek(ctx, b, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
 				if err != nil {

@@ -360,9 +360,6 @@ func (a *app) winnersRuleCmd() *cobra.Command {
 				return codedf(exitUsage, "the rule must be all or founder-last, not %q", args[0])
 			}
 			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
-				if w.DrawFixed() {
-					return codedf(exitRefused, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
-				}
 				if _, err := b.Do(ctx, w.Event.ID, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyRule, Text: args[0]}); err != nil {
 					return a.explain(err)
 				}
