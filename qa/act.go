@@ -69,15 +69,29 @@ type Act struct {
 	Bytes     []byte   `json:"bytes,omitempty"`
 }
 
+// invitedAs has the roles that an invitation can grant, each with the role of the invitation's key.
+var invitedAs = []struct{ role, as Role }{
+	{RoleAuthor, RoleInviteAuthor},
+	{RoleModerator, RoleInviteModerator},
+	{RoleMember, RoleInviteMember},
+}
+
+// InvitedRoles returns the roles that an invitation can grant. Every organiser can also give them, in
+// contrast to the organiser's role.
+func InvitedRoles() []Role {
+	out := make([]Role, len(invitedAs))
+	for i := range invitedAs {
+		out[i] = invitedAs[i].role
+	}
+	return out
+}
+
 // InvitedAs returns the role of an invitation key that grants r, such as invite-author for author.
 func (r Role) InvitedAs() (Role, bool) {
-	switch r {
-	case RoleAuthor:
-		return RoleInviteAuthor, true
-	case RoleModerator:
-		return RoleInviteModerator, true
-	case RoleMember:
-		return RoleInviteMember, true
+	for i := range invitedAs {
+		if invitedAs[i].role == r {
+			return invitedAs[i].as, true
+		}
 	}
 	return "", false
 }

@@ -276,6 +276,14 @@ func TestTrustActs(t *testing.T) {
 			t.Errorf("%+v: %v, want field %s", c.act, err, c.field)
 		}
 	}
+	var granted schema.Roles
+	for _, role := range InvitedRoles() {
+		as, _ := role.InvitedAs()
+		granted |= schema.MapRolesOf.Row(string(as)).Grants
+	}
+	if granted != schema.InvitationRoles {
+		t.Errorf("the keys of invitations have the roles %b, in the schema %b", granted, schema.InvitationRoles)
+	}
 	for role, want := range map[Role]Role{RoleAuthor: RoleInviteAuthor, RoleModerator: RoleInviteModerator, RoleMember: RoleInviteMember} {
 		if got, ok := role.InvitedAs(); !ok || got != want {
 			t.Errorf("%s is invited as %s", role, got)

@@ -84,7 +84,7 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, message string) {
 		s.showPeople(w, r, status, v, peoplePage{Error: message, Label: label, Chosen: role})
 	}
-	if role != qa.RoleAuthor && role != qa.RoleModerator && role != qa.RoleMember {
+	if _, ok := role.InvitedAs(); !ok {
 		refuse(http.StatusUnprocessableEntity, "Choose what the invitation is for: author, moderator or member.")
 		return
 	}

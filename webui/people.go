@@ -197,10 +197,11 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 	whom := cmp.Or(strings.TrimSpace(form.Get("key")), form.Get("identity"))
 	act := qa.Act{Kind: qa.ActRole, Role: qa.Role(form.Get("role")), On: form.Get("on") == "1"}
 	id, err := qa.ParseIdentity(whom)
+	_, canGive := act.Role.InvitedAs()
 	switch {
 	case err != nil:
 		err = errors.New("choose somebody from the list, or paste the whole public key of 64 characters")
-	case act.Role != qa.RoleAuthor && act.Role != qa.RoleModerator && act.Role != qa.RoleMember && (act.On || act.Role != qa.RoleOrganiser):
+	case !canGive && (act.On || act.Role != qa.RoleOrganiser):
 		err = errors.New("the roles that can be given are author, moderator and member")
 	default:
 		act.Identity = id

@@ -20,9 +20,6 @@ import (
 	"flyleaf/qa"
 )
 
-// roles are the roles that an invitation can grant.
-var roles = []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleMember}
-
 // Invitation is an invitation to a role, as recorded in the event.
 type Invitation struct {
 	Key     qa.Identity
@@ -51,7 +48,7 @@ func (v View) All() []Invitation {
 		if !ok {
 			continue
 		}
-		for _, role := range roles {
+		for _, role := range qa.InvitedRoles() {
 			as, _ := role.InvitedAs()
 			values := v.Projection.Values(of, string(as))
 			if len(values) == 0 {
@@ -113,7 +110,7 @@ func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identit
 		return qa.Act{}, false
 	}
 	for _, key := range keys {
-		for _, role := range roles {
+		for _, role := range qa.InvitedRoles() {
 			as, _ := role.InvitedAs()
 			if !skip(key) && v.Policy.HoldsRole(key, as) && len(v.claimers(key)) == 0 && !v.Policy.HoldsRole(me, role) {
 				return qa.Act{Kind: qa.ActClaim, Identity: key, Successor: me}, true
