@@ -33,19 +33,26 @@ func TestInABrowser(t *testing.T) {
 	} {
 		run(name)
 	}
-	setQuota := func(bytes *float64) {
+	origin := strings.TrimSuffix(w.URL, "/")
+	// limit lets the origin store so many bytes more than now; nil: as many as the browser allows.
+	limit := func(more *float64) {
 		if _, err := chromedp.Run(ctx, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-			_, err := cdp.Call(ctx, target, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{
-				Origin: strings.TrimSuffix(w.URL, "/"), QuotaSize: bytes,
-			})
+			if more != nil {
+				now, err := cdp.Call(ctx, target, storage.GetUsageAndQuota, storage.GetUsageAndQuotaParams{Origin: origin})
+				if err != nil {
+					return chromedp.Void{}, err
+				}
+				*more += now.Usage
+			}
+			_, err := cdp.Call(ctx, target, storage.OverrideQuotaForOrigin, storage.OverrideQuotaForOriginParams{Origin: origin, QuotaSize: more})
 			return chromedp.Void{}, err
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	quota := 4e6
-	setQuota(&quota)
+	more := 4e6
+	limit(&more)
 	run("TestFullStoreKeepsNoPartOfABatch")
-	setQuota(nil)
+	limit(nil)
 	run("TestFullStoreWorksAgainWithRoom")
 }

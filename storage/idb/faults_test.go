@@ -148,6 +148,9 @@ func TestFullStoreKeepsNoPartOfABatch(t *testing.T) {
 			t.Fatalf("after %d batches: %v, want ErrFull", n, err)
 		}
 	}
+	if n == 0 {
+		t.Error("nothing could be stored")
+	}
 	checkBatches(t, s, n)
 }
 
