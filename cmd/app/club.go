@@ -112,7 +112,7 @@ func listedWeeksNamed(_ context.Context, _ backend, club *qa.Event, named []stri
 			}
 		}
 		if len(found) != 1 {
-			return nil, codedf(exitNotFound, "%d weeks of %s begin with %q; nothing was changed. `flyleaf club show` lists them", len(found), plain(club.Title), name)
+			return nil, codedf(exitNotFound, "the IDs of %d weeks in the list of %s begin with %q; nothing was changed. `flyleaf club show` lists them", len(found), plain(club.Title), name)
 		}
 		ids = append(ids, found...)
 	}
@@ -145,22 +145,25 @@ func (a *app) clubShowCmd() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				here := map[qa.EventID]bool{}
+				fetched := map[qa.EventID]qa.Event{}
 				for _, o := range events {
-					here[o.ID] = o.Founder != ""
+					if o.Founder != "" {
+						fetched[o.ID] = o
+					}
 				}
-				sorted := qa.NewClub(e, time.Now().UnixMilli())
+				now := time.Now().UnixMilli()
+				sorted := qa.NewClub(e, now)
 				if a.json {
 					j := jsonClub{Club: e.ID, Title: e.Title, Now: nonNil(sorted.Now), Upcoming: nonNil(sorted.Upcoming), Archive: nonNil(sorted.Archive), Fetched: []qa.EventID{}}
 					for _, w := range e.Weeks {
-						if here[w.ID] {
+						if _, ok := fetched[w.ID]; ok {
 							j.Fetched = append(j.Fetched, w.ID)
 						}
 					}
 					slices.Sort(j.Fetched)
 					return a.printJSON(j)
 				}
-				a.printClub(&sorted, here)
+				a.printClub(&sorted, fetched, now)
 				return nil
 			})
 		},
@@ -171,7 +174,9 @@ func (a *app) clubShowCmd() *cobra.Command {
 // nonNil turns nil into [], because the JSON output must not contain null.
 func nonNil(weeks []qa.ListedWeek) []qa.ListedWeek { return append([]qa.ListedWeek{}, weeks...) }
 
-func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
+// printClub prints a club's weeks. The first day of a week that has not been fetched, so that its time
+// zone is not known, is in the device's time zone.
+func (a *app) printClub(c *qa.Club, fetched map[qa.EventID]qa.Event, nowMillis int64) {
 	a.printf("%s  %s\n", c.Event.ID, plain(c.Event.Title))
 	if len(c.Event.Weeks) == 0 {
 		a.printf("No weeks yet. `flyleaf club add EVENT` adds one.\n")
@@ -182,12 +187,17 @@ func (a *app) printClub(c *qa.Club, here map[qa.EventID]bool) {
 		}
 		a.printf("\n%s\n", title)
 		for _, w := range weeks {
-			day, state := "          ", ""
-			if w.StartsAtMillis != 0 {
-				day = time.UnixMilli(w.StartsAtMillis).Format(time.DateOnly)
-			}
-			if !here[w.ID] {
+			day, state, zone := "          ", "", time.Local
+			switch e, ok := fetched[w.ID]; {
+			case ok:
+				zone = e.Location()
+			case w.Archived(nowMillis):
 				state = "  (fetched when it is opened)"
+			default:
+				state = "  (not fetched yet)"
+			}
+			if w.StartsAtMillis != 0 {
+				day = time.UnixMilli(w.StartsAtMillis).In(zone).Format(time.DateOnly)
 			}
 			by := ""
 			if w.Authors != "" {
