@@ -154,7 +154,9 @@ func (pkgs packages) table() string {
 		if m := rules[p].may; len(m) > 0 {
 			may = "`" + strings.Join(m, "`, `") + "`"
 		}
-		what := strings.TrimPrefix(pkgs.synopsis[p], "Package "+p[strings.LastIndex(p, "/")+1:]+" ")
+		name := p[strings.LastIndex(p, "/")+1:]
+		what := strings.TrimPrefix(pkgs.synopsis[p], "Package "+name+" ")
+		what = strings.TrimPrefix(what, strings.ToUpper(name[:1])+name[1:]+" ") // of a command
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p, strings.ReplaceAll(what, "|", "\\|"), may)
 	}
 	return b.String()

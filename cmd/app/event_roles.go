@@ -59,7 +59,7 @@ func (a *app) eventGrantCmd() *cobra.Command {
 		Short: "Give somebody a role, or remove it",
 		Long: `Give somebody a role: author, moderator or member; the founder can also make organisers.
 With --undo the role is removed. What the person did with it stays in effect if this device
-had already received it.
+had already received it. A winner chosen by hand stays in any case.
 
 ` + personHelp,
 		Example: "  flyleaf event grant \"Ilse Marrow\" author\n  flyleaf event grant --undo \"Ilse Marrow\" author",

@@ -90,13 +90,14 @@ var (
 	onlyReads = []string{
 		"list", "show", "search", "status", "serve", "serve token", "demo", "verify", "version",
 		"event list", "event roles", "event invite list", "event calendar", "event feed", "event log", "club show",
-		"post refused", "mod log", "author inbox", "winners list", "winners verify", "winners contacts",
+		"mod log", "author inbox", "winners list", "winners verify", "winners contacts",
 		"identity show", "identity export", "export", "publish", "digest",
 	}
 	cannotBeUndone = map[string]string{
 		"ask":             "`post withdraw`",
 		"reply":           "`post withdraw`",
 		"author answer":   "`post withdraw`",
+		"post refused":    "--discard prints the text that it deletes",
 		"post edit":       "every text of a post is kept; edit it again",
 		"join":            "a device keeps what it has joined",
 		"sync":            "what others have been told cannot be taken from them",

@@ -374,7 +374,7 @@ func (a *app) winnersClaimCmd() *cobra.Command {
 	var event string
 	c := &cobra.Command{
 		Use:   "claim [flags] TEXT|-",
-		Short: "Send the organiser your address privately, if you won",
+		Short: "Send the founder your address privately, if you won",
 		Long: `If you won a copy, send the founder of the event your address, or how to reach you. The text is
 encrypted for the founder: every device stores the encrypted text, but only the founder can read
 it.`,

@@ -32,7 +32,7 @@ var Settings = []Setting{
 	{"person-bytes", "bytes of a person without a role, per event", size(func(q *Quotas) *int64 { return &q.PersonBytes })},
 	{"role-burst", "changes of an author, moderator or member, per event, at once; organisers have no such limit", count(func(q *Quotas) *int { return &q.RoleBurst })},
 	{"role-rate", "changes of an author, moderator or member, per event, each minute", count(func(q *Quotas) *int { return &q.RoleRate })},
-	{"role-bytes", "bytes of an author, moderator or member, per event", size(func(q *Quotas) *int64 { return &q.RoleBytes })},
+	{"role-bytes", "bytes of an author, moderator or member, per event; organisers have no such limit", size(func(q *Quotas) *int64 { return &q.RoleBytes })},
 	{"address-burst", "changes from one remote address, in all events, at once", count(func(q *Quotas) *int { return &q.AddressBurst })},
 	{"address-rate", "changes from one remote address, in all events, each minute", count(func(q *Quotas) *int { return &q.AddressRate })},
 	{"strangers-burst", "changes of people without a role from one remote address, at once", count(func(q *Quotas) *int { return &q.StrangersBurst })},
@@ -71,8 +71,8 @@ func (q Quotas) WithDefaults() Quotas {
 	return q
 }
 
-// Set sets a quota from "name=number", or "name=off" for no bound. A number may end
-// in K, M or G, for 2^10, 2^20 and 2^30. ErrSetting is returned for anything else.
+// Set sets a quota from "name=number", or "name=off" for no bound. A number may be
+// followed by K, M or G, for 2^10, 2^20 and 2^30. ErrSetting is returned for anything else.
 func (q *Quotas) Set(setting string) error {
 	name, value, ok := strings.Cut(setting, "=")
 	if !ok {
@@ -96,7 +96,7 @@ func (q *Quotas) Set(setting string) error {
 	return fmt.Errorf("%w: there is none of the name %q", ErrSetting, name)
 }
 
-// ParseBytes reads a number of bytes as Set does: with K, M or G behind it, or off, which
+// ParseBytes reads a number of bytes as Set does: followed by K, M or G, or off, which
 // is -1.
 func ParseBytes(s string) (int64, error) {
 	v, err := quantity(s)
