@@ -91,7 +91,7 @@ var measures = []struct {
 		{"rx_per_post", "bytes per delivery"},
 		{"rss", "memory, MiB"},
 	}},
-	{"A/light", "The same without the one full client that shares the clients' core, so that latencies compare with the floor's", []column{
+	{"A/light", "The same without the one full client that shares the clients' core, so that latencies can be compared with go-sqlite-ack's", []column{
 		{"us_per_delivery", "server CPU per delivery, µs"},
 		{"p50", "p50, ms"},
 		{"p99", "p99, ms"},
@@ -99,13 +99,13 @@ var measures = []struct {
 		{"rss", "memory, MiB"},
 	}},
 	{"B-one", "First pull of N posts, one full client", []column{
-		{"ms", "until it holds all, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
+		{"ms", "until it has everything, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
 	}},
 	{"B-twenty", "First pull of N posts, twenty light clients at once", []column{
-		{"ms", "until all hold all, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
+		{"ms", "until all have everything, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
 	}},
 	{"B-twenty/deflate", "The same, by clients that offer WebSocket compression, as browsers and Node do", []column{
-		{"ms", "until all hold all, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
+		{"ms", "until all have everything, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
 	}},
 	{"C", "Twenty clients with 100 offline posts each, at once", []column{
 		{"ms", "until all are equal, ms"}, {"cpu_s", "server CPU, s"}, {"rx", "bytes received"}, {"rss", "memory, MiB"},
@@ -122,11 +122,11 @@ type column struct{ field, title string }
 // ratio to Flyleaf's: above 1 Flyleaf is better.
 func render(rows []row, machine string) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The relay beside other sync servers\n\nWritten by `make bench`; bench/main.go says what it needs. %s\n\n", machine)
-	b.WriteString("Medians over the runs. In brackets: the other server's number as a multiple of Flyleaf's relay's (`--open`); above 1 Flyleaf's is the better one.\n" +
+	fmt.Fprintf(&b, "# The relay compared with other sync servers\n\nWritten by `make bench`; bench/main.go says what it needs. %s\n\n", machine)
+	b.WriteString("Medians over the runs. In brackets: the other server's number as a multiple of Flyleaf's relay's (`--open`); above 1, Flyleaf's is better.\n" +
 		"The server has one core, all clients together the other.\n" +
-		"`go-sqlite-ack` is no sync server but a floor: it hands bytes on, commits them to SQLite with synchronous=FULL, and drops its receivers' answers.\n" +
-		"Of bare bytes passed on, not of a sync protocol, are also its byte counts. Yjs servers (`y-websocket`, `hocuspocus`) get no answers.\n")
+		"`go-sqlite-ack` is not a sync server but a lower bound: it passes bytes on, commits them to SQLite with synchronous=FULL, and drops its receivers' answers.\n" +
+		"Its byte counts, too, are of passing on bare bytes, without a sync protocol. Yjs servers (`y-websocket`, `hocuspocus`) get no answers.\n")
 	for _, m := range measures {
 		for _, key := range keys(rows, m.load) {
 			fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| server | runs |", key, strings.ReplaceAll(m.title, " N ", " "+size(key)+" "))
