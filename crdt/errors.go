@@ -3,7 +3,7 @@ package crdt
 import "errors"
 
 // The errors of a Document. Except where noted, the document is unchanged when one is
-// returned. A field that exceeds a limit returns a *qa.FieldError instead.
+// returned. For a field over its limit, a *qa.FieldError is returned.
 var (
 	// ErrNoEngine is returned by ReadDocument where automerge-go cannot run: in a browser,
 	// or in a build without cgo.
@@ -17,7 +17,7 @@ var (
 	// event can be read.
 	ErrNewerRules = errors.New("this event uses newer rules, so nothing was changed; update Flyleaf to write in it")
 	// ErrBroken is returned after the engine failed in the middle of a change, or made
-	// another change than the planned one. Close the document and load it again from the
+	// a different change from the planned one. Close the document and load it again from the
 	// ledger, which does not have the failed change.
 	ErrBroken = errors.New("the document in memory is no longer reliable and must be loaded again; everything saved is safe")
 	// ErrClosed is returned after Close.

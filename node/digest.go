@@ -34,18 +34,18 @@ type DigestOptions struct {
 }
 
 // MakeDigest returns the digest of what is new.
-func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, now time.Time) (digest.Digest, error) {
+func MakeDigest(ctx context.Context, n Node, previous DigestState, o DigestOptions, now time.Time) (digest.Digest, error) {
 	from := digest.Options{SinceMillis: o.SinceMillis}
 	if o.SinceMillis == 0 {
 		known := map[qa.EventID]map[string]bool{}
-		for id, list := range told.Reported {
+		for id, list := range previous.Reported {
 			known[id] = map[string]bool{}
 			for _, what := range list {
 				known[id][what] = true
 			}
 		}
 		from.Listed = func(event qa.EventID, what string) bool { return known[event][what] }
-		if told.SentAtMillis == 0 {
+		if previous.SentAtMillis == 0 {
 			from.SinceMillis = now.AddDate(0, 0, -7).UnixMilli()
 		}
 	}
@@ -80,9 +80,9 @@ func MakeDigest(ctx context.Context, n Node, told DigestState, o DigestOptions, 
 
 // RememberDigest records what a digest has reported. Records of weeks that the digest does not
 // cover are kept.
-func RememberDigest(ctx context.Context, n Node, told DigestState, d digest.Digest, now time.Time) error {
-	all := make(map[qa.EventID][]string, len(told.Reported)+len(d.Listed))
-	for id, list := range told.Reported {
+func RememberDigest(ctx context.Context, n Node, previous DigestState, d digest.Digest, now time.Time) error {
+	all := make(map[qa.EventID][]string, len(previous.Reported)+len(d.Listed))
+	for id, list := range previous.Reported {
 		all[id] = list
 	}
 	for id, list := range d.Listed {

@@ -11,13 +11,13 @@ type LibraryEntry struct {
 // Arrived reports whether this device has received any part of the event.
 func (s *LibraryEntry) Arrived() bool { return s.Event.Founder != "" }
 
-// QuestionCounts has the number of a week's questions that are shown and are not duplicates.
+// QuestionCounts are the numbers of a week's questions. Hidden questions and duplicates are not counted.
 type QuestionCounts struct {
 	Questions int `json:"questions"`
 	Open      int `json:"open"` // not answered
 }
 
-// QuestionCounts counts the week's questions.
+// CountQuestions counts the week's questions.
 func (w *Week) CountQuestions() QuestionCounts {
 	var n QuestionCounts
 	for i := range w.Threads {

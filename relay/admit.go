@@ -129,14 +129,14 @@ func (d *document) handleSubmission(sub *submission) (finished bool) {
 // deferralReasons tell a person why a change is deferred.
 var deferralReasons = map[policy.Code]string{
 	policy.CodeBlocked:     "Its writer is blocked in this event. It stays on the device that wrote it.",
-	policy.CodeRate:        "Too much was written in a short time. The relay will request it again by itself.",
+	policy.CodeRate:        "Too much was written in a short time. The relay will request it again automatically.",
 	policy.CodeQuota:       "A quota is used up: that of its writer, who has no role, that of all people without a role in this event, or that of all events of one founder on this relay. An organiser can give its writer a role. It stays on the device that wrote it.",
-	policy.CodeHeads:       "Too many people wrote at the same time without having synced. The relay will request it again by itself.",
-	policy.CodePendingFull: "Too many changes wait for others that have not arrived. The relay will request it again by itself.",
+	policy.CodeHeads:       "Too many people wrote at the same time without having synced. The relay will request it again automatically.",
+	policy.CodePendingFull: "Too many changes wait for others that have not arrived. The relay will request it again automatically.",
 	policy.CodeLate:        "The event has been closed for longer than the relay accepts late posts. It stays on the device that wrote it until an organiser reopens the event.",
 	policy.CodeFull:        "The event already holds as many changes of this kind as it can.",
-	policy.CodeFounding:    "Too many new events came from one address at a time. The relay will request it again by itself, and nothing is lost.",
-	policy.CodeRelayFull:   "The relay's disk is nearly full. The relay will request it again by itself once its operator has made room. It stays on the device that wrote it, and other relays may accept it.",
+	policy.CodeFounding:    "Too many new events came from one address at a time. The relay will request it again automatically, and nothing is lost.",
+	policy.CodeRelayFull:   "The relay's disk is nearly full. The relay will request it again automatically once its operator has made room. It stays on the device that wrote it, and other relays may accept it.",
 }
 
 // offerChange accepts one change, keeps it pending, defers it or refuses it. d.mu is held.

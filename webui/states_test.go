@@ -16,7 +16,7 @@ import (
 	"flyleaf/style"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // golden compares with testdata/name; -update writes it.
 func golden(t *testing.T, name string, got []byte) {

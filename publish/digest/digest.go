@@ -52,8 +52,8 @@ type Digest struct {
 
 // Week is what is new in one week.
 type Week struct {
-	Title, Authors                string
-	Yours, Won, Answers, Question Section
+	Title, Authors                 string
+	Yours, Won, Answers, Questions Section
 }
 
 // Section is a list under one heading.
@@ -129,7 +129,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		t := &week.Threads[i]
 		q := &t.Question
 		if isNew(q) {
-			w.Question.add(item(q, ""))
+			w.Questions.add(item(q, ""))
 		}
 		asked := ""
 		if q.Shown() {
@@ -153,7 +153,7 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 			}
 		}
 	}
-	return w, w.Yours.Len()+w.Won.Len()+w.Answers.Len()+w.Question.Len() > 0
+	return w, w.Yours.Len()+w.Won.Len()+w.Answers.Len()+w.Questions.Len() > 0
 }
 
 // each visits all posts of a week.
@@ -173,7 +173,7 @@ func (d *Digest) Subject() string {
 	for i := range d.Weeks {
 		w := &d.Weeks[i]
 		yours, won = yours+w.Yours.Len(), won+w.Won.Len()
-		answers, questions = answers+w.Answers.Len(), questions+w.Question.Len()
+		answers, questions = answers+w.Answers.Len(), questions+w.Questions.Len()
 	}
 	var parts []string
 	for _, p := range []struct {
@@ -218,7 +218,7 @@ func (w *Week) Sections() []heading {
 		{"Replies to you", w.Yours},
 		{"Winners", w.Won},
 		{"New answers", w.Answers},
-		{"New questions", w.Question},
+		{"New questions", w.Questions},
 	} {
 		if len(h.Items) > 0 {
 			out = append(out, h)

@@ -73,7 +73,7 @@ func TestDigestListsNewPosts(t *testing.T) {
 		"yours":     {titles(w.Yours), "Ilse Marrow: A choir is exactly the right size. | Dag Wille: Lock the sheet."},
 		"won":       {titles(w.Won), "Maren Holt: At what size does a ledger begin to pay?"},
 		"answers":   {titles(w.Answers), "Ilse Marrow: The later one."},
-		"questions": {titles(w.Question), "Dag Wille: Which correction wins? <b>bold</b>"},
+		"questions": {titles(w.Questions), "Dag Wille: Which correction wins? <b>bold</b>"},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s:\n got %s\nwant %s", name, c[0], c[1])
@@ -82,26 +82,26 @@ func TestDigestListsNewPosts(t *testing.T) {
 	if got, want := d.Subject(), "The Patient Ledger: 2 replies to you, 1 winner, 1 new answer, 1 new question"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	told := map[string]bool{}
+	listed := map[string]bool{}
 	for _, k := range d.Listed["event"] {
-		told[k] = true
+		listed[k] = true
 	}
-	if told["h1"] || told["w1"] || !told["a1"] || !told["won q1"] || !told["r2"] {
-		t.Errorf("told: %v", told)
+	if listed["h1"] || listed["w1"] || !listed["a1"] || !listed["won q1"] || !listed["r2"] {
+		t.Errorf("listed: %v", listed)
 	}
-	o := Options{Me: []qa.Identity{maren}, Listed: func(_ qa.EventID, k string) bool { return told[k] }}
+	o := Options{Me: []qa.Identity{maren}, Listed: func(_ qa.EventID, k string) bool { return listed[k] }}
 	if again := New([]qa.Week{full()}, o); !again.Empty() {
-		t.Errorf("it tells twice: %+v", again.Weeks)
+		t.Errorf("an item was listed twice: %+v", again.Weeks)
 	}
 	// A post that is shown again is listed, even though it was written before the last digest.
 	shown := full()
 	for i := range shown.Threads {
 		shown.Threads[i].Question.Marks.Hidden = ""
 	}
-	if later := New([]qa.Week{shown}, o); len(later.Weeks) != 1 || titles(later.Weeks[0].Question) != "Dag Wille: HIDDENWORDS" {
+	if later := New([]qa.Week{shown}, o); len(later.Weeks) != 1 || titles(later.Weeks[0].Questions) != "Dag Wille: HIDDENWORDS" {
 		t.Errorf("%+v", later.Weeks)
 	}
-	if since := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}, SinceMillis: 5000}); titles(since.Weeks[0].Question) != "" || titles(since.Weeks[0].Answers) == "" {
+	if since := New([]qa.Week{full()}, Options{Me: []qa.Identity{maren}, SinceMillis: 5000}); titles(since.Weeks[0].Questions) != "" || titles(since.Weeks[0].Answers) == "" {
 		t.Errorf("%+v", since.Weeks)
 	}
 }
@@ -147,8 +147,8 @@ func TestOmittedItemsAreCounted(t *testing.T) {
 		posts = append(posts, post{fmt.Sprintf("x%d", i), "", dag, fmt.Sprintf("Question %d?", i), nil})
 	}
 	d := New([]qa.Week{week(posts...)}, Options{})
-	if s := d.Weeks[0].Question; len(s.Items) != MaxItems || s.More != 7 || len(d.Listed["event"]) != MaxItems+7 {
-		t.Errorf("%d items, %d more, %d told", len(s.Items), s.More, len(d.Listed["event"]))
+	if s := d.Weeks[0].Questions; len(s.Items) != MaxItems || s.More != 7 || len(d.Listed["event"]) != MaxItems+7 {
+		t.Errorf("%d items, %d more, %d listed", len(s.Items), s.More, len(d.Listed["event"]))
 	}
 	if !strings.Contains(d.Text(until), "and 7 more") {
 		t.Error("the text does not say that there are more")
@@ -160,7 +160,7 @@ func TestQuestionWithAnOldTimeIsListed(t *testing.T) {
 	const today = 1_795_000_000_000
 	w := week(post{"q1", "", maren, "From 1996?", func(p *qa.Post) { p.AtMillis, p.ReceivedAtMillis = 820_454_400_000, today }})
 	d := New([]qa.Week{w}, Options{SinceMillis: today - 7*86_400_000})
-	if len(d.Weeks) != 1 || titles(d.Weeks[0].Question) == "" {
+	if len(d.Weeks) != 1 || titles(d.Weeks[0].Questions) == "" {
 		t.Errorf("%+v", d)
 	}
 }
@@ -177,8 +177,8 @@ func TestPostsWithASlowClockAreListed(t *testing.T) {
 		post{"q1", "", dag, "New.", at(-2)},
 		post{"q2", "", dag, "The battery was empty.", at(-30)},
 	)}, Options{Me: []qa.Identity{maren}, SinceMillis: until.UnixMilli() - 7*day})
-	if len(d.Weeks) != 1 || titles(d.Weeks[0].Question) != "Dag Wille: New. | Dag Wille: The battery was empty." &&
-		titles(d.Weeks[0].Question) != "Dag Wille: The battery was empty. | Dag Wille: New." {
-		t.Errorf("told: %+v", d.Weeks)
+	if len(d.Weeks) != 1 || titles(d.Weeks[0].Questions) != "Dag Wille: New. | Dag Wille: The battery was empty." &&
+		titles(d.Weeks[0].Questions) != "Dag Wille: The battery was empty. | Dag Wille: New." {
+		t.Errorf("listed: %+v", d.Weeks)
 	}
 }

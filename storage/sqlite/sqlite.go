@@ -42,9 +42,9 @@ type Options struct {
 type Store struct {
 	path string
 
-	life   sync.Mutex
-	closed bool
-	calls  sync.WaitGroup // calls in progress
+	closeMu sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup // calls in progress
 
 	writer  chan *conn // holds one connection; receiving it is the write lock
 	readers chan *conn
@@ -134,8 +134,8 @@ func (s *Store) Path() string { return s.path }
 
 // enter begins a call; the returned function ends it.
 func (s *Store) enter() (func(), error) {
-	s.life.Lock()
-	defer s.life.Unlock()
+	s.closeMu.Lock()
+	defer s.closeMu.Unlock()
 	if s.closed {
 		return nil, storage.ErrClosed
 	}
@@ -146,10 +146,10 @@ func (s *Store) enter() (func(), error) {
 // Close waits for calls in progress, then closes the file. The write-ahead log is merged into
 // it.
 func (s *Store) Close() error {
-	s.life.Lock()
+	s.closeMu.Lock()
 	already := s.closed
 	s.closed = true
-	s.life.Unlock()
+	s.closeMu.Unlock()
 	s.calls.Wait()
 	if already {
 		return nil

@@ -1,7 +1,7 @@
 // Searching the published weeks, and finding a post of a week of many pages. The pages are
 // whole without it. It fetches nothing but the files of the index beside the page, and what
-// is typed leaves this page only as the names of those files. It is no module: browsers load
-// none for a page that was opened from a disk.
+// is typed leaves this page only as the names of those files. It is not a module,
+// because browsers load no modules for a page opened from disk.
 (() => {
   "use strict";
   for (const e of document.querySelectorAll(".scripted")) e.hidden = false;
@@ -20,7 +20,7 @@
     return files.get(name);
   };
 
-  // A link to a post that stands on another page of its week leads on to that page.
+  // A link to a post on another page of its week leads on to that page.
   const week = document.querySelector("main[data-where]");
   const follow = async () => {
     const anchor = location.hash.slice(1);
