@@ -28,11 +28,11 @@ func TestAccountsAreForgottenWhenPaid(t *testing.T) {
 	if none, ok := a.open("", 0); none != nil || !ok {
 		t.Error("connections from this machine have a limit")
 	}
-	if !one.quota().Affords(&q, 1, now) {
-		t.Error("a new account can spend nothing")
+	if !one.quota().Unspent(&q, now) {
+		t.Error("a new account has spent something")
 	}
 	one.quota().Spend(float64(q.AddressBurst))
-	if one.quota().Affords(&q, 1, now) {
+	if one.quota().Unspent(&q, now) {
 		t.Error("nothing was spent")
 	}
 	a.forget(&q, now)

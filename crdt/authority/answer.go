@@ -254,15 +254,6 @@ func (a *Authority) knowsAll(past *graph.Past) bool {
 	return true
 }
 
-// HeldAt returns the roles that the writer of an added change held as of that change's
-// past: the roles that the policy used when it validated the change.
-func (a *Authority) HeldAt(writer Person, change wire.Hash) Roles {
-	if a.founded && writer == a.founder {
-		return Founder | Organiser | a.heldAt[a.place(change)]
-	}
-	return a.heldAt[a.place(change)]
-}
-
 func (a *Authority) place(change wire.Hash) int32 {
 	if place, ok := a.graph.Place(change); ok {
 		return int32(place)

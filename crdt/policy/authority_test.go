@@ -271,15 +271,14 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 				}
 			}
 			who := authority.PersonOf(c.Actor)
-			if got, want := a.HeldAt(who, c.Hash), a.RolesAt(who, &past); got != want {
-				t.Fatalf("seed %d, set %d: the writer of %s held %b when the change was added, %b by its past", seed, set, c.Hash, got, want)
-			}
 			got := a.RankAt(who, c.Hash, authority.Organiser|authority.Moderator)
 			if want := plain.rank(who, c.Hash, everything); int(got) != want {
 				t.Fatalf("seed %d, set %d: rank of %s %d, want %d", seed, set, c.Hash, got, want)
 			}
-			if got := a.Authorizes(who, c.Hash, authority.Author); got != plain.authorizes(who, c.Hash, qa.RoleAuthor, everything) {
-				t.Fatalf("seed %d, set %d: an author's %s: %v", seed, set, c.Hash, got)
+			for _, role := range roles {
+				if got := a.Authorizes(who, c.Hash, authority.RolesOf(role)); got != plain.authorizes(who, c.Hash, role, everything) {
+					t.Fatalf("seed %d, set %d: the role %s authorizes %s: %v", seed, set, role, c.Hash, got)
+				}
 			}
 			// As of a later change.
 			for _, later := range all {
@@ -293,7 +292,7 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 					t.Fatalf("seed %d, set %d: rank of %s as of %s %d, want %d", seed, set, c.Hash, later.Hash, got, want)
 				}
 			}
-			if got == authority.NotCounted && a.HeldAt(who, c.Hash)&(authority.Organiser|authority.Moderator) != 0 {
+			if got == authority.NotCounted && a.RolesAt(who, &past)&(authority.Organiser|authority.Moderator) != 0 {
 				outOfEffect++
 			}
 			inPast := plain.past[c.Hash]
@@ -497,7 +496,8 @@ func (s *comparison) checkPosts() error {
 		if author := s.plain.authorizes(who, c.Hash, qa.RoleAuthor, s.all); p.AuthorThen != author {
 			return fmt.Errorf("post %s is an author's: %v", p.ID, p.AuthorThen)
 		}
-		held := s.replica.Policy.Authority().HeldAt(who, c.Hash)
+		past := s.replica.Graph.Past(c.Deps)
+		held := s.replica.Policy.Authority().RolesAt(who, &past)
 		if s.undisturbed(c) && p.AuthorThen != (held&authority.Author != 0) {
 			return fmt.Errorf("post %s is an author's: %v, and the policy says that its writer held %b", p.ID, p.AuthorThen, held)
 		}

@@ -134,27 +134,6 @@ func (f *Projection) Values(obj wire.OpID, key string) []CurrentValue {
 	return out
 }
 
-// ValuesAt is like Values for the end of a path from the root. Where several maps were
-// made at a key of the path, it returns the values of all of them.
-func (f *Projection) ValuesAt(path ...string) []CurrentValue {
-	o := &f.root
-	for len(path) > 1 {
-		if o = child(o, path[0]); o == nil {
-			return nil
-		}
-		path = path[1:]
-	}
-	p := o.find(path[0])
-	if p == nil {
-		return nil
-	}
-	var out []CurrentValue
-	for i := range p.current {
-		out = append(out, f.currentValueOf(o, path[0], &p.current[i]))
-	}
-	return out
-}
-
 func (f *Projection) currentValueOf(o *object, key string, e *write) CurrentValue {
 	r := o.slot.Row(key)
 	return CurrentValue{

@@ -84,18 +84,6 @@ func (a *Address) exceeded(q *Quotas, c *Change, tier Tier, newcomer bool, plann
 	return Deferral{}
 }
 
-// Affords reports whether the address has so many units left for work that a stranger
-// requests from the relay.
-func (a *Address) Affords(q *Quotas, units float64, now time.Time) bool {
-	if a == nil {
-		return true
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.units.Has(q.address(), now, units, 0) && a.strangers.Has(q.strangers(), now, units, 0) &&
-		a.bytes.Has(q.addressBytes(), now, 0, 0) // no debt
-}
-
 // Spend spends the units of work that a stranger requested from the relay, going into
 // debt if necessary.
 func (a *Address) Spend(units float64) {
