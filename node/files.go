@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/crdt/graph"
@@ -182,8 +183,33 @@ const (
 	FormatAutomerge = "automerge" // changes without signatures, for other programs
 )
 
+// ExportFormat is a format of Export: either text made from the current week, or made from the
+// bundle.
+type ExportFormat struct {
+	Name       string
+	fromWeek   func(io.Writer, qa.Week) error
+	fromBundle func(bundle []byte) (Exported, error)
+}
+
+// Text reports whether the files are text, which a terminal can show.
+func (f *ExportFormat) Text() bool { return f.fromWeek != nil }
+
 // ExportFormats are the formats of Export.
-var ExportFormats = []string{"json", "jekyll", FormatBundle, FormatAutomerge}
+var ExportFormats = [...]ExportFormat{
+	{Name: "json", fromWeek: publish.WriteJSON},
+	{Name: "jekyll", fromWeek: publish.WriteJekyll},
+	{Name: FormatBundle, fromBundle: func(b []byte) (Exported, error) { return Exported{Data: b}, nil }},
+	{Name: FormatAutomerge, fromBundle: automergeFile},
+}
+
+// ExportFormatNames returns the names of ExportFormats.
+func ExportFormatNames() []string {
+	var names []string
+	for i := range ExportFormats {
+		names = append(names, ExportFormats[i].Name)
+	}
+	return names
+}
 
 // Exported is a whole event as a file, hidden posts included.
 type Exported struct {
@@ -195,27 +221,24 @@ type Exported struct {
 
 // Export makes a file of a whole event. Publish makes files of what everybody may read.
 func Export(ctx context.Context, n Node, event qa.EventID, format string) (out Exported, err error) {
-	switch format {
-	case FormatBundle:
-		out.Data, err = n.Bundle(ctx, event)
-		return out, err
-	case FormatAutomerge:
+	i := slices.Index(ExportFormatNames(), format)
+	if i < 0 {
+		return out, Errorf(Invalid, "there is no format %q", format)
+	}
+	f := &ExportFormats[i]
+	if !f.Text() {
 		b, err := n.Bundle(ctx, event)
 		if err != nil {
 			return out, err
 		}
-		return automergeFile(b)
-	}
-	write := map[string]func(io.Writer, qa.Week) error{"json": publish.WriteJSON, "jekyll": publish.WriteJekyll}[format]
-	if write == nil {
-		return out, Errorf(Invalid, "there is no format %q", format)
+		return f.fromBundle(b)
 	}
 	week, err := FetchedWeek(ctx, n, event)
 	if err != nil {
 		return out, err
 	}
 	var buf bytes.Buffer
-	err = write(&buf, week)
+	err = f.fromWeek(&buf, week)
 	out.Data = buf.Bytes()
 	return out, err
 }

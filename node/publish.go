@@ -18,35 +18,44 @@ import (
 // FormatSite is a static site. In the other formats each week is one file.
 const FormatSite = "site"
 
-// weekWriter writes one week as a file whose name ends in ext. page is the URL of the week on a
-// site, "" if unknown.
-type weekWriter struct {
-	format, ext string
-	write       func(w io.Writer, week qa.Week, page string) error
+// PublishFormat is a format of Publish.
+type PublishFormat struct {
+	Name, Words string
+	ext         string // of a week's file
 }
 
-// weekWriters are the formats with one file a week. A list needs no code that runs at each start,
-// which would keep all formats in a program that publishes nothing.
-var weekWriters = [...]weekWriter{
-	{"jekyll", ".md", publish.WriteJekyllAt},
-	{"json", ".json", func(w io.Writer, week qa.Week, _ string) error { return publish.WritePublishedJSON(w, week) }},
-	{"csv", ".csv", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteCSV(w, week) }},
-	{"markdown", ".md", func(w io.Writer, week qa.Week, _ string) error { return publish.WriteMarkdown(w, week) }},
+// PublishFormats are the formats of Publish; the first is the default. The functions that write
+// them are not in the list, because a program that only offers the formats would contain them.
+var PublishFormats = [...]PublishFormat{
+	{FormatSite, "a web site: pages, search, calendar and feeds", ""},
+	{"jekyll", "pages for the _books folder of a Jekyll site", ".md"},
+	{"markdown", "Markdown", ".md"},
+	{"json", "JSON", ".json"},
+	{"csv", "CSV, for spreadsheets", ".csv"},
 }
 
-func weekWriterOf(format string) (weekWriter, bool) {
-	for _, w := range &weekWriters {
-		if w.format == format {
-			return w, true
-		}
+// write writes one week. page is the URL of the week on a site, "" if unknown.
+func (f *PublishFormat) write(w io.Writer, week qa.Week, page string) error {
+	switch f.Name {
+	case "jekyll":
+		return publish.WriteJekyllAt(w, week, page)
+	case "markdown":
+		return publish.WriteMarkdown(w, week)
+	case "json":
+		return publish.WritePublishedJSON(w, week)
+	case "csv":
+		return publish.WriteCSV(w, week)
 	}
-	return weekWriter{}, false
+	return Errorf(Invalid, "a week is no file in the format %q", f.Name)
 }
 
-// IsPublishFormat reports whether format is a format of Publish.
-func IsPublishFormat(format string) bool {
-	_, ok := weekWriterOf(format)
-	return ok || format == FormatSite
+// PublishFormatNames returns the names of PublishFormats.
+func PublishFormatNames() []string {
+	var names []string
+	for i := range PublishFormats {
+		names = append(names, PublishFormats[i].Name)
+	}
+	return names
 }
 
 // Publication says what to publish and how. Set Event or Club or neither; with neither, all
@@ -190,10 +199,11 @@ func (w *WeeksToPublish) files(out *Published) error {
 	if err != nil {
 		return WithKind(Invalid, err)
 	}
-	writer, ok := weekWriterOf(p.Format)
-	if !ok {
+	i := slices.Index(PublishFormatNames(), p.Format)
+	if i < 0 {
 		return Errorf(Invalid, "there is no format %q", p.Format)
 	}
+	format := &PublishFormats[i]
 	base, err := site.CheckBaseURL(p.Site.BaseURL)
 	if err != nil {
 		return WithKind(Invalid, err)
@@ -205,10 +215,10 @@ func (w *WeeksToPublish) files(out *Published) error {
 			page = base + "books/" + slug + ".html"
 		}
 		var b bytes.Buffer
-		if err := writer.write(&b, week, page); err != nil {
+		if err := format.write(&b, week, page); err != nil {
 			return WithKind(Invalid, fmt.Errorf("%s: %w", week.Event.Title, err))
 		}
-		out.Files = append(out.Files, site.File{Path: slug + writer.ext, Body: b.Bytes()})
+		out.Files = append(out.Files, site.File{Path: slug + format.ext, Body: b.Bytes()})
 	}
 	out.Memory = names.Memory
 	return nil

@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,13 +266,13 @@ func TestPublishing(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	for _, format := range []string{"site", "jekyll", "json", "csv", "markdown"} {
-		if !IsPublishFormat(format) {
-			t.Errorf("%s is not a format", format)
+	for _, format := range PublishFormatNames() {
+		if out, _ := files(Publication{Event: open, Format: format}); len(out.Files) == 0 {
+			t.Errorf("%s: no files", format)
 		}
 	}
-	if IsPublishFormat("pdf") {
-		t.Error("pdf is a format")
+	if !slices.Equal(PublishFormatNames(), []string{"site", "jekyll", "markdown", "json", "csv"}) {
+		t.Errorf("%q", PublishFormatNames())
 	}
 }
 

@@ -22,7 +22,7 @@ const filesPath = "/files"
 type filesPage struct {
 	CSRF                 string
 	Weeks                []choice // on this device
-	Formats              []choice
+	Formats              []node.PublishFormat
 	Imported             []importedWeek // the results of the import that was just requested
 	ImportError          string
 	Relay, Channel, Club string // typed
@@ -35,21 +35,12 @@ type importedWeek struct {
 	Refused            string
 }
 
-// publishFormats are the formats of publications, the first is offered first.
-var publishFormats = []choice{
-	{ID: node.FormatSite, Words: "a web site: pages, search, calendar and feeds"},
-	{ID: "jekyll", Words: "pages for the _books folder of a Jekyll site"},
-	{ID: "markdown", Words: "Markdown"},
-	{ID: "json", Words: "JSON"},
-	{ID: "csv", Words: "CSV, for spreadsheets"},
-}
-
 func (s *server) files(w http.ResponseWriter, r *http.Request) {
 	s.showFiles(w, r, http.StatusOK, filesPage{Relay: s.relay})
 }
 
 func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p filesPage) {
-	p.CSRF, p.Formats = s.guard.form, publishFormats
+	p.CSRF, p.Formats = s.guard.form, node.PublishFormats[:]
 	var err error
 	if p.Weeks, err = s.weekChoices(r.Context(), r.URL.Query().Get("week")); err != nil {
 		s.readFailed(w, r, err)

@@ -146,6 +146,12 @@ func counted(n int, one, many string) string {
 	return fmt.Sprint(n, " ", many)
 }
 
+// oneOf joins two or more words: "a, b or c".
+func oneOf(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
 // countedIs formats a number with its noun and "is" or "are".
 func countedIs(n int, noun string) string { return counted(n, noun+" is", noun+"s are") }
 

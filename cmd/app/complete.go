@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -18,8 +17,13 @@ import (
 var flagValues = map[string][]string{
 	"access":  {schema.AccessOpen, schema.AccessInvited},
 	"approve": {"on", "off"},
-	"format":  node.ExportFormats,
 	"role":    {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
+}
+
+// formatFlag adds --format with the names of the formats, and its completion.
+func formatFlag(c *cobra.Command, format *string, preset string, formats []string) {
+	c.Flags().StringVar(format, "format", preset, "the `format`: "+oneOf(formats))
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 }
 
 // completions adds completion to c and all commands below it, based on the names of flags and

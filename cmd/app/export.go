@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,9 @@ import (
 
 func (a *app) exportCmd() *cobra.Command {
 	var event, format, out string
+	formats := node.ExportFormatNames()
 	c := &cobra.Command{
-		Use:   "export --format json|jekyll|bundle|automerge [flags]",
+		Use:   "export --format " + strings.Join(formats, "|") + " [flags]",
 		Short: "Export a whole event, hidden posts included",
 		Long: `Export a whole event, hidden posts included, to a file or to standard output: as data (json),
 as a page (jekyll), or with its history (bundle, automerge). A bundle contains all changes
@@ -29,10 +31,11 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 		Example: "  flyleaf export --format jekyll -o 20261130-the-patient-ledger.md\n  flyleaf export --format bundle -o the-patient-ledger.bundle",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			i := slices.Index(formats, format)
 			switch {
-			case !slices.Contains(node.ExportFormats, format):
-				return codedf(exitUsage, "--format is json, jekyll, bundle or automerge, not %q", format)
-			case out == "" && (format == node.FormatBundle || format == node.FormatAutomerge):
+			case i < 0:
+				return codedf(exitUsage, "--format is %s, not %q", oneOf(formats), format)
+			case out == "" && !node.ExportFormats[i].Text():
 				return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
@@ -48,7 +51,7 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&format, "format", "", "the `format`: json, jekyll, bundle or automerge")
+	formatFlag(c, &format, "", formats)
 	f.StringVarP(&out, "output", "o", "", "the `file` to write; standard output without it")
 	return eventFlag(c, &event)
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"flyleaf/node"
 )
 
 func tree() *cobra.Command {
@@ -332,4 +334,14 @@ func splitWords(line string) (words []string) {
 		}
 	}
 	return words
+}
+
+// TestFormatsAreCompleted: each command offers its own formats.
+func TestFormatsAreCompleted(t *testing.T) {
+	for name, formats := range map[string][]string{"export": node.ExportFormatNames(), "publish": node.PublishFormatNames()} {
+		out, _ := command(t, t.TempDir(), exitOK, "__complete", name, "--format", "")
+		if want := strings.Join(formats, "\n") + "\n:"; !strings.HasPrefix(out, want) {
+			t.Errorf("%s: %q, want %q", name, out, want)
+		}
+	}
 }

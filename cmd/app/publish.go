@@ -43,6 +43,7 @@ const (
 func (a *app) publishCmd() *cobra.Command {
 	var out, event, club, format, base, title, rules string
 	var all bool
+	formats := node.PublishFormatNames()
 	c := &cobra.Command{
 		Use:   "publish -o DIR [flags]",
 		Short: "Publish weeks as a static site, or as files for another site",
@@ -59,8 +60,8 @@ Flyleaf wrote before and that are no longer part of the site; other files are le
 directory stores --base-url and the addresses of its pages. Feeds, sitemap and preview pictures need
 --base-url.
 
-Other formats are jekyll (pages for the _books folder of a Jekyll site), json, csv and markdown:
-one file for each week.`,
+The other formats make one file for each week; jekyll makes pages for the _books folder of a
+Jekyll site.`,
 		Example: "  flyleaf publish -o site --base-url https://books.example.org\n  flyleaf publish -o ../our-site/_books --format jekyll --event 4rk9",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -70,8 +71,8 @@ one file for each week.`,
 			if n := len(slices.DeleteFunc([]string{event, club, map[bool]string{true: "all"}[all]}, func(s string) bool { return s == "" })); n > 1 {
 				return codedf(exitUsage, "only one of --event, --club and --all can be used")
 			}
-			if !node.IsPublishFormat(format) {
-				return codedf(exitUsage, "--format must be site, jekyll, json, csv or markdown, not %q", format)
+			if !slices.Contains(formats, format) {
+				return codedf(exitUsage, "--format must be %s, not %q", oneOf(formats), format)
 			}
 			base, err := site.CheckBaseURL(base)
 			if err != nil {
@@ -139,7 +140,7 @@ one file for each week.`,
 	f := c.Flags()
 	f.StringVarP(&out, "output", "o", "", "the `directory` to write into")
 	f.BoolVar(&all, "all", false, "publish all public weeks on this device (the default)")
-	f.StringVar(&format, "format", "site", "the `format`: site, jekyll, json, csv or markdown")
+	formatFlag(c, &format, node.FormatSite, formats)
 	f.StringVar(&base, "base-url", "", "the web `address` of the site, https://…")
 	f.StringVar(&title, "title", "", "the site's `name` (default: the club's)")
 	f.StringVar(&rules, "rules", "", "a Markdown `file` with your rules for participants, instead of the default ones")
