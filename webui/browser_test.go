@@ -421,7 +421,7 @@ const basics = `(() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const e = walker.currentNode.parentElement, s = getComputedStyle(e);
-    if (!walker.currentNode.data.trim() || !e.checkVisibility({ visibilityProperty: true }) || e.closest('.off, .skip, [aria-hidden=true], script, option')) continue;
+    if (!walker.currentNode.data.trim() || !e.checkVisibility({ visibilityProperty: true }) || e.closest('.visually-hidden, .skip, [aria-hidden=true], script, option')) continue;
     const back = behind(e), a = light(over(channels(s.color), back)), b = light(back), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
     const large = parseFloat(s.fontSize) >= 24 || parseFloat(s.fontSize) >= 18.66 && +s.fontWeight >= 700;
     say(ratio >= (large ? 3 : 4.5), 'contrast ' + ratio.toFixed(2) + ' of ' + e.outerHTML.slice(0, 120));
