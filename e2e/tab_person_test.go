@@ -59,11 +59,11 @@ func TestPersonInTheTab(t *testing.T) {
 		p := first.with(t).otherProfile()
 		p.open("/join/" + week.Event)
 		p.finds("#q")
-		p.holds("the recovery words are not offered before anything is written", `!document.getElementById("keep")`)
+		p.holds("the recovery phrase is not offered before anything is written", `!document.getElementById("keep")`)
 		p.open("/storage")
 		p.sees("This browser may delete it.")
 		p.sees("In a private window")
-		if text := ask[string](t, p.ctx, `document.querySelector("main").innerText`); strings.Contains(text, "recovery words") || strings.Contains(strings.ToLower(text), "safe") && !strings.Contains(text, "Safari") {
+		if text := ask[string](t, p.ctx, `document.querySelector("main").innerText`); strings.Contains(text, "recovery phrase") || strings.Contains(strings.ToLower(text), "safe") && !strings.Contains(text, "Safari") {
 			t.Errorf("before the first question the page about storage says %s", text)
 		}
 		p.open("/e/" + week.Event)
@@ -72,7 +72,7 @@ func TestPersonInTheTab(t *testing.T) {
 		p.finds("#keep")
 		p.open("/storage")
 		p.sees("Everything you posted is also on a relay.")
-		p.sees("24 recovery words")
+		p.sees("recovery phrase (24 words)")
 
 		line.setCut(true)
 		p.open("/e/" + week.Event)

@@ -53,7 +53,7 @@ func (s *server) takeIdentity(w http.ResponseWriter, r *http.Request) {
 	if strings.TrimSpace(p.Text) == "" {
 		var err error
 		if _, text, err = chosenFile(r, "file", node.MaxIdentityFile); err != nil || len(text) == 0 {
-			p.Error = "Type the 24 words, paste the link, or choose a key file. Nothing was changed."
+			p.Error = "Type the recovery phrase (24 words), paste the link, or choose a key file. Nothing was changed."
 			s.showIdentity(w, r, http.StatusUnprocessableEntity, p)
 			return
 		}

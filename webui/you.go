@@ -19,7 +19,7 @@ type youPage struct {
 	Identity    qa.Identity
 	Short       string
 	Saved       bool
-	Phrase      []string // the recovery words, when the reader asked to see them
+	Phrase      []string // the words of the recovery phrase, when the reader asked to see them
 	PhraseError string
 	// Site is where a browser opens Flyleaf, Link the phrase as a link to it, QR the link
 	// drawn; "" where no site is known.
@@ -74,7 +74,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, localPathOr(r.PostForm.Get("back"), "/you?saved"), "")
 }
 
-// phrase shows the recovery words. It needs a form with its token, so that no address,
+// phrase shows the recovery phrase. It needs a form with its token, so that no address,
 // history entry or prefetch can show them. The guard forbids caching.
 func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p := youPage{Person: s.person(r.Context())}

@@ -69,8 +69,8 @@ func (a *app) identityExportCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "export [flags]",
 		Short: "Print your recovery phrase, or write a key file",
-		Long: `Print the 24 words of your recovery phrase, which restore your identity on this device or
-another: write them on paper. With -o, write a key file instead. With --web, print a link that
+		Long: `Print your recovery phrase (24 words), which restores your identity on this device or
+another: write it on paper. With -o, write a key file instead. With --web, print a link that
 opens Flyleaf in a browser with your identity, for example as a QR code for your phone. Anybody
 who has the words, the file or the link can write as you, and this cannot be revoked.`,
 		Example: "  flyleaf identity export\n  flyleaf identity export -o me.key --passphrase\n  flyleaf identity export --web https://books.example.org --qr",

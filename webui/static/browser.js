@@ -20,7 +20,7 @@ function takeIdentity() {
   history.replaceState(null, '', location.pathname);
 }
 
-// offerPhrase shows the offer of the recovery words if the page has one now.
+// offerPhrase shows the offer of the recovery phrase if the page has one now.
 export async function offerPhrase() {
   const strip = one('.strip');
   if (!inWorker || byID('keep') || !strip) return;
