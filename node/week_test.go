@@ -385,8 +385,8 @@ func TestActsThatEveryProgramRefuses(t *testing.T) {
 			t.Errorf("%s among several: %v, of kind %q", act.Kind, err, KindOf(err))
 		}
 	}
-	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: host.replica.Identity(), Text: "no"}, "an organiser")
-	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: me, Text: "no"}, "yourself")
+	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: host.replica.Identity(), Text: "no"}, "organisers cannot be blocked")
+	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: me, Text: "no"}, "cannot block themselves")
 	for _, act := range []qa.Act{
 		{Kind: qa.ActBlock, Identity: me, Text: "why not"},
 		{Kind: qa.ActBlock, Identity: me},
