@@ -43,6 +43,16 @@ func TestWinnersListsEachPersonOnce(t *testing.T) {
 	}
 }
 
+// TestWinnersShowsChoicesOfFormerAuthors: a choice counts, and is shown, after its writer has lost the role.
+func TestWinnersShowsChoicesOfFormerAuthors(t *testing.T) {
+	s := newSite(t, "")
+	former := qa.Identity(strings.Repeat("f", 64))
+	s.node.edit(s.event, func(w *shownWeek) { w.event.Winners = []qa.Winner{{Post: s.node.sample[0], By: former, Note: "a copy"}} })
+	if page := s.get(s.week() + "/winners"); !strings.Contains(page, former.Short()) {
+		t.Error("nobody sees who chose")
+	}
+}
+
 func TestWinnersOldAddressLeadsToThePage(t *testing.T) {
 	s := newSite(t, "")
 	w := s.do(httptest.NewRequest(http.MethodGet, s.week()+"/desk", nil))
