@@ -47,7 +47,9 @@ func TestWinnersListsEachPersonOnce(t *testing.T) {
 func TestWinnersShowsChoicesOfFormerAuthors(t *testing.T) {
 	s := newSite(t, "")
 	former := qa.Identity(strings.Repeat("f", 64))
-	s.node.edit(s.event, func(w *shownWeek) { w.event.Winners = []qa.Winner{{Post: s.node.sample[0], By: former, Note: "a copy"}} })
+	s.node.edit(s.event, func(w *shownWeek) {
+		w.event.Winners = []qa.Winner{{Post: s.node.sample[0], By: former, Note: "a copy"}}
+	})
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, former.Short()) {
 		t.Error("nobody sees who chose")
 	}
