@@ -148,7 +148,7 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 	}
 	s.node.mu.Lock()
 	for i := range all {
-		s.node.said[all[i].ID] = &shownWeek{pending: &one}
+		s.node.overrides[all[i].ID] = &shownWeek{pending: &one}
 	}
 	s.node.mu.Unlock()
 	page = s.get("/sync")

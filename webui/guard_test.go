@@ -74,8 +74,8 @@ func TestWithoutTheCookieNothingIsShown(t *testing.T) {
 	if w := s.send(s.week()+"/ask", "body", "x"); w.Code != http.StatusForbidden {
 		t.Errorf("ask: %d", w.Code)
 	}
-	if len(s.node.told()) != 0 {
-		t.Errorf("acts = %+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Errorf("acts = %+v", s.node.acts())
 	}
 	if w := s.do(httptest.NewRequest("GET", staticAddress("pages.css"), nil)); w.Code != http.StatusOK {
 		t.Errorf("the style of the locked page: %d", w.Code)
@@ -175,8 +175,8 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 			}
 		}
 	}
-	if len(s.node.told()) != 0 || s.node.settings() != settings || len(s.followed()) != 1 || s.node.woken != 0 || s.identities != 0 {
-		t.Errorf("something was changed: %+v %v", s.node.told(), s.node.settings())
+	if len(s.node.acts()) != 0 || s.node.settings() != settings || len(s.followed()) != 1 || s.node.reconnects != 0 || s.identities != 0 {
+		t.Errorf("something was changed: %+v %v", s.node.acts(), s.node.settings())
 	}
 	invites, err := s.node.Invitations(t.Context(), s.event)
 	if refusals := s.node.override(s.event).refusals; err != nil || len(invites) != 1 || invites[0].State != qa.InviteOpen || len(refusals) != 1 {
@@ -287,8 +287,8 @@ func TestUpgradesAndOtherMethods(t *testing.T) {
 			t.Errorf("%s: %d %v", method, w.Code, w.Header())
 		}
 	}
-	if len(s.node.told()) != 0 {
-		t.Errorf("acts = %+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Errorf("acts = %+v", s.node.acts())
 	}
 }
 

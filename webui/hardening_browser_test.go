@@ -112,8 +112,8 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 			t.Errorf("%s: only %d attempts came here: %v", name, len(served), served)
 		}
 	}
-	if len(b.node.told()) != 0 || b.node.settings() != 0 {
-		t.Errorf("another origin wrote %+v %v", b.node.told(), b.node.settings())
+	if len(b.node.acts()) != 0 || b.node.settings() != 0 {
+		t.Errorf("another origin wrote %+v %v", b.node.acts(), b.node.settings())
 	}
 }
 
@@ -145,8 +145,8 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 			t.Errorf("answered %s", line)
 		}
 	}
-	if len(b.node.told()) != 0 || b.node.settings() != 0 {
-		t.Errorf("something was changed: %v %v", b.node.told(), b.node.settings())
+	if len(b.node.acts()) != 0 || b.node.settings() != 0 {
+		t.Errorf("something was changed: %v %v", b.node.acts(), b.node.settings())
 	}
 }
 

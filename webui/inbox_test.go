@@ -32,8 +32,8 @@ func TestInboxIsForAuthors(t *testing.T) {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
-	if len(s.node.told()) != 0 {
-		t.Errorf("%+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Errorf("%+v", s.node.acts())
 	}
 }
 

@@ -81,8 +81,8 @@ func TestModerationThatIsRefused(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Not saved", "The post was not changed", `role="alert"`)
 	}
-	if len(s.node.told()) != 0 {
-		t.Errorf("acts = %+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Errorf("acts = %+v", s.node.acts())
 	}
 	s.node.setFail(&qa.FieldError{Field: "post/marks/hidden", Got: 400, Max: 300, Err: qa.ErrTooLong})
 	w := s.send(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "words that are kept")
@@ -104,8 +104,8 @@ func TestReadersCannotModerate(t *testing.T) {
 		if w := s.do(httptest.NewRequest("GET", s.post(pQuestion)+"/moderate", nil)); w.Code != http.StatusForbidden {
 			t.Errorf("%q reads the page: %d", role, w.Code)
 		}
-		if len(s.node.told()) != 0 {
-			t.Errorf("%q: %+v", role, s.node.told())
+		if len(s.node.acts()) != 0 {
+			t.Errorf("%q: %+v", role, s.node.acts())
 		}
 	}
 	// Whether it is answered, who asked may say, and an author.
@@ -136,7 +136,7 @@ func TestBlockAndUnblock(t *testing.T) {
 	}
 	mustNotContain(t, s.get(s.week()+"/people"), "advertises")
 
-	before := len(s.node.told())
+	before := len(s.node.acts())
 	for name, path := range map[string]string{"oneself": s.post(pMine), "without a reason": s.post(pDuplicate), "an organiser": s.post(pBehalf)} {
 		why := "x"
 		if name == "without a reason" {
@@ -146,8 +146,8 @@ func TestBlockAndUnblock(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	if len(s.node.told()) != before {
-		t.Errorf("acts = %+v", s.node.told()[before:])
+	if len(s.node.acts()) != before {
+		t.Errorf("acts = %+v", s.node.acts()[before:])
 	}
 }
 

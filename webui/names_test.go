@@ -85,7 +85,7 @@ func TestModerationShowsWhoIsBlocked(t *testing.T) {
 // back without these characters.
 func TestForbiddenCharactersAreNotSaved(t *testing.T) {
 	s := newSite(t, "")
-	acts := len(s.node.told())
+	acts := len(s.node.acts())
 	for typed, want := range map[string]string{"a\x00b": "ab", "Why \u202ereversed?": "Why reversed?", "bell\a": "bell", "\u200b": ""} {
 		w := s.send(s.week()+"/ask", "body", typed)
 		if w.Code != http.StatusUnprocessableEntity {
@@ -106,8 +106,8 @@ func TestForbiddenCharactersAreNotSaved(t *testing.T) {
 	if w := s.send("/you", "name", "a\u202eb"); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "202E") {
 		t.Errorf("a name: %d", w.Code)
 	}
-	if len(s.node.told()) != acts {
-		t.Errorf("something was written: %+v", s.node.told()[acts:])
+	if len(s.node.acts()) != acts {
+		t.Errorf("something was written: %+v", s.node.acts()[acts:])
 	}
 	if w := s.send(s.week()+"/ask", "body", "two\r\nlines"); w.Code != http.StatusSeeOther || s.lastAct(qa.ActPost).Text != "two\nlines" {
 		t.Errorf("line ends of a form: %d", w.Code)
@@ -121,7 +121,7 @@ func TestNameOfAnEarlierVersionIsKept(t *testing.T) {
 	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
-	for _, a := range s.node.told() {
+	for _, a := range s.node.acts() {
 		if a.Kind == qa.ActPerson && a.Person.Name != "Tino " && a.Person.Name != "Tino" {
 			t.Errorf("introduced as %q", a.Person.Name)
 		}

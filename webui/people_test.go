@@ -50,7 +50,7 @@ func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 		t.Errorf("act = %+v", act)
 	}
 	mustNotContain(t, s.get(s.week()+"/people"), "Remove the role author from Ilse Marrow")
-	before := len(s.node.told())
+	before := len(s.node.acts())
 	for _, fields := range [][]string{
 		{"identity", "", "role", "author", "on", "1"},
 		{"key", "abc", "role", "author", "on", "1"},
@@ -63,8 +63,8 @@ func TestOrganiserGivesAndTakesRoles(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Nothing was changed")
 	}
-	if len(s.node.told()) != before {
-		t.Errorf("acts = %+v", s.node.told()[before:])
+	if len(s.node.acts()) != before {
+		t.Errorf("acts = %+v", s.node.acts()[before:])
 	}
 }
 
@@ -82,7 +82,7 @@ func TestOnlyOrganisersOrganise(t *testing.T) {
 	if w := s.send(s.week()+"/unblock", "identity", string(obi)); w.Code != http.StatusForbidden {
 		t.Errorf("unblock: %d", w.Code)
 	}
-	if len(s.node.told()) != 0 || s.invitation() != noInvitation {
+	if len(s.node.acts()) != 0 || s.invitation() != noInvitation {
 		t.Error("something was changed")
 	}
 }

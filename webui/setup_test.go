@@ -60,8 +60,8 @@ func TestSetupIsForOrganisers(t *testing.T) {
 	if w := s.do(httptest.NewRequest("GET", s.week()+"/setup", nil)); w.Code != http.StatusForbidden {
 		t.Errorf("%d", w.Code)
 	}
-	if w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "Mine now"); w.Code != http.StatusForbidden || len(s.node.told()) != 0 {
-		t.Errorf("%d %+v", w.Code, s.node.told())
+	if w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "Mine now"); w.Code != http.StatusForbidden || len(s.node.acts()) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.acts())
 	}
 }
 
@@ -78,8 +78,8 @@ func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 		}
 		return append(fields, change...)
 	}
-	if w := s.send(s.week()+"/setup", form()...); w.Code != http.StatusSeeOther || len(s.node.told()) != 0 {
-		t.Fatalf("%d %+v", w.Code, s.node.told())
+	if w := s.send(s.week()+"/setup", form()...); w.Code != http.StatusSeeOther || len(s.node.acts()) != 0 {
+		t.Fatalf("%d %+v", w.Code, s.node.acts())
 	}
 	fields := form()
 	fields[1] = "The Impatient Ledger"
@@ -107,9 +107,9 @@ func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 		t.Errorf("the authors choose at %v", at)
 	}
 	for _, bad := range [][]string{{"title", " "}, {"zone", "Mars/Olympus"}, {"copies", "many"}, {"links", "javascript:alert(1)"}, {"starts", "soon"}, {"startsAt", "soon"}} {
-		before := len(s.node.told())
+		before := len(s.node.acts())
 		w := s.send(s.week()+"/setup", append(append([]string{}, bad...), "title", "T", "description", "kept words")...)
-		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") || len(s.node.told()) != before {
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "kept words") || len(s.node.acts()) != before {
 			t.Errorf("%v: %d", bad, w.Code)
 		}
 	}
@@ -243,8 +243,8 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	mustContain(t, s.get(s.week()+"/calendar.ics"), "DTSTART;VALUE=DATE:20261109", "DTEND;VALUE=DATE:20261110")
 
 	w := s.upload(s.week()+"/setup", pngOf(t, 9, 9), "title", "The Patient Ledger", "zone", "UTC", "endsAt", "2026-11-01T09:00")
-	if w.Code != http.StatusUnprocessableEntity || len(s.node.told()) != 0 {
-		t.Errorf("%d %+v", w.Code, s.node.told())
+	if w.Code != http.StatusUnprocessableEntity || len(s.node.acts()) != 0 {
+		t.Errorf("%d %+v", w.Code, s.node.acts())
 	}
 	// In words, where one looks: with the fields that it is about unfolded.
 	mustContain(t, w.Body.String(), "Not saved. The week ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00",

@@ -88,7 +88,7 @@ func TestProfile(t *testing.T) {
 	s := newSite(t, "")
 	s.sent("/you", "name", "Wren", "about", "Keeps bees.\r\nAnd a ledger.", "link", "https://example.org/wren", "publishAs", "initials")
 	mustContain(t, s.get("/you"), "Keeps bees.\nAnd a ledger.</textarea>", `value="https://example.org/wren"`, `<option value="initials" selected>`, reader.Short()+"</dd>")
-	before := len(s.node.told())
+	before := len(s.node.acts())
 	for _, fields := range [][]string{
 		{"name", "W", "link", "javascript:alert(1)"},
 		{"name", "W", "link", "http:/e/x"},
@@ -102,7 +102,7 @@ func TestProfile(t *testing.T) {
 		}
 		mustContain(t, w.Body.String(), "Not saved", `value="W"`)
 	}
-	if s.node.setting("name") != "Wren" || len(s.node.told()) != before {
+	if s.node.setting("name") != "Wren" || len(s.node.acts()) != before {
 		t.Error("something was changed")
 	}
 }
@@ -148,8 +148,8 @@ func TestAskWithoutAName(t *testing.T) {
 
 	s.node.keep("name", "Wren")
 	to := s.sent(s.week()+"/ask", "body", "Is it a sin to like the villain?", "anonymous", "1")
-	if act := s.lastAct(qa.ActPost); !act.Anonymous || len(s.node.told()) != 1 {
-		t.Errorf("the name was said on the way: %+v", s.node.told())
+	if act := s.lastAct(qa.ActPost); !act.Anonymous || len(s.node.acts()) != 1 {
+		t.Errorf("the name was said on the way: %+v", s.node.acts())
 	}
 	_, elem, _ := strings.Cut(to, "#p-")
 	a := article(t, s.get(s.week()), elem)
@@ -240,8 +240,8 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 	}
 	post := s.id(pQuestion)
 	writes(post, "I think")
-	if len(s.node.spoken) != 0 {
-		t.Errorf("what a reader begins to write is told: %+v", s.node.spoken)
+	if len(s.node.announced) != 0 {
+		t.Errorf("what a reader begins to write is told: %+v", s.node.announced)
 	}
 	s.node.give(s.event, qa.RoleAuthor)
 	now = now.Add(announceEvery)
@@ -249,13 +249,13 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 	writes(post, "I think that")
 	writes("ask", "a question")
 	writes(post, " ")
-	if len(s.node.spoken) != 1 || s.node.spoken[0] != (qa.Presence{Kind: qa.PresenceAnswering, By: reader, Post: qa.PostID(post)}) {
-		t.Errorf("announced %+v", s.node.spoken)
+	if len(s.node.announced) != 1 || s.node.announced[0] != (qa.Presence{Kind: qa.PresenceAnswering, By: reader, Post: qa.PostID(post)}) {
+		t.Errorf("announced %+v", s.node.announced)
 	}
 	now = now.Add(announceEvery)
 	writes(post, "I think that it")
-	if len(s.node.spoken) != 2 {
-		t.Errorf("announced %+v", s.node.spoken)
+	if len(s.node.announced) != 2 {
+		t.Errorf("announced %+v", s.node.announced)
 	}
 }
 

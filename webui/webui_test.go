@@ -122,7 +122,7 @@ func (s *site) week() string { return eventPath(s.event) }
 
 func (s *site) lastAct(kind qa.ActKind) qa.Act {
 	s.t.Helper()
-	acts := s.node.told()
+	acts := s.node.acts()
 	if n := len(acts); n > 0 && acts[n-1].Kind == kind {
 		return acts[n-1]
 	}
@@ -326,8 +326,8 @@ func TestOthersPostsCannotBeChanged(t *testing.T) {
 			t.Errorf("POST %s: %d", path, w.Code)
 		}
 	}
-	if len(s.node.told()) != 0 {
-		t.Errorf("%+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Errorf("%+v", s.node.acts())
 	}
 }
 
@@ -385,8 +385,8 @@ func TestDraftsAndPreview(t *testing.T) {
 		t.Error(to)
 	}
 	s.sent(reply, "body", "half a reply", "draft", "1")
-	if len(s.node.told()) != 0 {
-		t.Fatalf("a draft was posted: %+v", s.node.told())
+	if len(s.node.acts()) != 0 {
+		t.Fatalf("a draft was posted: %+v", s.node.acts())
 	}
 	page := s.get(s.week())
 	mustContain(t, page, "half a &lt;thought&gt;</textarea>", `value="Priya"`, "Delete draft", `class="reply-box" open>`, "half a reply</textarea>")
@@ -537,7 +537,7 @@ func TestSyncSummary(t *testing.T) {
 	mustNotContain(t, s.get("/sync"), "Flyleaf sends your changes the next time") // there is no relay to send them to
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline})
 	s.sent("/sync/try")
-	if s.node.woken != 1 {
+	if s.node.reconnects != 1 {
 		t.Error("the node was not woken")
 	}
 	s.node.deliver(s.event)

@@ -83,13 +83,13 @@ func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	if !strings.Contains(page, `<p class="name">Maren Holt</p>`) || !strings.Contains(page, "2 copies") {
 		t.Error("no plate, or not two copies left")
 	}
-	before := len(s.node.told())
+	before := len(s.node.acts())
 	s.send(s.week()+"/winners/choose", "row", post, "choose", post, "candidate", post)
-	if len(s.node.told()) != before {
-		t.Errorf("ticking the same again made %d acts", len(s.node.told())-before)
+	if len(s.node.acts()) != before {
+		t.Errorf("ticking the same again made %d acts", len(s.node.acts())-before)
 	}
 	s.send(s.week() + "/winners/choose") // a page without rows changes nothing
-	if len(s.node.told()) != before {
+	if len(s.node.acts()) != before {
 		t.Error("rows that were not on the page were taken back")
 	}
 	s.send(s.week()+"/winners/choose", "row", post)

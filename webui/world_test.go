@@ -188,19 +188,19 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 type testNode struct {
 	node.Node // the device of the reader's
 
-	store  *failingStore
-	cast   map[qa.Identity]*node.Device // of everybody else
-	sample []qa.PostID                  // the posts of the sample, in the order of their making
+	store   *failingStore
+	devices map[qa.Identity]*node.Device // of everybody else
+	sample  []qa.PostID                  // the posts of the sample, in the order of their making
 
-	mu       sync.Mutex
-	acts     []qa.Act // that pages have carried out
-	woken    int
-	visited  []qa.EventID
-	spoken   []qa.Presence // what was announced
-	said     map[qa.EventID]*shownWeek
-	watchers map[int]watcher
-	next     int
-	endPump  context.CancelFunc
+	mu         sync.Mutex
+	done       []qa.Act // that pages have carried out
+	reconnects int
+	visited    []qa.EventID
+	announced  []qa.Presence
+	overrides  map[qa.EventID]*shownWeek
+	watchers   map[int]watcher
+	next       int
+	endPump    context.CancelFunc
 }
 
 type watcher struct {
@@ -277,12 +277,12 @@ func (s *failingStore) DeleteSetting(ctx context.Context, key string) error {
 
 // newNode is the node of a reader who has joined nothing yet.
 func newNode(t testing.TB) *testNode {
-	n := &testNode{store: &failingStore{Store: mem.New()}, cast: map[qa.Identity]*node.Device{}, said: map[qa.EventID]*shownWeek{}, watchers: map[int]watcher{}}
+	n := &testNode{store: &failingStore{Store: mem.New()}, devices: map[qa.Identity]*node.Device{}, overrides: map[qa.EventID]*shownWeek{}, watchers: map[int]watcher{}}
 	n.start()
 	t.Cleanup(func() {
 		n.endPump()
 		_ = n.Node.(*node.Device).Close()
-		for _, d := range n.cast {
+		for _, d := range n.devices {
 			_ = d.Close()
 		}
 	})
@@ -325,17 +325,17 @@ func sample(t testing.TB) (*testNode, qa.EventID) {
 		t.Fatal(err)
 	}
 	n.sample = append(slices.Clone(week.posts), last)
-	n.said[week.event] = &shownWeek{relay: &qa.RelayStatus{URL: sampleRelay, State: qa.RelaySynced}}
+	n.overrides[week.event] = &shownWeek{relay: &qa.RelayStatus{URL: sampleRelay, State: qa.RelaySynced}}
 	return n, week.event
 }
 
 // by has somebody else do something in an event, on a device of theirs that knows all that
 // the reader's has; it arrives here at once.
 func (n *testNode) by(who qa.Identity, event qa.EventID, do func(*node.Device) error) {
-	d := n.cast[who]
+	d := n.devices[who]
 	if d == nil {
 		d = openDevice(mem.New(), keyOf(letters[who]))
-		n.cast[who] = d
+		n.devices[who] = d
 	}
 	// Nobody but a relay hands an anonymous question on, so what is pending is handed on as it is.
 	exchange(n.Node, d, event)
@@ -389,10 +389,10 @@ func (n *testNode) deliver(event qa.EventID) {
 func (n *testNode) edit(event qa.EventID, change func(w *shownWeek)) {
 	ctx := context.Background()
 	n.mu.Lock()
-	w := n.said[event]
+	w := n.overrides[event]
 	if w == nil {
 		w = &shownWeek{}
-		n.said[event] = w
+		n.overrides[event] = w
 	}
 	idle := len(n.watchers) == 0
 	w.event, w.posts, w.people = n.views(event)
@@ -451,7 +451,7 @@ func (n *testNode) shown(event qa.EventID) shownWeek {
 
 // add follows an event of which there is no change, but what pages show of it.
 func (n *testNode) add(e qa.Event) {
-	f := storage.Following{Event: e.ID, JoinedAtMillis: testNow.UnixMilli() + int64(len(n.said))}
+	f := storage.Following{Event: e.ID, JoinedAtMillis: testNow.UnixMilli() + int64(len(n.overrides))}
 	if err := n.store.Follow(context.Background(), f); err != nil {
 		panic(err)
 	}
@@ -503,17 +503,17 @@ func (n *testNode) keep(key, value string) {
 	}
 }
 
-func (n *testNode) told() []qa.Act {
+func (n *testNode) acts() []qa.Act {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.acts)
+	return slices.Clone(n.done)
 }
 
 // override returns what a test says of an event.
 func (n *testNode) override(event qa.EventID) shownWeek {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if w := n.said[event]; w != nil {
+	if w := n.overrides[event]; w != nil {
 		return *w
 	}
 	return shownWeek{}
@@ -579,7 +579,7 @@ func (n *testNode) note(err error, acts ...qa.Act) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err == nil {
-		n.acts = append(n.acts, acts...)
+		n.done = append(n.done, acts...)
 	}
 }
 
@@ -649,7 +649,7 @@ func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAcce
 
 func (n *testNode) DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error {
 	n.mu.Lock()
-	w := n.said[event]
+	w := n.overrides[event]
 	if w != nil && slices.ContainsFunc(w.refusals, func(r qa.NotAccepted) bool { return r.Hash == hash }) {
 		w.refusals = slices.DeleteFunc(w.refusals, func(r qa.NotAccepted) bool { return r.Hash == hash })
 		n.mu.Unlock()
@@ -696,7 +696,7 @@ func (n *testNode) RecoveryPhrase(ctx context.Context) ([]string, error) {
 
 func (n *testNode) ReconnectNow(ctx context.Context) error {
 	n.mu.Lock()
-	n.woken++
+	n.reconnects++
 	n.mu.Unlock()
 	return n.Node.ReconnectNow(ctx)
 }
@@ -710,7 +710,7 @@ func (n *testNode) Visit(ctx context.Context, event qa.EventID) error {
 
 func (n *testNode) Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error {
 	n.mu.Lock()
-	n.spoken = append(n.spoken, qa.Presence{Kind: kind, By: reader, Post: post})
+	n.announced = append(n.announced, qa.Presence{Kind: kind, By: reader, Post: post})
 	n.mu.Unlock()
 	return n.Node.Announce(ctx, event, kind, post)
 }
