@@ -697,7 +697,7 @@ func TestPostWithEveryField(t *testing.T) {
 	op := qa.OpID{Counter: q.Change.StartOp, Actor: actorOf(1, 1).String()}
 	rev := qa.OpID{Counter: q.Change.MaxOp(), Actor: op.Actor}
 	want := qa.Post{
-		ID: q.Post, By: author, AtMillis: monday + 5, Op: op, OnBehalfOf: "Bob", Source: "page 3", AsAuthor: true, AuthorThen: true,
+		ID: q.Post, By: author, AtMillis: monday + 5, Op: op, OnBehalfOf: "Bob", Source: "page 3", Imported: new(true), AsAuthor: true, AuthorThen: true,
 		Revisions: []qa.Revision{{ID: q.Revision, Text: "Why?", AtMillis: monday + 5, Op: rev}},
 		Withdrawn: true, WithdrawnAtMillis: monday + 1, Tags: []string{"plot", "end"},
 		Marks: qa.Marks{

@@ -161,7 +161,7 @@ func Publish(week qa.Week) Published {
 // publishedName returns the name under which a writer wants to be published; "" when the post was
 // imported without a name.
 func publishedName(week *qa.Week, p *qa.PostView) string {
-	if p.OnBehalfOf == qa.NoName && p.Source != "" {
+	if p.OnBehalfOf == qa.NoName && p.IsImported() {
 		return ""
 	}
 	if p.OnBehalfOf != "" {
@@ -189,14 +189,13 @@ func knownTime(e *qa.Event, p *qa.PostView, posts int) int64 {
 	return p.AtMillis
 }
 
-// publishedIDs returns the PublishedPost.ID of every post of a week. Only an organiser's posts use
-// their source as ID, because anyone can put any source into a post.
+// publishedIDs returns the PublishedPost.ID of every post of a week: its source if it is imported.
 func publishedIDs(week *qa.Week) map[qa.PostID]string {
 	ids := map[qa.PostID]string{}
 	used := map[string]bool{}
 	name := func(p *qa.PostView) {
 		id := string(p.ID)
-		if p.Source != "" && week.Event.HasRole(p.By, qa.RoleOrganiser) {
+		if p.IsImported() {
 			source := p.Source
 			if rest, ok := strings.CutPrefix(source, week.Event.Source+"#"); ok && week.Event.Source != "" && weekfile.IsLocalID(rest) {
 				source = rest

@@ -31,11 +31,25 @@ func TestReplyToIsThePublishedName(t *testing.T) {
 // TestPublishedIDsCannotBeClaimed: nobody can claim the published ID of another person's post by using its source.
 func TestPublishedIDsCannotBeClaimed(t *testing.T) {
 	week := testfixture.Lamplight()
-	week.Threads[0].Question.Source = "jekyll:x#1"
-	week.Threads[1].Question.Source = "jekyll:x#1" // Bo, who organises nothing
+	for i, imported := range []bool{true, false} {
+		q := &week.Threads[i].Question
+		q.Source, q.Imported = "jekyll:x#1", &imported
+	}
 	got := Publish(week)
 	if got.Threads[0].ID != "jekyll:x#1" || got.Threads[1].ID != string(week.Threads[1].Question.ID) || got.Threads[1].DuplicateOf != "jekyll:x#1" {
 		t.Errorf("%+v", got.Threads)
+	}
+}
+
+// TestOnlyImportsArePublishedWithoutAName: the name of somebody who wrote a source into a post of their own stays.
+func TestOnlyImportsArePublishedWithoutAName(t *testing.T) {
+	week := testfixture.Lamplight()
+	for i, imported := range []bool{true, false} {
+		q := &week.Threads[i].Question
+		q.Source, q.Imported, q.OnBehalfOf, q.Name = "jekyll:x#1", &imported, qa.NoName, qa.NoName
+	}
+	if got := Publish(week); got.Threads[0].Name != "" || got.Threads[1].Name != qa.NoName {
+		t.Errorf("%q, %q", got.Threads[0].Name, got.Threads[1].Name)
 	}
 }
 

@@ -111,7 +111,7 @@ func (p *ImportedPost) Act(startsAtMillis int64, place int) Act {
 // Posts of older versions have no XTime; for them the time counts as unknown if PlaceholderMillis could
 // have produced it.
 func (p *Post) TimeUnknown(e *Event, posts int) bool {
-	if p.Source == "" || p.OnBehalfOf == "" {
+	if !p.IsImported() {
 		return false
 	}
 	switch p.X[XTime] {

@@ -35,7 +35,7 @@ func TestTimeIsUnknownIfAnImportInventedIt(t *testing.T) {
 		event *Event
 		x     string // XTime
 		since int64
-		own   bool // written here, not imported
+		own   bool // written here with a source, not imported
 		want  bool
 	}{
 		{"made up", begun, TimeUnknown, 2000, false, true},
@@ -51,9 +51,9 @@ func TestTimeIsUnknownIfAnImportInventedIt(t *testing.T) {
 		{"an earlier version's, of a week without days", &Event{}, "", 2000, false, false},
 		{"written here", begun, "", 2000, true, false},
 	} {
-		p := Post{AtMillis: monday + c.since, Source: "s#1", OnBehalfOf: "Tino"}
+		p := Post{AtMillis: monday + c.since, Source: "s#1", Imported: new(true), OnBehalfOf: "Tino"}
 		if c.own {
-			p.Source, p.OnBehalfOf = "", ""
+			p.Imported = new(false)
 		}
 		if c.x != "" {
 			p.X = map[string]string{XTime: c.x}
@@ -69,7 +69,7 @@ func TestFutureTimeThatAnImportInventedStaysUnknown(t *testing.T) {
 	e := Event{ID: "e", Founder: "f", StartsAtMillis: 2_000_000_000_000}
 	p := (&ImportedPost{Parent: -1, Name: "Tino", Text: "When?", Source: "s#1"}).Act(e.StartsAtMillis, 0)
 	for _, x := range []map[string]string{p.X, nil} {
-		w := NewWeek(e, []Post{{ID: "p", By: "f", AtMillis: p.AtMillis, ReceivedAtMillis: 1_900_000_000_000, OnBehalfOf: p.OnBehalfOf, Source: p.Source, X: x, Revisions: []Revision{{Text: p.Text}}}}, nil)
+		w := NewWeek(e, []Post{{ID: "p", By: "f", AtMillis: p.AtMillis, ReceivedAtMillis: 1_900_000_000_000, OnBehalfOf: p.OnBehalfOf, Source: p.Source, Imported: new(true), X: x, Revisions: []Revision{{Text: p.Text}}}}, nil)
 		if q := &w.Threads[0].Question; q.AtMillis != 1_900_000_000_000 || !q.TimeUnknown(&e, 1) {
 			t.Errorf("%v: shown as of %d", x, q.AtMillis)
 		}

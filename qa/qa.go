@@ -169,9 +169,13 @@ type Post struct {
 	ReceivedAtMillis int64  `json:"received,omitempty"`
 	Op               OpID   `json:"op"` // the operation that made the post
 	OnBehalfOf       string `json:"onBehalfOf,omitempty"`
-	Source           string `json:"source,omitempty"` // the imported message that it was made from
-	Origin           PostID `json:"origin,omitempty"`
-	AsAuthor         bool   `json:"asAuthor,omitempty"` // an imported answer of an author
+	Source           string `json:"source,omitempty"` // the imported message that it was made from, if Imported
+	// Imported: whether the writer of a post with a Source held the organiser role at the time of writing.
+	// Anybody can write a source; only an organiser's makes the post an import. Later revocations do not
+	// matter. It is nil without a source, and in views of earlier versions, see OutdatedView.
+	Imported *bool  `json:"imported,omitempty"`
+	Origin   PostID `json:"origin,omitempty"`
+	AsAuthor bool   `json:"asAuthor,omitempty"` // an imported answer of an author
 	// AuthorThen: at the time of writing, the writer held the author role (with AsAuthor: the
 	// organiser role). Later revocations do not matter.
 	AuthorThen bool       `json:"authorThen,omitempty"`
@@ -208,6 +212,13 @@ type PostVersion struct {
 	Post    PostID `json:"post"`
 	Version string `json:"version"` // the hash of the change that made it, hex
 }
+
+// IsImported reports whether an organiser imported the post.
+func (p *Post) IsImported() bool { return p.Imported != nil && *p.Imported }
+
+// OutdatedView reports whether an earlier version of Flyleaf wrote this view of the post, so that it does not
+// say whether the post is imported.
+func (p *Post) OutdatedView() bool { return p.Source != "" && p.Imported == nil }
 
 // Text returns the text to show: that of the revision with the highest operation.
 func (p *Post) Text() string {

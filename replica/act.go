@@ -6,6 +6,7 @@ import (
 	"flyleaf/crdt"
 	core "flyleaf/crdt/document"
 	"flyleaf/qa"
+	"flyleaf/storage"
 )
 
 // Do carries out one act in an event: it is on disk when Do returns. It returns the new
@@ -120,20 +121,26 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 
 // Rebuild replaces the event's views with views computed from the ledger.
 func (n *Node) Rebuild(ctx context.Context, id qa.EventID) error {
+	_, err := n.rebuild(ctx, id)
+	return err
+}
+
+// rebuild is Rebuild, and returns the new views. If these could not be stored, it returns them with the error.
+func (n *Node) rebuild(ctx context.Context, id qa.EventID) (storage.ViewUpdate, error) {
 	doc, err := n.document(id)
 	if err != nil {
-		return err
+		return storage.ViewUpdate{}, err
 	}
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	doc.discard() // compute from the ledger, not from the state in memory
 	if err := doc.load(ctx); err != nil {
-		return err
+		return storage.ViewUpdate{}, err
 	}
 	views := doc.contents.Views()
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
-		return err
+		return views, err
 	}
 	n.subs.notify(doc.committed(ctx, views, true))
-	return nil
+	return views, nil
 }

@@ -139,7 +139,7 @@ func (n *Node) importChangesNothing(ctx context.Context, id qa.EventID, week *qa
 	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
 		return ImportResult{}, false, err
 	}
-	here, err := n.store.Posts(ctx, id)
+	here, err := n.posts(ctx, id)
 	if err != nil {
 		return ImportResult{}, false, err
 	}

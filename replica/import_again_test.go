@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"flyleaf/publish"
 	"flyleaf/qa"
 	"flyleaf/replica"
 	"flyleaf/storage"
@@ -247,6 +248,90 @@ func TestImportingAgainLeavesOtherOrganisersPosts(t *testing.T) {
 	if err != nil || !slices.Equal(changeKinds(r), []string{"missing #5 kept", "text #1 kept"}) || r.Revised+r.Withdrawn+r.Questions+r.Replies != 0 {
 		t.Fatalf("%q, %+v, %v", changeKinds(r), r, err)
 	}
+}
+
+// If the organiser who imported a week loses the role later, its posts are still recognised, and their
+// published addresses stay. Views that an earlier version wrote are rebuilt; a store that cannot be written
+// keeps them.
+func TestImportsStayImportsWhenTheRoleIsRevoked(t *testing.T) {
+	onStores(t, func(t *testing.T, store storage.Store) {
+		key := newKey(t)
+		founder, former := openNode(t, replica.Config{Store: store, Key: key, Offline: true}), openNode(t, replica.Config{Store: mem.New(), Offline: true})
+		merge := func(to, from *replica.Node, id qa.EventID) {
+			t.Helper()
+			if got, err := to.Merge(testContext(t), id, bundleChanges(t, from, id)); err != nil || len(got.Refused) != 0 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+		role := func(id qa.EventID, on bool) {
+			t.Helper()
+			do(t, founder, id, qa.Act{Kind: qa.ActRole, Identity: former.Identity(), Role: qa.RoleOrganiser, On: on})
+		}
+		id := createEvent(t, founder, "")
+		role(id, true)
+		merge(former, founder, id)
+		if _, err := former.Import(testContext(t), id, weekWithTimes(), ""); err != nil {
+			t.Fatal(err)
+		}
+		merge(founder, former, id)
+		ids := func(n *replica.Node) (out []string) {
+			t.Helper()
+			for _, th := range publish.Publish(weekOf(t, n, id)).Threads {
+				out = append(out, th.ID)
+				for _, r := range th.Replies {
+					out = append(out, r.ID)
+				}
+			}
+			return out
+		}
+		before := ids(founder)
+		if !slices.Contains(before, "slack:C1:w#5") {
+			t.Fatalf("published as %q", before)
+		}
+		role(id, false)
+		recognised := func(n *replica.Node) {
+			t.Helper()
+			if got := ids(n); !slices.Equal(got, before) {
+				t.Errorf("published as %q, was %q", got, before)
+			}
+			if r, err := n.Import(testContext(t), id, weekWithTimes(), ""); err != nil || r.Unchanged != 6 || r.Questions+r.Replies+len(r.Changes) != 0 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+		recognised(founder)
+
+		outdate := func() {
+			t.Helper()
+			posts, err := store.Posts(testContext(t), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range posts {
+				posts[i].Imported = nil
+			}
+			if err := store.Append(testContext(t), storage.Batch{Event: id, Views: storage.ViewUpdate{Posts: posts}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		outdate()
+		if r, err := founder.Import(testContext(t), id, weekWithTimes(), ""); err != nil || r.Unchanged != 6 {
+			t.Errorf("with views of an earlier version: %+v, %v", r, err)
+		}
+		if posts, err := store.Posts(testContext(t), id); err != nil || slices.ContainsFunc(posts, func(p qa.Post) bool { return p.OutdatedView() }) {
+			t.Errorf("the views were not rebuilt, %v", err)
+		}
+		outdate()
+		recognised(founder)
+		outdate()
+		recognised(openNode(t, replica.Config{Store: keepsViews{store}, Key: key, Offline: true}))
+	})
+}
+
+// keepsViews is a store in which views cannot be replaced.
+type keepsViews struct{ storage.Store }
+
+func (keepsViews) ReplaceViews(context.Context, qa.EventID, storage.ViewUpdate) error {
+	return storage.ErrFull
 }
 
 // countingStore counts how often events are read.

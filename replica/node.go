@@ -161,7 +161,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		Changed:   func(id qa.EventID) { n.subs.notify(Update{Event: id, Status: true}) },
 		ServesApp: n.noteApp,
 	})
-	n.sources = reimport.NewSources(n.store, n.Identity())
+	n.sources = reimport.NewSources(n.store, n.posts, n.Identity())
 	n.clubs = archive.NewClubs(n.store, archiveHost{n})
 	n.scheduler = archive.NewScheduler(archiveHost{n}, n.clubs)
 	var err error

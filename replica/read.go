@@ -69,7 +69,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 			return qa.Week{}, err
 		}
 	}
-	posts, err := n.store.Posts(ctx, id)
+	posts, err := n.posts(ctx, id)
 	if err != nil {
 		return qa.Week{}, err
 	}
@@ -85,6 +85,23 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 		people[i].Clean()
 	}
 	return qa.NewWeek(e, posts, people), nil
+}
+
+// posts returns an event's posts from the views. If an earlier version wrote the views, they are rebuilt; a
+// store that cannot be written keeps them, and the posts come from the ledger.
+func (n *Node) posts(ctx context.Context, id qa.EventID) ([]qa.Post, error) {
+	posts, err := n.store.Posts(ctx, id)
+	if err != nil || !slices.ContainsFunc(posts, func(p qa.Post) bool { return p.OutdatedView() }) {
+		return posts, err
+	}
+	views, err := n.rebuild(ctx, id)
+	switch {
+	case views.Event == nil: // the ledger could not be read
+		return nil, err
+	case err != nil:
+		n.cfg.Log.Warn("views of an earlier version could not be replaced", "event", id, "error", err)
+	}
+	return views.Posts, nil
 }
 
 // Post returns one post. ErrUnknownPost is returned when this device does not

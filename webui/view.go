@@ -383,7 +383,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			verb = "asked without your name"
 		}
 	}
-	if p.OnBehalfOf != "" && p.Source == "" {
+	if p.OnBehalfOf != "" && !p.IsImported() {
 		through := "you"
 		if !v.mine(p) {
 			through = v.personName(p.By)
@@ -456,7 +456,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 		out.Badges = append(out.Badges, "Clock was wrong")
 		out.Notes = append(out.Notes, "The clock of its writer’s device was wrong ("+said+"). The time shown is when this device received it.")
 	}
-	if p.Source != "" {
+	if p.IsImported() {
 		by := "you"
 		if p.By != v.me {
 			by = v.personName(p.By)

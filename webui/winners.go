@@ -218,7 +218,7 @@ func (v *weekView) askerName(a *qa.Asker) string {
 	if q.OnBehalfOf == "" && v.People[q.By].Name != "" {
 		name = v.lookalikes().Call(q.By) // tells apart two people with one name
 	}
-	if q.OnBehalfOf != "" && q.Source == "" && !v.mine(q) {
+	if q.OnBehalfOf != "" && !q.IsImported() && !v.mine(q) {
 		name += ", through " + v.personName(q.By)
 	}
 	return name

@@ -55,6 +55,24 @@ func TestWinnersShowsChoicesOfFormerAuthors(t *testing.T) {
 	}
 }
 
+// TestASourceDoesNotHideTheWriter: a reader who names a source does not make a post an import, so pages show
+// through whom somebody asks. An import by an organiser shows who imported it.
+func TestASourceDoesNotHideTheWriter(t *testing.T) {
+	s := newSite(t, "")
+	put := func(by qa.Identity, name string) (post, row string) {
+		id := s.node.put(s.event, qa.Post{By: by, OnBehalfOf: name, Source: "page#" + name}, "Who winds the clock for "+name+"?")
+		return article(t, s.get(s.week()), string(id)), winnersRowOf(t, s.get(s.week()+"/winners"), name)
+	}
+	post, row := put(obi, "Ada Quill")
+	mustContain(t, post, "asks, through Obi Tamsin")
+	mustNotContain(t, post, "Imported by")
+	mustContain(t, row, "through Obi Tamsin")
+	post, row = put(noor, "Bea Quill")
+	mustContain(t, post, "Imported by Noor Adeyemi")
+	mustNotContain(t, post, "through")
+	mustNotContain(t, row, "through")
+}
+
 func TestWinnersOldAddressLeadsToThePage(t *testing.T) {
 	s := newSite(t, "")
 	w := s.do(httptest.NewRequest(http.MethodGet, s.week()+"/desk", nil))

@@ -50,8 +50,10 @@ type JSONPost struct {
 }
 
 // TimeUnknown reports whether an import made up the post's time. e is the event of its
-// file, posts the number of posts in it.
+// file, posts the number of posts in it. The file does not say whether an organiser wrote
+// the source, so every post with a source and a name counts as imported.
 func (p *JSONPost) TimeUnknown(e *qa.Event, posts int) bool {
-	post := qa.Post{AtMillis: p.At, Source: p.Source, OnBehalfOf: p.OnBehalfOf, X: p.X}
+	imported := p.Source != "" && p.OnBehalfOf != ""
+	post := qa.Post{AtMillis: p.At, Imported: &imported, X: p.X}
 	return post.TimeUnknown(e, posts)
 }

@@ -369,7 +369,7 @@ func TestPagesShowTheAnswersOfThePolicy(t *testing.T) {
 		}
 	}
 	t.Logf("%+v", n)
-	if n.Acts == 0 || n.OutOfEffect == 0 || n.Same == 0 || n.Late == 0 || n.Blocked == 0 || n.Authors == 0 {
+	if n.Acts == 0 || n.OutOfEffect == 0 || n.Same == 0 || n.Late == 0 || n.Blocked == 0 || n.Authors == 0 || n.Imported == 0 {
 		t.Error("the random events did not cover enough")
 	}
 }
@@ -382,7 +382,7 @@ func changesOf(w *policytest.World) (all []*wire.Change) {
 }
 
 // comparisonCounts says how much TestPagesShowTheAnswersOfThePolicy has compared.
-type comparisonCounts struct{ Acts, OutOfEffect, Same, Late, Blocked, Authors int }
+type comparisonCounts struct{ Acts, OutOfEffect, Same, Late, Blocked, Authors, Imported int }
 
 // comparison is one event of TestPagesShowTheAnswersOfThePolicy.
 type comparison struct {
@@ -471,7 +471,7 @@ func (s *comparison) checkActs() error {
 }
 
 // checkPosts compares what depends on the change that made a post: whether it is late, hidden by
-// a block, and by an author.
+// a block, by an author, and imported.
 func (s *comparison) checkPosts() error {
 	closing := s.plain.closing(s.all)
 	for _, p := range s.pages.Posts() {
@@ -501,7 +501,14 @@ func (s *comparison) checkPosts() error {
 		if s.undisturbed(c) && p.AuthorThen != (held&authority.Author != 0) {
 			return fmt.Errorf("post %s is an author's: %v, and the policy says that its writer held %b", p.ID, p.AuthorThen, held)
 		}
-		for is, count := range map[*bool]*int{&p.Late: &s.n.Late, &p.Blocked: &s.n.Blocked, &p.AuthorThen: &s.n.Authors} {
+		imported := p.IsImported()
+		if (p.Imported != nil) != (p.Source != "") || imported != (p.Source != "" && s.plain.authorizes(who, c.Hash, qa.RoleOrganiser, s.all)) {
+			return fmt.Errorf("post %s with source %q is imported: %v", p.ID, p.Source, imported)
+		}
+		if s.undisturbed(c) && imported != (p.Source != "" && held&authority.Organiser != 0) {
+			return fmt.Errorf("post %s is imported: %v, and the policy says that its writer held %b", p.ID, imported, held)
+		}
+		for is, count := range map[*bool]*int{&p.Late: &s.n.Late, &p.Blocked: &s.n.Blocked, &p.AuthorThen: &s.n.Authors, &imported: &s.n.Imported} {
 			if *is {
 				*count++
 			}

@@ -126,6 +126,9 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 			made = d.Post("", []string{"no text:\x00", "two\nlines"}[r.IntN(2)])
 		default:
 			made = d.Post(replyTo, fmt.Sprint("post ", len(w.Changes)))
+			if r.IntN(2) == 0 {
+				d.Str("posts/"+string(made)+"/source", "page:1")
+			}
 		}
 		if len(d.Ops) == 0 {
 			continue

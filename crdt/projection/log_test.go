@@ -194,6 +194,39 @@ func TestClosingWithoutTheRoleMakesNobodyLate(t *testing.T) {
 	}
 }
 
+// TestImportsOfAFormerOrganiser: what an organiser imported remains imported when the role is revoked later.
+// A post from before the grant, concurrent with the revocation, or of a reader is not, whatever its source.
+func TestImportsOfAFormerOrganiser(t *testing.T) {
+	boss, org, _, reader, all := crew(t)
+	post := func(by *device, id string) { by.post(id, put("posts/"+id+"/source", "page#"+id)) }
+	post(boss, "founder")
+	post(org, "organiser")
+	post(reader, "before")
+	org.post("own")
+	all()
+	boss.role(org, qa.RoleOrganiser, false)
+	post(org, "meanwhile")
+	reader.from(org)
+	if p := reader.get("meanwhile"); !p.IsImported() {
+		t.Fatal("an organiser's post before the revocation is known")
+	}
+	reader.f.Touched()
+	all()
+	boss.role(reader, qa.RoleOrganiser, true)
+	all()
+	if got := reader.f.Touched().Posts; !slices.Contains(got, qa.PostID("meanwhile")) {
+		t.Errorf("touched %v", got)
+	}
+	for id, want := range map[string]bool{"founder": true, "organiser": true, "before": false, "meanwhile": false} {
+		if p := reader.get(id); p.IsImported() != want || p.OutdatedView() {
+			t.Errorf("%q is imported: %v", id, p.IsImported())
+		}
+	}
+	if p := reader.get("own"); p.Imported != nil || p.OutdatedView() {
+		t.Error("a post without a source is said to be imported or not")
+	}
+}
+
 // TestAnswersOfAFormerAuthor: answers that an author wrote remain an author's when the role is
 // revoked later. Posts from before the grant, or concurrent with the revocation, are not.
 func TestAnswersOfAFormerAuthor(t *testing.T) {

@@ -137,13 +137,13 @@ func (d *device) genesis() *wire.Change {
 }
 
 // post makes a post with the ID key; the projection accepts any ID.
-func (d *device) post(key string) {
+func (d *device) post(key string, more ...step) {
 	d.t.Helper()
 	p := "posts/" + key
-	d.write(
-		mk(p), mk(p+"/revisions"), mk(p+"/reactions"), mk(p+"/marks"), mk(p+"/marks/assigned"), mk(p+"/marks/candidate"),
+	d.write(append([]step{
+		mk(p), mk(p + "/revisions"), mk(p + "/reactions"), mk(p + "/marks"), mk(p + "/marks/assigned"), mk(p + "/marks/candidate"),
 		put(p+"/parent", ""), put(p+"/at", 5), put(p+"/revisions/r1", "text of "+key),
-	)
+	}, more...)...)
 }
 
 func (d *device) role(of *device, role qa.Role, on bool) {

@@ -191,7 +191,6 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	}
 	p.AuthorThen = f.authorizedAsAuthor(made, p.AsAuthor)
 	p.Ancestors = f.ancestors(string(p.Parent), made)
-	// Anybody can write a source; only that of an organiser proves an import.
 	imported := p.Source != "" && f.authorizedAsAuthor(made, true)
 	if received := f.changes[made].received; qa.PlausibleMillis(p.AtMillis, received, f.founded, imported) != p.AtMillis {
 		p.ReceivedAtMillis = received
@@ -209,6 +208,9 @@ func (f *Projection) post(key string, o *object) qa.Post {
 		p.OnBehalfOf = f.drawnOnBehalfOf(o, p.Marks.InDraw)
 	}
 	p.Clean()
+	if p.Source != "" {
+		p.Imported = &imported
+	}
 	return p
 }
 

@@ -144,7 +144,7 @@ func asWeek(im qa.Imported) qa.Week {
 		p := &im.Posts[i]
 		op := qa.OpID{Counter: uint64(100 + 10*i), Actor: string(me)}
 		posts[i] = qa.Post{
-			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: me, AtMillis: p.AtMillis, Op: op, OnBehalfOf: p.Name, Source: p.Source, AsAuthor: p.AsAuthor, X: p.X,
+			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: me, AtMillis: p.AtMillis, Op: op, OnBehalfOf: p.Name, Source: p.Source, Imported: new(true), AsAuthor: p.AsAuthor, X: p.X,
 			Revisions: []qa.Revision{{Text: p.Text, AtMillis: p.AtMillis, Op: op}},
 		}
 		if p.Parent >= 0 {

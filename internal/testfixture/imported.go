@@ -26,7 +26,7 @@ func AsWeek(im qa.Imported) qa.Week {
 		op := qa.OpID{Counter: uint64(100 + 10*i), Actor: string(Importer)}
 		posts[i] = qa.Post{
 			ID: qa.PostID(fmt.Sprintf("post-%d", i)), By: Importer, AtMillis: act.AtMillis, Op: op,
-			OnBehalfOf: act.OnBehalfOf, Source: act.Source, AsAuthor: act.AsAuthor, X: act.X,
+			OnBehalfOf: act.OnBehalfOf, Source: act.Source, Imported: new(act.Source != ""), AsAuthor: act.AsAuthor, X: act.X,
 			Revisions: []qa.Revision{{ID: qa.RevisionID(fmt.Sprintf("rev-%d", i)), Text: act.Text, AtMillis: act.AtMillis, Op: op}},
 		}
 		if p.Parent >= 0 {

@@ -156,7 +156,7 @@ func TestFeedsHaveNoFutureTimes(t *testing.T) {
 	e := qa.Event{Title: "Tides", Founder: "f", StartsAtMillis: monday}
 	w := qa.NewWeek(e, []qa.Post{
 		{ID: "q1", By: "a", AtMillis: ahead, ReceivedAtMillis: received, Op: qa.OpID{Counter: 1}, Revisions: []qa.Revision{{Text: "Ahead"}}},
-		{ID: "q2", By: "f", AtMillis: monday + 1000, ReceivedAtMillis: received, Op: qa.OpID{Counter: 2}, Source: "page:1", OnBehalfOf: "Tino", Revisions: []qa.Revision{{Text: "Made up"}}},
+		{ID: "q2", By: "f", AtMillis: monday + 1000, ReceivedAtMillis: received, Op: qa.OpID{Counter: 2}, Source: "page:1", Imported: new(true), OnBehalfOf: "Tino", Revisions: []qa.Revision{{Text: "Made up"}}},
 	}, nil)
 	f := OfWeek(publish.Publish(w), id, page)
 	if len(f.Entries) != 2 {

@@ -33,7 +33,7 @@ type Comparison struct {
 
 // Compare compares an input with the posts of an event, here, for the person me.
 //
-// An imported post is recognised by its source, if an organiser wrote it. A revision
+// An imported post (qa.Post.Imported) is recognised by its source. A revision
 // written by an import has the post's own time, like the first revision; a person's edit
 // has the time of the edit. So every device can tell whether an import or a person wrote
 // the current text, and an import never replaces text that a person wrote.
@@ -46,7 +46,7 @@ func Compare(me qa.Identity, event qa.Event, here []qa.Post, week *qa.Imported) 
 	c.Changes = changedFields(&event, week)
 	known := map[string]*qa.Post{}
 	for i := range here {
-		if p := &here[i]; p.Source != "" && event.HasRole(p.By, qa.RoleOrganiser) {
+		if p := &here[i]; p.IsImported() {
 			known[p.Source] = p
 		}
 	}

@@ -20,6 +20,7 @@ import (
 // use.
 type Sources struct {
 	store storage.Store
+	posts func(context.Context, qa.EventID) ([]qa.Post, error)
 	me    qa.Identity
 
 	mu      lockorder.Mutex[lockorder.Sources] // guards what follows; not held during calls of the store
@@ -27,8 +28,11 @@ type Sources struct {
 	index   *index                             // nil: not read yet
 }
 
-// NewSources returns the Sources of the events that the person me imported into a store.
-func NewSources(store storage.Store, me qa.Identity) *Sources { return &Sources{store: store, me: me} }
+// NewSources returns the Sources of the events that the person me imported into a store. posts returns the
+// posts of an event.
+func NewSources(store storage.Store, posts func(context.Context, qa.EventID) ([]qa.Post, error), me qa.Identity) *Sources {
+	return &Sources{store: store, posts: posts, me: me}
+}
 
 // index maps sources, first days and titles to the weeks that this person imported.
 type index struct {
@@ -169,13 +173,13 @@ func (s *Sources) SameWeek(ctx context.Context, week *qa.Imported) (qa.Event, er
 		}
 		event.ID = c.id
 		event.Clean() // an earlier version, which did not clean texts, may have written the view
-		posts, err := s.store.Posts(ctx, c.id)
+		posts, err := s.posts(ctx, c.id)
 		if err != nil {
 			return qa.Event{}, err
 		}
 		eventNames := messageNames(event.Source, func(yield func(string)) {
 			for i := range posts {
-				if event.HasRole(posts[i].By, qa.RoleOrganiser) {
+				if posts[i].IsImported() {
 					yield(posts[i].Source)
 				}
 			}

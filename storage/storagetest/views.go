@@ -29,7 +29,7 @@ func postsByID(t *testing.T, s storage.Store, event qa.EventID) map[qa.PostID]qa
 // fullPost returns a post in which every field is set.
 func fullPost(id string) qa.Post {
 	p := Post(id, "Wie war's? <b>&amp;\u2028 \U0001f4da")
-	p.Parent, p.OnBehalfOf, p.Source, p.Origin, p.AsAuthor = "parent", "Zoë", "jekyll:2024#7", "origin", true
+	p.Parent, p.OnBehalfOf, p.Source, p.Imported, p.Origin, p.AsAuthor = "parent", "Zoë", "jekyll:2024#7", new(false), "origin", true
 	p.Revisions = append(p.Revisions, qa.Revision{ID: "r2", Text: "later", AtMillis: -1, Op: qa.OpID{Counter: 1 << 60, Actor: "ff"}, Superseded: true})
 	p.Withdrawn, p.Tags, p.X = true, []string{"a", "b"}, map[string]string{"k": "v"}
 	p.Marks = qa.Marks{Hidden: "why", Pinned: true, Approved: true, DuplicateOf: "d", Answered: true, Assigned: []qa.Identity{"i"}, Candidate: []qa.Identity{"c"}}
