@@ -164,7 +164,8 @@ func hostile(w *shownWeek, i int, text string) {
 		return p.ID
 	}
 	id := put(qa.Post{Tags: []string{short(schema.MaxTags)}, Reactions: []qa.Reaction{{By: by, Emoji: short(maxEmojiShown)}}})
-	put(qa.Post{Parent: id, OnBehalfOf: short(schema.MaxName), Source: text})
+	imported := true
+	put(qa.Post{Parent: id, OnBehalfOf: short(schema.MaxName), Source: text, Imported: &imported})
 	put(qa.Post{Marks: qa.Marks{Hidden: short(schema.MaxReason), HiddenBy: by, HiddenAtMillis: at}})
 	w.event.Links = append(w.event.Links, qa.Link{Text: text, URL: text}, qa.Link{Text: text, URL: "https://evil.example/" + text})
 	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
@@ -288,6 +289,9 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	for _, path := range paths {
 		b.run(chromedp.Navigate(b.url(path)), main())
 		b.live()
+		if status := value[int](b, `performance.getEntriesByType('navigation')[0].responseStatus`); status != http.StatusOK {
+			t.Errorf("%s: the status is %d", path, status)
+		}
 		for _, fault := range value[browsertest.Inspected](b, browsertest.Inspection).Faults() {
 			t.Errorf("%s: %s", path, fault)
 		}
