@@ -154,7 +154,7 @@ func (f *Projection) computeDrawState() *drawState {
 // closings returns the writes that closed the event, by their changes; of several in one
 // change, the last.
 func (f *Projection) closings() map[wire.Hash]*write {
-	about := child(&f.root, "event")
+	about := child(&f.root, schema.KeyEvent)
 	if about == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (f *Projection) openings() []opening {
 	for i := range reveals.props {
 		p := &reveals.props[i]
 		for e := range f.allWrites(p) {
-			if n := len(e.bytes()); n == qa.DrawSecretSize || n == qa.DrawRevealSize {
+			if len(secretIn(e.bytes())) == qa.DrawSecretSize {
 				written = append(written, reveal{e, p.key})
 			}
 		}
@@ -204,14 +204,13 @@ func (f *Projection) openings() []opening {
 		by      string
 	}
 	committed := map[at][]byte{}
-	matches := func(c *write, by string, secret []byte) bool {
+	commitment := func(c *write, by string) []byte {
 		hash, ok := committed[at{c, by}]
 		if !ok {
 			hash = f.valueAt(c, commits, by).bytes()
 			committed[at{c, by}] = hash
 		}
-		want, err := qa.CommitDraw(f.event, qa.Identity(by), secret)
-		return err == nil && len(hash) > 0 && bytes.Equal(want, hash)
+		return hash
 	}
 	type act struct {
 		by      string
@@ -236,9 +235,9 @@ func (f *Projection) openings() []opening {
 		if c == nil || c.Place == w.e.Place || !f.inPast(c.Place, w.e.Place) {
 			continue
 		}
-		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(b[:qa.DrawSecretSize]), closing: c}
+		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(secretIn(b)), closing: c}
 		is := act{w.by, c, w.e.Place}
-		if seen[is] || !matches(c, w.by, b[:qa.DrawSecretSize]) {
+		if seen[is] || !f.matches(o.by, b, commitment(c, w.by)) {
 			continue
 		}
 		seen[is] = true
@@ -302,7 +301,7 @@ func (f *Projection) draw() *qa.Draw {
 	state := f.drawState()
 	c := state.closing
 	d := &qa.Draw{Rule: qa.DrawAll, Closed: c != nil, Void: state.void}
-	if f.valueAt(c, all, "rule").str() == qa.DrawFounderLast {
+	if f.valueAt(c, all, schema.KeyRule).str() == qa.DrawFounderLast {
 		d.Rule = qa.DrawFounderLast
 	}
 	if c != nil {
@@ -335,10 +334,7 @@ func (f *Projection) draw() *qa.Draw {
 				return x.by != by && x.closing == c && f.isAncestor(opened[0].e.Place, x.e.Place)
 			})
 		} else if e := f.unusedSecret(reveals, by, hash); e != nil {
-			m.Secret, m.NotForClosing = hex.EncodeToString(e.bytes()), true
-			if len(e.bytes()) == qa.DrawRevealSize {
-				m.Secret = hex.EncodeToString(e.bytes()[:qa.DrawSecretSize])
-			}
+			m.Secret, m.NotForClosing = hex.EncodeToString(secretIn(e.bytes())), true
 		}
 		m.TooEarly = f.openedTooEarly(c, reveals, by, hash)
 		// A change that depends on a later opening of a device also depends on its first.
@@ -369,6 +365,20 @@ func (f *Projection) draw() *qa.Draw {
 	return d
 }
 
+// secretIn returns the secret in the bytes of an opening, which may name a closing as well.
+func secretIn(b []byte) []byte {
+	if len(b) == qa.DrawRevealSize {
+		return b[:qa.DrawSecretSize]
+	}
+	return b
+}
+
+// matches reports whether the secret in the bytes of an opening matches a commitment.
+func (f *Projection) matches(by qa.Identity, b, commitment []byte) bool {
+	want, err := qa.CommitDraw(f.event, by, secretIn(b))
+	return err == nil && bytes.Equal(want, commitment)
+}
+
 // openedTooEarly reports whether a secret was written before the event was closed. Then it
 // was known from that time on, even if another value replaced it.
 func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, hash []byte) bool {
@@ -380,11 +390,8 @@ func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, h
 		return false
 	}
 	for e := range f.allWrites(p) {
-		b := e.bytes()
-		if (len(b) == qa.DrawSecretSize || len(b) == qa.DrawRevealSize) && f.inPast(e.Place, c.Place) {
-			if want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize]); err == nil && bytes.Equal(want, hash) {
-				return true
-			}
+		if f.inPast(e.Place, c.Place) && f.matches(by, e.bytes(), hash) {
+			return true
 		}
 	}
 	return false
@@ -407,11 +414,7 @@ func (f *Projection) unusedSecret(reveals *object, by qa.Identity, hash []byte) 
 		if len(b) == 0 {
 			continue
 		}
-		matches := false
-		if len(b) == qa.DrawSecretSize || len(b) == qa.DrawRevealSize {
-			want, err := qa.CommitDraw(f.event, by, b[:qa.DrawSecretSize])
-			matches = err == nil && bytes.Equal(want, hash)
-		}
+		matches := f.matches(by, b, hash)
 		if best == nil || matches && !bestMatches || matches == bestMatches && f.less(best.Op, e.Op) {
 			best, bestMatches = e, matches
 		}
