@@ -230,6 +230,13 @@ func TestNewerRules(t *testing.T) {
 	if !p.r.Policy.HasNewerRules() {
 		t.Error("HasNewerRules is false for a later version")
 	}
+	twice := policytest.NewWorld(policytest.Options{Without: "gate", More: func(d *policytest.Draft) {
+		d.Str("gate", "newest")
+		d.Set("gate", wire.UintValue(schema.RulesVersion+1))
+	}})
+	if policytest.NewReplica(twice.Event).Apply(twice.Changes[0]) == nil {
+		t.Error("a genesis was accepted that first names no version of the rules, and then a later one")
+	}
 	eve := w.Writer("eve")
 	p.do(eve, func(d *policytest.Draft) {
 		d.Str("event/title", "Mine now")

@@ -35,9 +35,7 @@ type Policy struct {
 	event qa.EventID
 	graph *graph.Graph
 
-	kind, access string
-	newerRules   bool // the event's rules are of a later version
-	checksText   bool // the event's rules check the form of texts (version 2)
+	founding founding // zero before the genesis
 
 	actors         []writer
 	actorIx        map[wire.ActorID]uint32
@@ -98,14 +96,14 @@ func New(event qa.EventID, g *graph.Graph) *Policy {
 }
 
 // Kind returns "event" or "club", "" before the genesis.
-func (p *Policy) Kind() string { return p.kind }
+func (p *Policy) Kind() string { return p.founding.kind }
 
 // Access returns "open" or "invited", "" before the genesis.
-func (p *Policy) Access() string { return p.access }
+func (p *Policy) Access() string { return p.founding.access }
 
 // HasNewerRules reports whether the event follows a later version of the rules. Then only the
 // rules that keep automerge from aborting apply, and the event must be shown read-only.
-func (p *Policy) HasNewerRules() bool { return p.newerRules }
+func (p *Policy) HasNewerRules() bool { return p.founding.rules.newer() }
 
 // LongestHistory returns the number of writes of the most written key, by all writers,
 // concurrent writes included.
@@ -161,7 +159,7 @@ func (p *Policy) Add(c *wire.Change) error {
 	}
 	p.noteActor(c.Actor)
 	if len(c.Deps) == 0 {
-		p.setGenesis(c)
+		p.founding = foundingOf(c)
 	}
 	p.authority.Add(c)
 	for k := range c.Ops {
@@ -178,24 +176,45 @@ func (p *Policy) knows(place int) bool {
 	return place/64 < len(p.added) && p.added[place/64]&(1<<(place%64)) != 0
 }
 
-// setGenesis stores the kind, access and rules version, which only the genesis sets.
-func (p *Policy) setGenesis(c *wire.Change) {
-	for k := range c.Ops {
-		op := &c.Ops[k]
+// founding is what only the genesis sets.
+type founding struct {
+	kind, access string
+	rules        rulesVersion
+}
+
+// foundingOf reads a genesis. The version of the rules is 0 if it is missing, or if any write of
+// it is not a version.
+func foundingOf(genesis *wire.Change) (f founding) {
+	wrong := false
+	for k := range genesis.Ops {
+		op := &genesis.Ops[k]
 		if op.Obj != (wire.OpID{}) {
 			continue
 		}
 		switch op.Key.Prop {
 		case schema.KeyKind:
-			p.kind, _ = op.Value.Str()
+			f.kind, _ = op.Value.Str()
 		case schema.KeyAccess:
-			p.access, _ = op.Value.Str()
+			f.access, _ = op.Value.Str()
 		case schema.KeyRulesVersion:
 			n, _ := op.Value.Uint()
-			p.newerRules, p.checksText = n > schema.RulesVersion, n >= schema.TextRules
+			f.rules, wrong = rulesVersion(n), wrong || n == 0
 		}
 	}
+	if wrong {
+		f.rules = 0
+	}
+	return f
 }
+
+// rulesVersion is the version of the rules that an event follows, 0 before the genesis.
+type rulesVersion uint64
+
+// newer reports whether this program does not know the rules.
+func (r rulesVersion) newer() bool { return r > schema.RulesVersion }
+
+// checksText reports whether the rules check the form of texts (R28).
+func (r rulesVersion) checksText() bool { return r >= schema.TextRules }
 
 // noteActor makes it possible to find posts of an actor by their IDs.
 func (p *Policy) noteActor(a wire.ActorID) {
@@ -233,7 +252,7 @@ func (p *Policy) addOp(c *wire.Change, k int, at int32, past *graph.LazyPast) {
 		}
 	}
 	var r *schema.Row
-	if !p.newerRules {
+	if !p.HasNewerRules() {
 		r = lookup(s, op.Key.Prop)
 	}
 	if !needsNoHistory(r) {

@@ -53,7 +53,7 @@ func (p *Policy) HoldsAny(id qa.Identity, roles schema.Roles) bool {
 // NeededRoles returns the roles of which the writer of a valid change needed one in the
 // change's past, 0 if none.
 func (p *Policy) NeededRoles(c *wire.Change) (need schema.Roles) {
-	if p.newerRules || len(c.Deps) == 0 {
+	if p.HasNewerRules() || len(c.Deps) == 0 {
 		return 0
 	}
 	v := &p.validation

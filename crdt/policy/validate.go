@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -15,12 +16,11 @@ import (
 
 // validation is the state of validating one change. Policy reuses it.
 type validation struct {
-	policy     *Policy
-	c          *wire.Change
-	who        authority.Person
-	genesis    bool
-	newer      bool
-	checksText bool // the form of texts is checked
+	policy   *Policy
+	c        *wire.Change
+	who      authority.Person
+	genesis  bool
+	founding founding
 
 	heldRoles schema.Roles
 	heldKnown bool
@@ -63,7 +63,7 @@ func (p *Policy) Validate(c *wire.Change) error {
 	v := &p.validation
 	v.begin(p, c)
 	defer v.reset()
-	v.newer, v.checksText = p.newerRules, p.checksText
+	v.founding = p.founding
 	if len(c.Deps) == 0 {
 		if err := v.checkGenesis(); err != nil {
 			return err
@@ -98,7 +98,7 @@ func CheckAlone(event qa.EventID, c *wire.Change) error {
 // causal past only where there are hundreds of writes, so it costs a fraction of
 // Validate. The conditions for c and its dependencies are those of Validate.
 func (p *Policy) Recheck(c *wire.Change) error {
-	if p.newerRules {
+	if p.HasNewerRules() {
 		return nil
 	}
 	v := &p.validation
@@ -202,14 +202,8 @@ func (v *validation) checkGenesis() error {
 		return refuse(CodeGenesis, "This is a second founding change; the event already exists.")
 	}
 	v.genesis, v.heldKnown, v.heldRoles = true, true, schema.Founder|schema.Organiser
-	for k := range c.Ops {
-		if op := &c.Ops[k]; op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyRulesVersion {
-			n, ok := op.Value.Uint()
-			if !ok || n == 0 {
-				return refuse(CodeGenesis, "The founding change does not say which version of the rules the event uses.")
-			}
-			v.newer, v.checksText = n > schema.RulesVersion, n >= schema.TextRules
-		}
+	if v.founding = foundingOf(c); v.founding.rules == 0 {
+		return refuse(CodeGenesis, "The founding change does not say which version of the rules the event uses.")
 	}
 	return nil
 }
@@ -229,7 +223,7 @@ func (v *validation) roles() schema.Roles {
 // nobody writes in an invited event, and the key of an invitation writes nothing but
 // its claim.
 func (v *validation) checkWriterMayWrite() error {
-	if v.newer {
+	if v.founding.rules.newer() {
 		return nil
 	}
 	if !v.needsRole() || v.roles()&schema.PersonRoles != 0 || v.isClaim() {
@@ -243,7 +237,7 @@ func (v *validation) checkWriterMayWrite() error {
 
 // needsRole reports whether the writer needs some role for anything but a claim.
 func (v *validation) needsRole() bool {
-	return v.policy.access == schema.AccessInvited || v.isInvitationKey()
+	return v.founding.access == schema.AccessInvited || v.isInvitationKey()
 }
 
 // isInvitationKey reports whether the writer was ever the key of an invitation.
@@ -273,7 +267,7 @@ func (v *validation) validateOp(k int) error {
 	if err != nil {
 		return err
 	}
-	if v.newer {
+	if v.founding.rules.newer() {
 		v.made[k] = made{slot: schema.Unknown, isMap: op.Action == wire.MakeMap, post: -1}
 		return v.checkPreds(k, in.id, false)
 	}
@@ -400,7 +394,7 @@ func checkValue(r *schema.Row, op *wire.Op) error {
 // checkText checks that a string is a valid text, or a single line where the schema
 // requires one, so that it can be read, shown and exported everywhere.
 func (v *validation) checkText(r *schema.Row, op *wire.Op) error {
-	if !v.checksText {
+	if !v.founding.rules.checksText() {
 		return nil
 	}
 	key := op.Key.Prop
@@ -477,7 +471,7 @@ func (v *validation) checkPreds(k int, in graph.Op, once bool) error {
 		if once {
 			return refuse(CodeOnce, "This change sets %.80q twice; it can be set only once.", op.Key.Prop)
 		}
-		if !v.newer {
+		if !v.founding.rules.newer() {
 			return refuse(CodeRepeated, "This change sets %.80q twice.", op.Key.Prop)
 		}
 		if len(op.Pred) != 1 || op.Pred[0] != (wire.OpID{Counter: v.c.StartOp + uint64(at), Actor: v.c.Actor}) {
@@ -491,7 +485,7 @@ func (v *validation) checkPreds(k int, in graph.Op, once bool) error {
 			v.current = v.policy.current(v.current, at, v.pastOf())
 		}
 	}
-	if !v.newer {
+	if !v.founding.rules.newer() {
 		if err := v.checkWriteCount(k, in); err != nil {
 			return err
 		}
@@ -656,7 +650,7 @@ func (v *validation) newKeysBefore(k int) (n int) {
 // checkComplete checks that everything that must be created in one change was created
 // in it.
 func (v *validation) checkComplete() error {
-	if v.newer {
+	if v.founding.rules.newer() {
 		return nil
 	}
 	for k := range v.made {
@@ -667,13 +661,7 @@ func (v *validation) checkComplete() error {
 	if !v.genesis {
 		return nil
 	}
-	kind := schema.KindEvent
-	for k := range v.c.Ops {
-		op := &v.c.Ops[k]
-		if op.Obj == (wire.OpID{}) && op.Key.Prop == schema.KeyKind {
-			kind = string(op.Value.Raw)
-		}
-	}
+	kind := cmp.Or(v.founding.kind, schema.KindEvent)
 	for k := range v.c.Ops {
 		op := &v.c.Ops[k]
 		if op.Obj != (wire.OpID{}) {
