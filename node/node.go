@@ -140,10 +140,11 @@ type Node interface {
 	Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error)
 	// DiscardRefusal deletes one of those changes, given its hash.
 	DiscardRefusal(ctx context.Context, event qa.EventID, hash string) error
-	// Presence lists the current presence messages of other devices, without the expired ones.
+	// Presence lists the current presence messages of the event's other authors, without the
+	// expired ones.
 	Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error)
-	// Announce sends a presence message to the other devices that can be reached now. It is not
-	// stored.
+	// Announce sends a presence message to the other devices that can be reached now, if this
+	// user is an author of the event. It is not stored.
 	Announce(ctx context.Context, event qa.EventID, kind string, post qa.PostID) error
 
 	// Prizes.

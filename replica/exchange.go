@@ -120,9 +120,7 @@ func without(hashes, others []wire.Hash) []wire.Hash {
 
 // Respond implements relayclient.Document.
 func (x relayDocument) Respond(ctx context.Context, posts []qa.PostID) error {
-	if err := x.doc.sendReceipts(ctx, posts); err != nil {
-		return err
-	}
+	x.doc.sendReceipts(posts)
 	return x.doc.runAutomatic(ctx)
 }
 

@@ -204,27 +204,29 @@ func refusedBy(n *replica.Node, id qa.EventID) []replica.Refusal {
 
 // attackedDevice is a device that follows an event on a fake relay.
 type attackedDevice struct {
-	relay  *fakeRelay
-	node   *replica.Node
-	store  storage.Store
-	key    keys.Key // the founder's, who is the attacker
-	own    keys.Key // the device's
-	all    []storage.Entry
-	last   *wire.Change
-	posts  wire.OpID
-	x      wire.OpID // event/x, where an organiser may write any key
-	people wire.OpID
+	relay   *fakeRelay
+	node    *replica.Node
+	store   storage.Store
+	key     keys.Key // the founder's, who is the attacker
+	founder *replica.Node
+	origin  storage.Store // the founder's
+	own     keys.Key      // the device's
+	all     []storage.Entry
+	last    *wire.Change
+	posts   wire.OpID
+	x       wire.OpID // event/x, where an organiser may write any key
+	people  wire.OpID
 }
 
 func attack(t *testing.T) *attackedDevice {
 	t.Helper()
 	a := &attackedDevice{relay: newFakeRelay(t), store: mem.New(), key: newKey(t), own: newKey(t)}
 	a.relay.keys[a.key.Identity()] = a.key
-	origin := mem.New()
-	founder := openNode(t, replica.Config{Store: origin, Key: a.key})
-	a.relay.event = createEvent(t, founder, "")
-	ask(t, founder, a.relay.event, "honest")
-	a.all = entries(t, origin, a.relay.event)
+	a.origin = mem.New()
+	a.founder = openNode(t, replica.Config{Store: a.origin, Key: a.key})
+	a.relay.event = createEvent(t, a.founder, "")
+	ask(t, a.founder, a.relay.event, "honest")
+	a.all = entries(t, a.origin, a.relay.event)
 	var err error
 	if a.last, err = wire.DecodeChange(a.all[1].Bytes); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"flyleaf/crdt/sync/repo"
+	"flyleaf/crdt/wire"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica"
@@ -24,6 +25,24 @@ func presenceOf(t *testing.T, n *replica.Node, id qa.EventID) []qa.Presence {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// makeAuthor has the founder of an event give somebody the role of an author, and waits until
+// their device knows it.
+func makeAuthor(t *testing.T, founder, author *replica.Node, id qa.EventID) {
+	t.Helper()
+	do(t, founder, id, qa.Act{Kind: qa.ActRole, Identity: author.Identity(), Role: qa.RoleAuthor, On: true})
+	eventually(t, author, "the role", func() bool { return weekOf(t, author, id).Event.HasRole(author.Identity(), qa.RoleAuthor) })
+}
+
+// makeAuthor has the founder give somebody the role of an author.
+func (a *attackedDevice) makeAuthor(t *testing.T, who qa.Identity) {
+	t.Helper()
+	id := a.relay.event
+	do(t, a.founder, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.RoleAuthor, On: true})
+	role := entries(t, a.origin, id)[2]
+	a.relay.sync([]wire.Hash{role.Hash}, nil, role.Bytes)
+	eventually(t, a.node, "the role", func() bool { return weekOf(t, a.node, id).Event.HasRole(who, qa.RoleAuthor) })
 }
 
 // clock is a clock that a test sets.
@@ -43,6 +62,7 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	join(t, b, id, host.url())
 	waitSynced(t, a, id, 1)
 	waitSynced(t, b, id, 1)
+	makeAuthor(t, a, b, id)
 	updates, cancel := a.Subscribe(id)
 	defer cancel()
 	if err := b.Announce(testContext(t), id, qa.PresenceAnswering, q); err != nil {
@@ -85,6 +105,7 @@ func TestOthersSeeWhoIsAnswering(t *testing.T) {
 	third := device(t, mem.New())
 	join(t, third, id, host.url())
 	waitSynced(t, third, id, 1)
+	makeAuthor(t, a, third, id)
 	if err := third.Announce(testContext(t), id, qa.PresenceSeen, q); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +128,7 @@ func TestAnsweringExpires(t *testing.T) {
 	join(t, b, id, host.url())
 	waitSynced(t, a, id, 1)
 	waitSynced(t, b, id, 1)
+	makeAuthor(t, a, b, id)
 	updates, cancel := a.Subscribe(id)
 	defer cancel()
 	if err := b.Announce(testContext(t), id, qa.PresenceAnswering, q); err != nil {
@@ -146,9 +168,35 @@ func TestAskerGetsAReceiptFromAnAuthor(t *testing.T) {
 	})
 }
 
+func TestOnlyAuthorsSendPresence(t *testing.T) {
+	a := attack(t)
+	id := a.relay.event
+	announce := func(text string) int {
+		t.Helper()
+		post := ask(t, a.node, id, text)
+		if err := a.node.Announce(testContext(t), id, qa.PresenceAnswering, post); err != nil {
+			t.Fatal(err)
+		}
+		// What is sent on a connection arrives in order: a sync message is the answer to these.
+		before := len(a.relay.receivedOf(repo.TypeSync))
+		a.relay.sync(nil, nil)
+		a.relay.sync(nil, nil)
+		eventually(t, a.node, "the next message", func() bool { return len(a.relay.receivedOf(repo.TypeSync)) > before })
+		return len(a.relay.receivedOf(repo.TypeEphemeral))
+	}
+	if n := announce("What a reader begins to write"); n != 0 {
+		t.Fatalf("a reader sent %d signals", n)
+	}
+	a.makeAuthor(t, a.own.Identity())
+	if n := announce("What an author begins to write"); n != 1 {
+		t.Fatalf("an author sent %d signals", n)
+	}
+}
+
 func TestForgedPresenceIsIgnored(t *testing.T) {
 	a := attack(t)
 	id := a.relay.event
+	a.makeAuthor(t, a.key.Identity())
 	post := string(qa.MakePostID(a.key.Identity(), []byte(a.last.Actor), a.last.StartOp))
 	now := time.Now().UnixMilli()
 	type body = map[string]any
@@ -220,20 +268,20 @@ func TestForgedPresenceIsIgnored(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 
-	// However many identities send signals, a bounded number is remembered.
-	for range 600 {
+	// Signals of people who are not authors are not shown.
+	for _, kind := range []string{qa.PresenceSeen, qa.PresenceAnswering} {
 		k := newKey(t)
 		raw, err := hex.DecodeString(string(k.Identity()))
 		if err != nil {
 			t.Fatal(err)
 		}
 		b := good()
-		b["id"], b["kind"] = raw, qa.PresenceSeen
+		b["id"], b["kind"] = raw, kind
 		a.relay.send(message(b, k, id, "s", 1))
 	}
 	a.relay.sync(nil, nil)
 	a.relay.sync(nil, nil)
-	if got := len(presenceOf(t, a.node, id)); got != 512 {
-		t.Fatalf("%d are remembered", got)
+	if got := presenceOf(t, a.node, id); len(got) != 1 || got[0] != first {
+		t.Fatalf("%+v", got)
 	}
 }

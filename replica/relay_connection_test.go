@@ -154,6 +154,7 @@ func TestQuestionIsAskedAgainOnTheNextConnection(t *testing.T) {
 	n := openNode(t, fastRetries(replica.Config{Store: mem.New(), Dial: dial}))
 	n.Start(t.Context())
 	id := createEvent(t, n, host.url())
+	makeAuthor(t, n, n, id) // so that it has presence to send
 	waitSynced(t, n, id, 0)
 
 	dial.blockNext.Store(true)

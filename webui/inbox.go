@@ -214,7 +214,7 @@ func (v *weekView) othersAnswering() []string {
 			continue
 		}
 		for _, p := range list {
-			if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
+			if p.Kind == qa.PresenceAnswering {
 				out = append(out, v.personName(p.By)+" is answering "+v.possessive(&t.Question)+" question")
 			}
 		}

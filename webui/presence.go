@@ -41,8 +41,8 @@ func (a *announcer) due(post qa.PostID, now time.Time) bool {
 }
 
 // announceAnswering tells the other authors that an author is answering a post, so that
-// two of them do not answer the same question without knowing. It does nothing when the
-// reader is not an author: nobody is told what readers begin to write.
+// two of them do not answer the same question without knowing. The node sends nothing for
+// others.
 func (s *server) announceAnswering(ctx context.Context, event qa.EventID, key string, d node.Draft) {
 	if d.Empty() {
 		return
@@ -51,19 +51,11 @@ func (s *server) announceAnswering(ctx context.Context, event qa.EventID, key st
 	if err != nil || !s.announced.due(post, s.now()) {
 		return
 	}
-	week, err := s.node.Week(ctx, event)
-	if err != nil {
-		return
-	}
-	me, err := s.node.Identity(ctx)
-	if err != nil || !week.Event.HasRole(me, qa.RoleAuthor) {
-		return
-	}
 	// An announcement that cannot be sent loses nothing.
 	_ = s.node.Announce(ctx, event, qa.PresenceAnswering, post)
 }
 
-// presenceByPost returns the presence of other people, by post.
+// presenceByPost returns the presence of the other authors, by post.
 func (s *server) presenceByPost(ctx context.Context, event qa.EventID) map[qa.PostID][]qa.Presence {
 	all, err := s.node.Presence(ctx, event)
 	if err != nil {
@@ -80,7 +72,7 @@ func (s *server) presenceByPost(ctx context.Context, event qa.EventID) map[qa.Po
 func (v *weekView) answering(post qa.PostID) string {
 	var names []string
 	for _, p := range v.presence[post] {
-		if p.Kind == qa.PresenceAnswering && p.By != v.me && v.Event.HasRole(p.By, qa.RoleAuthor) {
+		if p.Kind == qa.PresenceAnswering {
 			if name := v.personName(p.By); !slices.Contains(names, name) {
 				names = append(names, name)
 			}
@@ -103,7 +95,7 @@ const maxStateWords = 26
 // have read it. It returns "" when no delivery is known.
 func (v *weekView) deliveredWords(post qa.PostID) string {
 	for _, p := range v.presence[post] {
-		if p.Kind != qa.PresenceSeen || p.By == v.me || !v.Event.HasRole(p.By, qa.RoleAuthor) {
+		if p.Kind != qa.PresenceSeen {
 			continue
 		}
 		if words := "Delivered to " + isolateDirection(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))); len([]rune(words)) <= maxStateWords {

@@ -197,17 +197,14 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	}
 }
 
-func TestPresenceIsShownOfAuthorsOnly(t *testing.T) {
+func TestPresenceOfAuthorsIsShown(t *testing.T) {
 	s := newSite(t, "")
-	q, mine, last := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine)), qa.PostID(s.id(pForked))
+	q, mine := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine))
 	s.node.edit(s.event, func(w *shownWeek) {
 		w.presence = []qa.Presence{
 			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
 			{Kind: qa.PresenceAnswering, By: ilse, Post: q},
 			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
-			{Kind: qa.PresenceAnswering, By: obi, Post: mine},
-			{Kind: qa.PresenceAnswering, By: reader, Post: mine},
-			{Kind: qa.PresenceSeen, By: obi, Post: last},
 			{Kind: qa.PresenceSeen, By: ilse, Post: mine},
 		}
 	})
@@ -228,7 +225,8 @@ func TestPresenceIsShownOfAuthorsOnly(t *testing.T) {
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Delivered to an author")
 }
 
-func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
+// TestWritingIsAnnounced: the node sends it on if the reader is an author.
+func TestWritingIsAnnounced(t *testing.T) {
 	s := newSite(t, "")
 	now := testNow
 	s.h = New(Config{Node: s.node, Hosts: []string{testHost}, Now: func() time.Time { return now }, Zone: time.UTC})
@@ -239,12 +237,6 @@ func TestOnlyAuthorsAnnounceThatTheyWrite(t *testing.T) {
 		}
 	}
 	post := s.id(pQuestion)
-	writes(post, "I think")
-	if len(s.node.announced) != 0 {
-		t.Errorf("what a reader begins to write is told: %+v", s.node.announced)
-	}
-	s.node.give(s.event, qa.RoleAuthor)
-	now = now.Add(announceEvery)
 	writes(post, "I think")
 	writes(post, "I think that")
 	writes("ask", "a question")

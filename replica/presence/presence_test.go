@@ -83,6 +83,17 @@ func TestOldAndForeignSignalsAreNotShown(t *testing.T) {
 	}
 }
 
+// However many people send signals, a bounded number is remembered.
+func TestSignalsOfManyPeopleAreBounded(t *testing.T) {
+	var b Board
+	for range maxSignals + 88 {
+		receive(t, &b, newKey(t), qa.PresenceSeen, post(1), 1, start, start)
+	}
+	if got := len(b.List(start, time.Hour)); got != maxSignals {
+		t.Errorf("%d are remembered", got)
+	}
+}
+
 func TestExpireReportsEachPostOnce(t *testing.T) {
 	var b Board
 	now := start
