@@ -183,13 +183,13 @@ func TestSimulatedWeek(t *testing.T) {
 		s.do(qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: s.name}})
 	}
 	for _, name := range []string{"Ilse", "Teodor"} {
-		inv, err := orla.node.Invite(t.Context(), event, qa.RoleAuthor, name)
+		made, err := orla.node.Invite(t.Context(), event, qa.RoleAuthor, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		orla.online()
 		s := enter(name)
-		join(s, inv)
+		join(s, made.Link)
 		authors = append(authors, s)
 	}
 	eventually(t, "the roles", func() error {

@@ -70,9 +70,9 @@ func (d *Device) Invitation(ctx context.Context, event qa.EventID) (qa.Invitatio
 	return d.replica.Invitation(ctx, event)
 }
 
-func (d *Device) Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
-	inv, err := d.replica.Invite(ctx, event, role, label)
-	return inv, explainAct(&qa.Act{Kind: qa.ActInvite}, err)
+func (d *Device) Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.InviteInfo, error) {
+	made, err := d.replica.Invite(ctx, event, role, label)
+	return made, explainAct(&qa.Act{Kind: qa.ActInvite}, err)
 }
 
 func (d *Device) Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error) {

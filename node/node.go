@@ -103,7 +103,7 @@ type Node interface {
 
 	// Invite creates an invitation that grants a role to the first person who opens it. The
 	// label is stored on this device only.
-	Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.Invitation, error)
+	Invite(ctx context.Context, event qa.EventID, role qa.Role, label string) (qa.InviteInfo, error)
 	// Invitations lists all invitations of an event. Label and link are set for those made on
 	// this device.
 	Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error)

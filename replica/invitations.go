@@ -25,37 +25,44 @@ var ErrInviteGranted = errors.New("this invitation was used and the role has bee
 // first person who joins with it. label says whom it is for, in at most schema.MaxName
 // bytes; it stays on this device. ErrNotAllowed is returned to anybody who is not an
 // organiser.
-func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.Invitation, error) {
+func (n *Node) Invite(ctx context.Context, id qa.EventID, role qa.Role, label string) (qa.InviteInfo, error) {
 	if _, ok := role.InvitedAs(); !ok {
-		return qa.Invitation{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
+		return qa.InviteInfo{}, &qa.FieldError{Field: "role", Err: fmt.Errorf("%w: nobody is invited as %.40q", qa.ErrBadValue, role)}
 	}
 	if len(label) > schema.MaxName {
-		return qa.Invitation{}, &qa.FieldError{Field: "label", Got: len(label), Max: schema.MaxName, Err: qa.ErrTooLong}
+		return qa.InviteInfo{}, &qa.FieldError{Field: "label", Got: len(label), Max: schema.MaxName, Err: qa.ErrTooLong}
 	}
 	if _, err := n.document(id); err != nil {
-		return qa.Invitation{}, err
+		return qa.InviteInfo{}, err
 	}
 	key, err := n.newKey()
 	if err != nil {
-		return qa.Invitation{}, err
+		return qa.InviteInfo{}, err
 	}
-	kept, err := invitation.Secret{Role: role, Label: label, Seed: key.Seed(), AtMillis: n.cfg.Now().UnixMilli()}.Encode()
+	secret := invitation.Secret{Role: role, Label: label, Seed: key.Seed(), AtMillis: n.cfg.Now().UnixMilli()}
+	kept, err := secret.Encode()
 	if err != nil {
-		return qa.Invitation{}, err
+		return qa.InviteInfo{}, err
 	}
 	// Store the secret first: an invitation in the event without its secret could never
 	// be used.
 	setting := invitation.SettingsPrefix(id) + string(key.Identity())
 	if err := n.store.SetSetting(ctx, setting, kept); err != nil {
-		return qa.Invitation{}, fmt.Errorf("%w: %w", ErrNotSaved, err)
+		return qa.InviteInfo{}, fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
 	if _, err := n.Do(ctx, id, qa.Act{Kind: qa.ActInvite, Identity: key.Identity(), Role: role, On: true}); err != nil {
-		return qa.Invitation{}, errors.Join(err, n.store.DeleteSetting(context.WithoutCancel(ctx), setting))
+		return qa.InviteInfo{}, errors.Join(err, n.store.DeleteSetting(context.WithoutCancel(ctx), setting))
 	}
 	url, err := n.relayURL(ctx, id)
-	inv := n.invitationAt(ctx, id, url)
-	inv.Secret = key.Seed()
-	return inv, err
+	made := qa.InviteInfo{Key: key.Identity(), Role: role, State: qa.InviteOpen}
+	addSecret(&made, secret, n.invitationAt(ctx, id, url))
+	return made, err
+}
+
+// addSecret sets what only the device that made an invitation knows. link is the event's.
+func addSecret(info *qa.InviteInfo, s invitation.Secret, link qa.Invitation) {
+	info.Label, info.AtMillis, info.Link = s.Label, s.AtMillis, link
+	info.Link.Secret = s.Seed
 }
 
 // appPrefix, followed by a relay's URL, names the setting which says that the relay serves
@@ -112,9 +119,7 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 	for _, i := range all {
 		info := qa.InviteInfo{Key: i.Key, Role: i.Role, Claimer: i.Claimer, State: i.State}
 		if s, ok := invitation.DecodeSecret(kept[invitation.SettingsPrefix(id)+string(i.Key)]); ok {
-			info.Label, info.AtMillis = s.Label, s.AtMillis
-			info.Link = link
-			info.Link.Secret = s.Seed
+			addSecret(&info, s, link)
 		}
 		out = append(out, info)
 	}

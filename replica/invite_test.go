@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,11 +20,15 @@ import (
 
 func invite(t *testing.T, n *replica.Node, id qa.EventID, role qa.Role, label string) qa.Invitation {
 	t.Helper()
-	inv, err := n.Invite(testContext(t), id, role, label)
+	made, err := n.Invite(testContext(t), id, role, label)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return inv
+	all, err := n.Invitations(testContext(t), id)
+	if err != nil || !slices.ContainsFunc(all, func(i qa.InviteInfo) bool { return reflect.DeepEqual(i, made) }) {
+		t.Fatalf("%+v was made, and these are listed: %+v, %v", made, all, err)
+	}
+	return made.Link
 }
 
 func joinByLink(t *testing.T, n *replica.Node, inv qa.Invitation) {

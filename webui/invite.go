@@ -92,24 +92,12 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusUnprocessableEntity, "This note is too long. Shorten it and try again.")
 		return
 	}
-	before, err := s.node.Invitations(r.Context(), v.Event.ID)
-	if err == nil {
-		_, err = s.node.Invite(r.Context(), v.Event.ID, role, label)
-	}
+	made, err := s.node.Invite(r.Context(), v.Event.ID, role, label)
 	if err != nil {
 		refuse(statusOf(err), "Not created. "+sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	to := eventPath(v.Event.ID) + "/people"
-	if after, err := s.node.Invitations(r.Context(), v.Event.ID); err == nil {
-		for _, in := range after {
-			if !slices.ContainsFunc(before, func(x qa.InviteInfo) bool { return x.Key == in.Key }) {
-				to += "?made=" + string(in.Key)
-				break
-			}
-		}
-	}
-	formDone(w, r, to+"#invitations", "")
+	formDone(w, r, eventPath(v.Event.ID)+"/people?made="+string(made.Key)+"#invitations", "")
 }
 
 func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {

@@ -96,14 +96,14 @@ the role away.`,
 				if _, ok := qa.Role(role).InvitedAs(); !ok {
 					return codedf(exitUsage, "--role must be author, moderator or member, not %q", role)
 				}
-				inv, err := b.Invite(ctx, id, qa.Role(role), label)
+				made, err := b.Invite(ctx, id, qa.Role(role), label)
 				if err != nil {
 					return a.explain(err)
 				}
-				if err := a.printLink(&link, inv, map[string]string{"role": role}); err != nil {
+				if err := a.printLink(&link, made.Link, map[string]string{"role": role}); err != nil {
 					return err
 				}
-				why, err := node.SyncWithRelay(ctx, b, inv)
+				why, err := node.SyncWithRelay(ctx, b, made.Link)
 				if err != nil {
 					return err
 				}

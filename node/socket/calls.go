@@ -110,7 +110,7 @@ func (c *Client) Invitations(ctx context.Context, a0 qa.EventID) (r0 []qa.Invite
 	return
 }
 
-func (c *Client) Invite(ctx context.Context, a0 qa.EventID, a1 qa.Role, a2 string) (r0 qa.Invitation, err error) {
+func (c *Client) Invite(ctx context.Context, a0 qa.EventID, a1 qa.Role, a2 string) (r0 qa.InviteInfo, err error) {
 	err = c.call(ctx, "Invite", []any{a0, a1, a2}, &r0)
 	return
 }
