@@ -104,3 +104,14 @@ func BenchmarkSearch10000(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSetting measures the smallest read.
+func BenchmarkSetting(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "f.db"))
+	must(b, s.SetSetting(b.Context(), "k", "v"))
+	for b.Loop() {
+		if v, err := s.Setting(b.Context(), "k"); v != "v" || err != nil {
+			b.Fatal(v, err)
+		}
+	}
+}

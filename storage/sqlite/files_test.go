@@ -316,10 +316,8 @@ func TestDamagedPages(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	s := open(t, newClosedFile(t, 10))
 	limit := func(pages string) {
-		must(t, s.with(t.Context(), s.writer, func(c *conn) error {
-			var got int
-			return (&tx{ctx: t.Context(), conn: c}).row("PRAGMA max_page_count = "+pages, nil, &got)
-		}))
+		var got int
+		must(t, s.writeDB.QueryRow("PRAGMA max_page_count = "+pages).Scan(&got))
 	}
 	limit("60")
 	stored, failed := 10, 0

@@ -46,9 +46,7 @@ type Store struct {
 	closed  bool
 	calls   sync.WaitGroup // calls in progress
 
-	writer  chan *conn // holds one connection; receiving it is the write lock
-	readers chan *conn
-	writeDB *sql.DB
+	writeDB *sql.DB // has one connection; holding it is the write lock
 	readDB  *sql.DB
 }
 
@@ -82,28 +80,35 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 		return nil, openError(path, err)
 	}
 
-	s := &Store{path: path, writer: make(chan *conn, 1), readers: make(chan *conn, opts.Readers)}
+	s := &Store{path: path}
 	defer func() {
 		if err != nil {
 			_ = s.closeAll()
 			err = openError(path, toStorageError(ctx, err))
 		}
 	}()
-	if s.writeDB, err = sql.Open("sqlite", dsn(path, opts)); err != nil {
+	if s.writeDB, err = openPool(1, dsn(path, opts)); err != nil {
 		return nil, err
 	}
-	s.writeDB.SetMaxOpenConns(1)
 	if err := migrate(ctx, s.writeDB); err != nil {
 		return nil, err
 	}
-	if s.readDB, err = sql.Open("sqlite", dsn(path, opts, "_pragma=query_only(1)")); err != nil {
+	if s.readDB, err = openPool(opts.Readers, dsn(path, opts, "_pragma=query_only(1)")); err != nil {
 		return nil, err
 	}
-	s.writer <- &conn{db: s.writeDB, begin: "BEGIN IMMEDIATE"}
-	for range opts.Readers {
-		s.readers <- &conn{db: s.readDB, begin: "BEGIN"}
-	}
 	return s, nil
+}
+
+// openPool returns a pool of at most max connections, all of which stay open.
+func openPool(max int, dsn string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{c})
+	db.SetMaxOpenConns(max)
+	db.SetMaxIdleConns(max)
+	return db, nil
 }
 
 // dsn returns the data source name of a file. It escapes the path, so that no part of it is
@@ -162,11 +167,6 @@ func (s *Store) Close() error {
 func (s *Store) closeAll() error {
 	var errs []error
 	// Close the writer last: the last connection merges the write-ahead log.
-	for _, pool := range []chan *conn{s.readers, s.writer} {
-		for range len(pool) {
-			errs = append(errs, (<-pool).close())
-		}
-	}
 	for _, db := range []*sql.DB{s.readDB, s.writeDB} {
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -182,33 +182,42 @@ func (s *Store) closeAll() error {
 // changed nothing when it returns an error. ctx is checked before and between statements, not
 // during them, which avoids one watcher goroutine for each statement.
 func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
-	return s.with(ctx, s.writer, func(c *conn) error {
-		return c.transact(context.WithoutCancel(ctx), fn)
-	})
+	return s.transact(ctx, s.writeDB, "BEGIN IMMEDIATE", fn)
 }
 
-// view runs fn in a transaction, so that all its queries see the same snapshot.
+// view runs fn in a transaction, so that all its queries see the same snapshot. The end of ctx
+// interrupts them.
 func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
-	return s.with(ctx, s.readers, func(c *conn) error { return c.transact(ctx, fn) })
+	return s.transact(ctx, s.readDB, "BEGIN", func(t *tx) error { return fn(&tx{ctx: ctx, conn: t.conn}) })
 }
 
-// with waits for a connection, runs fn with it and returns it to the pool.
-func (s *Store) with(ctx context.Context, pool chan *conn, fn func(*conn) error) error {
+// transact waits for a connection until ctx ends, runs fn between begin and COMMIT, and rolls back
+// when fn fails. The end of ctx does not interrupt the transaction.
+func (s *Store) transact(ctx context.Context, db *sql.DB, begin string, fn func(*tx) error) (err error) {
 	done, err := s.enter()
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := ctx.Err(); err != nil {
+	defer func() { err = toStorageError(ctx, err) }()
+	c, err := db.Conn(ctx)
+	if err != nil {
 		return err
 	}
-	select {
-	case c := <-pool:
-		defer func() { pool <- c }()
-		return toStorageError(ctx, fn(c))
-	case <-ctx.Done():
-		return ctx.Err()
+	defer func() { _ = c.Close() }()
+	t := &tx{ctx: context.WithoutCancel(ctx), conn: c}
+	if _, err := t.exec(begin); err != nil {
+		return err
 	}
+	if err = fn(t); err == nil {
+		_, err = t.exec("COMMIT")
+	}
+	if err != nil {
+		// After some errors (for example a COMMIT on a full disk) SQLite has already rolled back.
+		// Then this ROLLBACK fails, which is fine.
+		_, _ = t.exec("ROLLBACK")
+	}
+	return err
 }
 
 // toStorageError converts SQLite's errors to the errors of package storage.
