@@ -63,7 +63,6 @@ func (p *Policy) Validate(c *wire.Change) error {
 	v := &p.validation
 	v.begin(p, c)
 	defer v.reset()
-	v.founding = p.founding
 	if len(c.Deps) == 0 {
 		if err := v.checkGenesis(); err != nil {
 			return err
@@ -188,7 +187,7 @@ func (v *validation) checkRevisionCount(k int) error {
 
 // begin starts with a change.
 func (v *validation) begin(p *Policy, c *wire.Change) {
-	*v = validation{policy: p, c: c, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
+	*v = validation{policy: p, c: c, founding: p.founding, past: p.graph.LazyPast(c.Deps), made: append(v.made[:0], make([]made, len(c.Ops))...), current: v.current[:0]}
 	copy(v.who[:], c.Actor)
 }
 
