@@ -139,24 +139,34 @@ func (d *Device) participates(ctx context.Context, e *qa.Event) (bool, error) {
 	return slices.ContainsFunc(posts, func(p qa.Post) bool { return p.By == me }), err
 }
 
-// checkPerson does the checks of qa.Person.Validate whose errors would name fields that the
-// user does not know.
+// checkPerson checks a profile. Its errors name the fields as the user knows them.
 func checkPerson(p *qa.Person) error {
-	for _, f := range []struct {
-		what, value string
-		limit       int
-	}{{"the name", p.Name, schema.MaxName}, {"what you say about yourself", p.About, schema.MaxAbout}, {"the link", p.Link, schema.MaxPersonLink}} {
-		if len(f.value) > f.limit {
-			return Errorf(Invalid, "%s is too long: at most %d bytes fit", f.what, f.limit)
-		}
-	}
-	if p.Link != "" && !qa.IsExternalLink(p.Link) {
+	var wrong *qa.FieldError
+	switch err := p.Validate(); {
+	case errors.As(err, &wrong):
+		return explainProfile(wrong)
+	case err != nil:
+		return err
+	case p.Link != "" && !qa.IsExternalLink(p.Link):
 		return Errorf(Invalid, "the link must be a web address (https://…) or mailto: followed by an e-mail address")
 	}
-	if !slices.Contains([]string{"", schema.PublishName, schema.PublishInitials, schema.PublishNothing}, p.PublishAs) {
+	return nil
+}
+
+func explainProfile(wrong *qa.FieldError) error {
+	what := "the " + qa.FieldName(wrong.Field)
+	switch wrong.Field {
+	case schema.MapPerson.Row(schema.KeyPublishAs).Name:
 		return Errorf(Invalid, "choose how your name appears when the week is published")
+	case schema.MapPerson.Row(schema.KeyAbout).Name:
+		what = "what you say about yourself"
+	case schema.MapPerson.Row(schema.KeyLink).Name:
+		what = "the link"
 	}
-	return p.Validate()
+	if wrong.Max > 0 {
+		return Errorf(Invalid, "%s %w: at most %d bytes fit", what, wrong.Err, wrong.Max)
+	}
+	return Errorf(Invalid, "%s %w", what, wrong.Err)
 }
 
 // shareProfile writes the parts of the user's profile that differ from the event's copy.
@@ -184,23 +194,15 @@ func profileAct(p, known qa.Person) (qa.Act, bool) {
 	said := qa.Person{ID: p.ID}
 	act := qa.Act{Kind: qa.ActPerson, Person: &said}
 	if p.PublishAs == "" && known.PublishAs != "" {
-		p.PublishAs = "name" // an event keeps the last choice; it cannot be cleared
+		p.PublishAs = schema.PublishName // an event keeps the last choice; it cannot be cleared
 	}
-	for _, f := range []struct {
-		clear, now, before string
-		to                 *string
-	}{
-		{"", p.Name, known.Name, &said.Name},
-		{"about", p.About, known.About, &said.About},
-		{"link", p.Link, known.Link, &said.Link},
-		{"", p.PublishAs, known.PublishAs, &said.PublishAs},
-	} {
-		switch {
-		case f.now == f.before:
-		case f.now != "":
-			*f.to = f.now
-		case f.clear != "":
-			act.Clear = append(act.Clear, f.clear)
+	for _, r := range schema.MapPerson.Values() {
+		switch now := qa.Field(&p, r.Field); {
+		case now == qa.Field(&known, r.Field):
+		case now != "":
+			qa.SetField(&said, r.Field, now)
+		case qa.MayBeCleared(r):
+			act.Clear = append(act.Clear, r.Field)
 		}
 	}
 	return act, said != qa.Person{ID: p.ID} || len(act.Clear) > 0

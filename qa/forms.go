@@ -27,11 +27,88 @@ func ValidKey(r *schema.Row, key string) bool {
 	return checkID(r.Keys, key) == nil
 }
 
-// ValidForm reports whether s is a valid Word or ID for r. It checks neither length nor Text and Line
-// (see IsText).
-func ValidForm(r *schema.Row, s string) bool { return checkForm(r, s) == nil }
+// ValueReason says in what a value does not fit its row of the schema.
+type ValueReason uint8
 
-// checkForm is ValidForm with a reason.
+// The reasons, in the order in which they are checked.
+const (
+	WrongType ValueReason = iota
+	TooLong
+	OutOfRange // of the integers that a document may contain
+	WrongForm  // not one of the row's words, or not an ID
+	WrongText  // not a text, or not a line
+)
+
+// ValueError says why a value does not fit its row of the schema. It contains no words for people,
+// because the policy and this package say different things.
+type ValueError struct {
+	Reason ValueReason
+	Size   int   // of a value that is TooLong, in bytes
+	Err    error // what is wrong with the form or the text
+}
+
+// CheckValue checks a string, []byte, int64, uint64 or bool against its row of the schema. It returns
+// nil for a value that fits. It is the only check of a value's type, length, range, form and text.
+func CheckValue(r *schema.Row, value any) *ValueError {
+	switch v := value.(type) {
+	case string:
+		if r.Type.IsString() {
+			return checkString(r, v)
+		}
+	case []byte:
+		if r.Type == schema.Bytes {
+			return checkSize(r, len(v))
+		}
+	case int64:
+		if r.Type == schema.Time {
+			return checkRange(v >= -schema.MaxInteger && v <= schema.MaxInteger)
+		}
+	case uint64:
+		if r.Type == schema.Number {
+			return checkRange(v <= schema.MaxInteger)
+		}
+	case bool:
+		if r.Type == schema.Flag {
+			return nil
+		}
+	}
+	return &ValueError{Reason: WrongType}
+}
+
+func checkRange(inRange bool) *ValueError {
+	if !inRange {
+		return &ValueError{Reason: OutOfRange}
+	}
+	return nil
+}
+
+func checkSize(r *schema.Row, size int) *ValueError {
+	if r.Max > 0 && size > r.Max {
+		return &ValueError{Reason: TooLong, Size: size}
+	}
+	return nil
+}
+
+func checkString(r *schema.Row, s string) *ValueError {
+	if long := checkSize(r, len(s)); long != nil {
+		return long
+	}
+	reason, err := WrongForm, error(nil)
+	switch r.Type {
+	case schema.Text:
+		reason, err = WrongText, CheckText(s)
+	case schema.Line:
+		reason, err = WrongText, CheckLine(s)
+	default:
+		err = checkForm(r, s)
+	}
+	if err != nil {
+		return &ValueError{Reason: reason, Err: err}
+	}
+	return nil
+}
+
+// checkForm checks a Word or an ID.
 func checkForm(r *schema.Row, s string) error {
 	switch {
 	case r.Empty && s == "":

@@ -2,7 +2,6 @@ package qa
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -26,7 +25,7 @@ func EventField(field string) *schema.Row { return schema.FieldOf(schema.KindEve
 func CheckEventField(field string, value any) error {
 	r := EventField(field)
 	if r == nil {
-		return bad("event", "there is no field %.40q", field)
+		return bad(schema.KeyEvent, "there is no field %.40q", field)
 	}
 	return checkValue(r, value)
 }
@@ -36,67 +35,35 @@ func checkValue(r *schema.Row, value any) error { return checkValueAs(r.Name, r,
 
 // checkValueAs is checkValue with another field in the error.
 func checkValueAs(field string, r *schema.Row, value any) error {
-	switch v := value.(type) {
-	case string:
-		if !r.Type.IsString() {
-			return bad(field, "it cannot be a text")
-		}
-		return checkString(field, r, v)
-	case []byte:
-		if r.Type != schema.Bytes {
-			return bad(field, "it cannot be bytes")
-		}
-		return tooLong(field, r, len(v))
-	case int64:
-		if r.Type != schema.Time {
-			return bad(field, "it cannot be a time")
-		}
-		if v > schema.MaxInteger || v < -schema.MaxInteger {
-			return bad(field, "the time lies beyond 2^53 ms")
-		}
-	case uint64:
-		if r.Type != schema.Number {
-			return bad(field, "it cannot be a number")
-		}
-		if v > schema.MaxInteger {
-			return bad(field, "the number is larger than 2^53")
-		}
-	case bool:
-		if r.Type != schema.Flag {
-			return bad(field, "it cannot be yes or no")
-		}
-	default:
-		return bad(field, "it cannot be a %T", value)
+	wrong := CheckValue(r, value)
+	if wrong == nil {
+		return nil
 	}
-	return nil
+	switch wrong.Reason {
+	case WrongType:
+		return bad(field, "it must be %s", typeWords(r.Type))
+	case TooLong:
+		return &FieldError{Field: field, Got: wrong.Size, Max: r.Max, Err: ErrTooLong}
+	case OutOfRange:
+		return bad(field, "%v is not between -2^53 and 2^53", value)
+	case WrongForm:
+		return &FieldError{Field: field, Err: fmt.Errorf("%w: %w", ErrBadValue, wrong.Err)}
+	}
+	return &FieldError{Field: field, Err: wrong.Err}
 }
 
-func tooLong(field string, r *schema.Row, size int) error {
-	if r.Max > 0 && size > r.Max {
-		return &FieldError{Field: field, Got: size, Max: r.Max, Err: ErrTooLong}
+func typeWords(t schema.Type) string {
+	switch t {
+	case schema.Time:
+		return "a time"
+	case schema.Number:
+		return "a number"
+	case schema.Flag:
+		return "true or false"
+	case schema.Bytes:
+		return "bytes"
 	}
-	return nil
-}
-
-func checkString(field string, r *schema.Row, s string) error {
-	if err := tooLong(field, r, len(s)); err != nil {
-		return err
-	}
-	var err error
-	switch r.Type {
-	case schema.Text:
-		err = CheckText(s)
-	case schema.Line:
-		err = CheckLine(s)
-	default:
-		if err = checkForm(r, s); err != nil {
-			err = fmt.Errorf("%w: %w", ErrBadValue, err)
-		}
-	}
-	if err != nil {
-		return &FieldError{Field: field, Err: err}
-	}
-	return nil
+	return "a text"
 }
 
 // Validate checks a new event. A *FieldError is returned when something in it is refused.
@@ -181,11 +148,11 @@ func checkRelays(relays []string) error {
 }
 
 func checkGrant(id Identity, role Role) error {
-	if err := checkNewIdentity("roles", id); err != nil {
+	if err := checkNewIdentity(schema.KeyRoles, id); err != nil {
 		return err
 	}
 	if schema.MapRolesOf.Row(string(role)) == nil {
-		return bad("roles", "there is no role %.40q", string(role))
+		return bad(schema.KeyRoles, "there is no role %.40q", string(role))
 	}
 	return nil
 }
@@ -218,6 +185,9 @@ func (p *Person) Validate() error {
 	return nil
 }
 
+// MayBeCleared reports whether a field of a profile may be emptied. Names and choices are only replaced.
+func MayBeCleared(r *schema.Row) bool { return r.Type != schema.Word && r.Key != schema.KeyName }
+
 // JoinTags returns the form of tags in the document.
 func JoinTags(tags []string) string { return strings.Join(tags, ", ") }
 
@@ -237,12 +207,12 @@ func SplitTags(s string) []string {
 // own) is checked when the act becomes a change.
 func (a *Act) Validate() error {
 	if a.AtMillis <= 0 || a.AtMillis > schema.MaxInteger {
-		return bad("at", "%d is not a time in milliseconds since 1970", a.AtMillis)
+		return bad(schema.KeyAt, "%d is not a time in milliseconds since 1970", a.AtMillis)
 	}
 	switch a.Kind {
 	case ActCreate:
 		if a.Event == nil {
-			return &FieldError{Field: "event", Err: ErrMissing}
+			return &FieldError{Field: schema.KeyEvent, Err: ErrMissing}
 		}
 		return a.Event.Validate()
 	case ActPost:
@@ -261,11 +231,11 @@ func (a *Act) Validate() error {
 		return checkKey(schema.MapReactionsOf.Keyed(), a.Emoji)
 	case ActPerson:
 		if a.Person == nil {
-			return &FieldError{Field: "person", Err: ErrMissing}
+			return &FieldError{Field: schema.KeyPeople, Err: ErrMissing}
 		}
 		for _, key := range a.Clear {
-			if key != schema.KeyAbout && key != schema.KeyLink {
-				return bad("people", "%q cannot be cleared", key)
+			if r := schema.MapPerson.Row(key); r == nil || !MayBeCleared(r) {
+				return bad(schema.KeyPeople, "%q cannot be cleared", key)
 			}
 		}
 		return a.Person.Validate()
@@ -300,17 +270,31 @@ func checkPostID(field string, id PostID) error {
 	return nil
 }
 
+// PostValue returns what a new post has at a key of its map: a string or int64, as the schema requires.
+// The zero value of the type stands for nothing.
+func (a *Act) PostValue(key string) any {
+	switch key {
+	case schema.KeyParent:
+		return string(a.Parent)
+	case schema.KeyAt:
+		return a.AtMillis
+	case schema.KeyOnBehalfOf:
+		return a.OnBehalfOf
+	case schema.KeySource:
+		return a.Source
+	case schema.KeyOrigin:
+		return string(a.Origin)
+	case schema.KeyTags:
+		return JoinTags(a.Tags)
+	case schema.KeyAs:
+		if a.AsAuthor {
+			return schema.AsAuthor
+		}
+	}
+	return "" // a new post is not withdrawn
+}
+
 func (a *Act) validatePost() error {
-	if a.Parent != "" {
-		if err := checkPostID("post/parent", a.Parent); err != nil {
-			return err
-		}
-	}
-	if a.Origin != "" {
-		if err := checkPostID("post/origin", a.Origin); err != nil {
-			return err
-		}
-	}
 	if a.Anonymous && (a.OnBehalfOf != "" || a.AsAuthor) {
 		return bad("post", "an anonymous post cannot be on behalf of somebody else")
 	}
@@ -319,51 +303,58 @@ func (a *Act) validatePost() error {
 	}
 	for _, t := range a.Tags {
 		if strings.Contains(t, ",") {
-			return bad("post/tags", "a tag cannot contain a comma")
+			return bad(schema.MapPost.Row(schema.KeyTags).Name, "a tag cannot contain a comma")
 		}
 	}
-	return cmp.Or(
-		checkValue(schema.MapRevisions.Keyed(), a.Text),
-		checkValue(schema.MapPost.Row(schema.KeyOnBehalfOf), a.OnBehalfOf),
-		checkValue(schema.MapPost.Row(schema.KeySource), a.Source),
-		checkValue(schema.MapPost.Row(schema.KeyTags), JoinTags(a.Tags)),
-	)
+	if err := checkValue(schema.MapRevisions.Keyed(), a.Text); err != nil {
+		return err
+	}
+	for _, r := range schema.MapPost.Values() {
+		v := a.PostValue(r.Key)
+		if v == Zero(r.Type) {
+			continue
+		}
+		if err := checkValue(r, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // validateRoleAct checks acts about roles, invitations and blocks.
 func (a *Act) validateRoleAct() error {
 	if a.Kind == ActBlock {
-		if err := checkIdentity("blocks", a.Identity); err != nil {
+		if err := checkIdentity(schema.KeyBlocks, a.Identity); err != nil {
 			return err
 		}
 		return checkValue(schema.MapBlocks.Keyed(), a.Text)
 	}
-	field := "roles"
+	field := schema.KeyRoles
 	if a.Kind == ActClaim {
-		field = "claims"
+		field = schema.KeyClaims
 	}
 	if err := checkNewIdentity(field, a.Identity); err != nil {
 		return err
 	}
 	switch a.Kind {
 	case ActClaim:
-		if err := checkNewIdentity("claims", a.Successor); err != nil {
+		if err := checkNewIdentity(schema.KeyClaims, a.Successor); err != nil {
 			return err
 		}
 		if a.Successor == a.Identity {
-			return bad("claims", "the invitation key cannot claim its own invitation")
+			return bad(schema.KeyClaims, "the invitation key cannot claim its own invitation")
 		}
 		return nil
 	case ActAdmit:
-		if err := checkIdentity("roles", a.Invite); err != nil {
+		if err := checkIdentity(schema.KeyRoles, a.Invite); err != nil {
 			return err
 		}
 		if a.Invite == a.Identity {
-			return bad("roles", "an invitation cannot grant the role to its own key")
+			return bad(schema.KeyRoles, "an invitation cannot grant the role to its own key")
 		}
 	}
 	if _, ok := a.Role.InvitedAs(); !ok {
-		return bad("roles", "no invitation can grant %q; choose author, moderator or member", string(a.Role))
+		return bad(schema.KeyRoles, "no invitation can grant %q; choose author, moderator or member", string(a.Role))
 	}
 	return nil
 }
@@ -372,7 +363,7 @@ func (a *Act) validateRoleAct() error {
 func (a *Act) validateWeekAct() error {
 	switch a.Kind {
 	case ActWinner:
-		if err := checkPostID("winners", a.Post); err != nil {
+		if err := checkPostID(schema.KeyWinners, a.Post); err != nil {
 			return err
 		}
 		return checkValue(schema.MapWinnersOf.Keyed(), a.Text)
@@ -389,14 +380,14 @@ func (a *Act) validateWeekAct() error {
 		case schema.KeyRule:
 			return checkValue(schema.MapDraw.Row(schema.KeyRule), a.Text)
 		}
-		return bad("draw", "there is no %.40q; it is commit, reveal or rule", a.Mark)
+		return bad(schema.KeyDraw, "there is no %.40q; it is commit, reveal or rule", a.Mark)
 	}
 	if a.Event == nil {
-		return &FieldError{Field: "weeks", Err: ErrMissing}
+		return &FieldError{Field: schema.KeyWeeks, Err: ErrMissing}
 	}
 	e := a.Event
 	if _, err := ParseEventID(string(e.ID)); err != nil {
-		return &FieldError{Field: "weeks", Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
+		return &FieldError{Field: schema.KeyWeeks, Err: fmt.Errorf("%w: %w", ErrBadValue, err)}
 	}
 	for _, r := range schema.MapWeek.Values() {
 		if r.Key == schema.KeyRelay {
@@ -442,7 +433,7 @@ func (a *Act) validateMark() error {
 	r := schema.MapMarks.Row(a.Mark)
 	switch {
 	case r == nil:
-		return bad("post/marks", "there is no mark %.40q", a.Mark)
+		return bad(schema.MapPost.Row(schema.KeyMarks).Name, "there is no mark %.40q", a.Mark)
 	case r.Map != schema.NoMap:
 		return checkIdentity(r.Name, a.Identity)
 	case r.Type.IsString():

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -14,20 +13,4 @@ func lookup(in schema.Map, key string) *schema.Row {
 		return nil
 	}
 	return r
-}
-
-// kindOf returns how Automerge stores a value of the schema; True stands for both
-// truth values.
-func kindOf(t schema.Type) wire.ValueKind {
-	switch t {
-	case schema.Time:
-		return wire.Int
-	case schema.Number:
-		return wire.Uint
-	case schema.Flag:
-		return wire.True
-	case schema.Bytes:
-		return wire.Bytes
-	}
-	return wire.String
 }

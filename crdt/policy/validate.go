@@ -274,10 +274,7 @@ func (v *validation) validateOp(k int) error {
 	if r == nil {
 		return refuse(CodeKey, "An event has no key %.80q there.", op.Key.Prop)
 	}
-	if err := checkValue(r, op); err != nil {
-		return err
-	}
-	if err := v.checkText(r, op); err != nil {
+	if err := v.checkValue(r, op); err != nil {
 		return err
 	}
 	if err := v.checkWriteOnce(k, r, in); err != nil {
@@ -354,56 +351,61 @@ func (v *validation) isVoid(place int32) bool {
 	return v.policy.graph.Forked(int(place)) && v.policy.graph.ForkedIn(int(place), v.pastOf())
 }
 
-// checkValue checks an operation's value.
-func checkValue(r *schema.Row, op *wire.Op) error {
+// checkValue checks an operation's value and, if the event's rules check texts, its key.
+func (v *validation) checkValue(r *schema.Row, op *wire.Op) error {
 	key := op.Key.Prop
 	if (r.Map != schema.NoMap) != (op.Action == wire.MakeMap) {
 		return refuse(CodeValue, "%.80q must be a value but is a map, or the other way round.", key)
 	}
-	if r.Map != schema.NoMap {
-		return nil
-	}
-	v := op.Value
-	kind := v.Kind
-	if kind == wire.False {
-		kind = wire.True
-	}
-	if kind != kindOf(r.Type) {
-		return refuse(CodeValue, "The value of %.80q has the wrong type.", key)
-	}
-	if r.Max > 0 && len(v.Raw) > r.Max {
-		return refuse(CodeLimit, "The value of %.80q is %d bytes long; the limit is %d.", key, len(v.Raw), r.Max)
-	}
-	if r.Type.IsID() && !qa.ValidForm(r, string(v.Raw)) {
-		return refuse(CodeValue, "The value of %.80q is not one of the allowed values.", key)
-	}
-	switch r.Type {
-	case schema.Time:
-		if n, _ := v.Int(); n > schema.MaxInteger || n < -schema.MaxInteger {
-			return refuse(CodeLimit, "The number at %.80q is larger than 2^53.", key)
+	if r.Map == schema.NoMap {
+		if err := refusalOfValue(r, key, valueError(r, op.Value), v.founding.rules); err != nil {
+			return err
 		}
-	case schema.Number:
-		if n, _ := v.Uint(); n > schema.MaxInteger {
-			return refuse(CodeLimit, "The number at %.80q is larger than 2^53.", key)
-		}
+	}
+	if v.founding.rules.checksText() && r.Keys.IsWords() && !qa.IsLine(key) {
+		return refuse(CodeText, "The name %.80q contains forbidden characters, or no visible character.", key)
 	}
 	return nil
 }
 
-// checkText checks that a string is a valid text, or a single line where the schema
-// requires one, so that it can be read, shown and exported everywhere.
-func (v *validation) checkText(r *schema.Row, op *wire.Op) error {
-	if !v.founding.rules.checksText() {
+// valueError checks a value against its row.
+func valueError(r *schema.Row, v wire.Value) *qa.ValueError {
+	switch v.Kind {
+	case wire.String:
+		return qa.CheckValue(r, string(v.Raw))
+	case wire.Bytes:
+		return qa.CheckValue(r, v.Raw)
+	case wire.Int:
+		n, _ := v.Int()
+		return qa.CheckValue(r, n)
+	case wire.Uint:
+		n, _ := v.Uint()
+		return qa.CheckValue(r, n)
+	case wire.True, wire.False:
+		return qa.CheckValue(r, v.Kind == wire.True)
+	}
+	return &qa.ValueError{Reason: qa.WrongType}
+}
+
+// refusalOfValue returns the refusal of a value that does not fit its row, nil if it fits.
+func refusalOfValue(r *schema.Row, key string, wrong *qa.ValueError, rules rulesVersion) error {
+	if wrong == nil {
 		return nil
 	}
-	key := op.Key.Prop
-	if r.Keys.IsWords() && !qa.IsLine(key) {
-		return refuse(CodeText, "The name %.80q contains forbidden characters, or no visible character.", key)
+	switch wrong.Reason {
+	case qa.WrongType:
+		return refuse(CodeValue, "The value of %.80q has the wrong type.", key)
+	case qa.TooLong:
+		return refuse(CodeLimit, "The value of %.80q is %d bytes long; the limit is %d.", key, wrong.Size, r.Max)
+	case qa.OutOfRange:
+		return refuse(CodeLimit, "The number at %.80q is larger than 2^53.", key)
+	case qa.WrongForm:
+		return refuse(CodeValue, "The value of %.80q is not one of the allowed values.", key)
 	}
-	if r.Type == schema.Text && !qa.IsText(string(op.Value.Raw)) || r.Type == schema.Line && !qa.IsLine(string(op.Value.Raw)) {
-		return refuse(CodeText, "The text at %.80q contains forbidden characters, or no visible character.", key)
+	if !rules.checksText() {
+		return nil
 	}
-	return nil
+	return refuse(CodeText, "The text at %.80q contains forbidden characters, or no visible character.", key)
 }
 
 // checkWriteOnce checks that a key that is written only at the creation of its map is
