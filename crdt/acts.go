@@ -222,25 +222,11 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	}
 	p := &plan{exact: true, post: qa.MakePostID(d.me, []byte(d.actor), start)}
 	post := p.makeMap(posts, string(p.post))
-	revisions := p.makeMap(post, schema.KeyRevisions)
-	p.makeMap(post, schema.KeyReactions)
-	marks := p.makeMap(post, schema.KeyMarks)
-	p.makeMap(marks, schema.KeyAssigned)
-	p.makeMap(marks, schema.KeyCandidate)
-	p.set(post, schema.KeyParent, string(a.Parent))
-	p.set(post, schema.KeyAt, a.AtMillis)
-	for _, f := range []struct{ key, value string }{
-		{schema.KeyOnBehalfOf, a.OnBehalfOf},
-		{schema.KeySource, a.Source},
-		{schema.KeyOrigin, string(a.Origin)},
-		{schema.KeyTags, qa.JoinTags(a.Tags)},
-	} {
-		if f.value != "" {
-			p.set(post, f.key, f.value)
+	revisions := p.makeRequired(post, schema.MapPost)[schema.KeyRevisions]
+	for _, r := range schema.MapPost.Values() {
+		if v := a.PostValue(r.Key); r.Required || v != qa.Zero(r.Type) {
+			p.set(post, r.Key, v)
 		}
-	}
-	if a.AsAuthor {
-		p.set(post, schema.KeyAs, schema.AsAuthor)
 	}
 	if len(a.X) > 0 {
 		x := p.makeMap(post, schema.KeyX)
@@ -250,6 +236,18 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	}
 	p.revise(revisions, a.Text, []byte(d.actor), start)
 	return p, nil
+}
+
+// makeRequired makes the maps without which a map is not whole, and returns them by their keys.
+func (p *plan) makeRequired(in handle, m schema.Map) map[string]handle {
+	made := map[string]handle{}
+	for _, r := range m.Maps() {
+		if r.Required {
+			made[r.Key] = p.makeMap(in, r.Key)
+			p.makeRequired(made[r.Key], r.Map)
+		}
+	}
+	return made
 }
 
 // revise plans a new revision. Its ID is computed from its operation, so all steps before it
@@ -342,7 +340,7 @@ func (d *Document) planReact(a *qa.Act) (*plan, error) {
 
 func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 	if a.Person.ID != "" && a.Person.ID != d.me {
-		return nil, &qa.FieldError{Field: "people", Err: fmt.Errorf("%w: a person can change only their own profile", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: schema.KeyPeople, Err: fmt.Errorf("%w: a person can change only their own profile", qa.ErrBadValue)}
 	}
 	people, err := d.rootMap(schema.KeyPeople)
 	if err != nil {
@@ -367,7 +365,7 @@ func (d *Document) planPerson(a *qa.Act) (*plan, error) {
 
 func (d *Document) planRole(a *qa.Act) (*plan, error) {
 	if a.Role == qa.RoleOrganiser && a.Identity == d.me && !a.On {
-		return nil, &qa.FieldError{Field: "roles", Err: fmt.Errorf("%w: only the founder can end an organiser's role", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: schema.KeyRoles, Err: fmt.Errorf("%w: only the founder can end an organiser's role", qa.ErrBadValue)}
 	}
 	return d.planFlag(schema.KeyRoles, string(a.Identity), string(a.Role), a.On)
 }

@@ -46,7 +46,7 @@ func (d *Document) planAdmit(a *qa.Act) (*plan, error) {
 
 func (d *Document) planBlock(a *qa.Act) (*plan, error) {
 	if a.Identity == d.me && a.Text != "" {
-		return nil, &qa.FieldError{Field: "blocks", Err: fmt.Errorf("%w: people cannot block themselves", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: schema.KeyBlocks, Err: fmt.Errorf("%w: people cannot block themselves", qa.ErrBadValue)}
 	}
 	blocks, err := d.rootMap(schema.KeyBlocks)
 	if err != nil {

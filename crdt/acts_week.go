@@ -89,7 +89,7 @@ func (d *Document) planBlob(a *qa.Act) (*plan, error) {
 // planWeek plans to add an event to a club's list, or to update its entry.
 func (d *Document) planWeek(a *qa.Act) (*plan, error) {
 	if !d.club {
-		return nil, &qa.FieldError{Field: "weeks", Err: fmt.Errorf("%w: only a club lists weeks", qa.ErrBadValue)}
+		return nil, &qa.FieldError{Field: schema.KeyWeeks, Err: fmt.Errorf("%w: only a club lists weeks", qa.ErrBadValue)}
 	}
 	weeks, err := d.rootMap(schema.KeyWeeks)
 	if err != nil {
