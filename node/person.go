@@ -164,9 +164,9 @@ func explainProfile(wrong *qa.FieldError) error {
 		what = "the link"
 	}
 	if wrong.Max > 0 {
-		return Errorf(Invalid, "%s %w: at most %d bytes fit", what, wrong.Err, wrong.Max)
+		return Errorf(Invalid, "%s %w: at most %d bytes fit; nothing was changed", what, wrong.Err, wrong.Max)
 	}
-	return Errorf(Invalid, "%s %w", what, wrong.Err)
+	return Errorf(Invalid, "%s %w; nothing was changed", what, wrong.Err)
 }
 
 // shareProfile writes the parts of the user's profile that differ from the event's copy.
