@@ -1,10 +1,12 @@
 package qa
 
+import "flyleaf/schema"
+
 // Times returns pointers to the event's times, by their keys in the document.
 func (e *Event) Times() map[string]*int64 {
 	return map[string]*int64{
-		"startsAt": &e.StartsAtMillis, "answersFrom": &e.AnswersFromMillis, "answersUntil": &e.AnswersUntilMillis,
-		"winnersAt": &e.WinnersAtMillis, "endsAt": &e.EndsAtMillis,
+		schema.KeyStartsAt: &e.StartsAtMillis, schema.KeyAnswersFrom: &e.AnswersFromMillis, schema.KeyAnswersUntil: &e.AnswersUntilMillis,
+		schema.KeyWinnersAt: &e.WinnersAtMillis, schema.KeyEndsAt: &e.EndsAtMillis,
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
+
+	"flyleaf/schema"
 )
 
 // The times of an event lie between these moments, in ms since 1970: the years 1900 to 2199. Other
@@ -27,14 +29,14 @@ const maxContradictions = 16
 // Contradiction is a field of an event that cannot be right: it contradicts another field, or names
 // something that does not exist.
 type Contradiction struct {
-	Field string // key in `event`, or "relays"
+	Field string // of Event: schema.Row.Field, or schema.KeyRelays
 	Words string // a clause for people: "the week ends on …, before it begins on …"
 }
 
 // timeWords name the times of an event in a sentence.
 var timeWords = map[string]string{
-	"startsAt": "the week begins", "endsAt": "the week ends", "answersFrom": "the authors begin to answer",
-	"answersUntil": "the last answers are due", "winnersAt": "the authors choose",
+	schema.KeyStartsAt: "the week begins", schema.KeyEndsAt: "the week ends", schema.KeyAnswersFrom: "the authors begin to answer",
+	schema.KeyAnswersUntil: "the last answers are due", schema.KeyWinnersAt: "the authors choose",
 }
 
 // zeroIfOutOfRange returns the time, or 0 if it is not between firstTime and lastTime.
@@ -57,7 +59,7 @@ func (e *Event) Contradictions() []Contradiction {
 	}
 	at := func(ms int64) string { return time.UnixMilli(ms).In(e.Location()).Format("2 January 2006, 15:04") }
 	times := e.Times()
-	for _, key := range []string{"startsAt", "endsAt", "answersFrom", "answersUntil", "winnersAt"} {
+	for _, key := range []string{schema.KeyStartsAt, schema.KeyEndsAt, schema.KeyAnswersFrom, schema.KeyAnswersUntil, schema.KeyWinnersAt} {
 		if ms := *times[key]; ms != 0 && zeroIfOutOfRange(ms) == 0 {
 			add(key, "%s in a year outside of 1900 to 2199", timeWords[key])
 		}
@@ -65,36 +67,36 @@ func (e *Event) Contradictions() []Contradiction {
 	start, end := zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)
 	from, until, winners := zeroIfOutOfRange(e.AnswersFromMillis), zeroIfOutOfRange(e.AnswersUntilMillis), zeroIfOutOfRange(e.WinnersAtMillis)
 	if start != 0 && end != 0 && end < start {
-		add("endsAt", "the week ends on %s, before it begins on %s", at(end), at(start))
+		add(schema.KeyEndsAt, "the week ends on %s, before it begins on %s", at(end), at(start))
 	}
 	if from != 0 && until != 0 && until < from {
-		add("answersUntil", "the last answers are due on %s, before the authors begin to answer on %s", at(until), at(from))
+		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the authors begin to answer on %s", at(until), at(from))
 	}
 	if start != 0 && until != 0 && until < start {
-		add("answersUntil", "the last answers are due on %s, before the week begins on %s", at(until), at(start))
+		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the week begins on %s", at(until), at(start))
 	}
 	if start != 0 && winners != 0 && winners < start {
-		add("winnersAt", "the authors choose on %s, before the week begins on %s", at(winners), at(start))
+		add(schema.KeyWinnersAt, "the authors choose on %s, before the week begins on %s", at(winners), at(start))
 	}
 	if e.Zone != "" {
 		if _, err := LoadZone(e.Zone); err != nil {
-			add("zone", "%v", err)
+			add(schema.KeyZone, "%v", err)
 		}
 	}
 	if e.Language != "" {
 		if _, err := language.Parse(e.Language); err != nil {
-			add("language", "unknown language %.40q; use a tag such as en or pt-BR", e.Language)
+			add(schema.KeyLanguage, "unknown language %.40q; use a tag such as en or pt-BR", e.Language)
 		}
 	}
 	if e.Prizes > MaxPrizes {
-		add("prizes", "%d copies; the maximum is %d", e.Prizes, MaxPrizes)
+		add(schema.KeyPrizes, "%d copies; the maximum is %d", e.Prizes, MaxPrizes)
 	}
 	if e.MovedTo != "" && e.MovedTo == e.ID {
-		add("movedTo", "the event has moved to itself")
+		add(schema.KeyMovedTo, "the event has moved to itself")
 	}
 	for i, r := range e.Relays {
 		if r != "" && slices.ContainsFunc(e.Relays[:i], func(s string) bool { return SameRelay(r, s) }) {
-			add("relays", "the relay %.80s is named twice", r)
+			add(schema.KeyRelays, "the relay %.80s is named twice", r)
 		}
 	}
 	return out
@@ -125,9 +127,9 @@ func (e *Event) CheckNew(before *Event) error {
 	}
 	for _, c := range e.Contradictions() {
 		if !slices.Contains(old, c) {
-			name := "event/" + c.Field
-			if c.Field == "relays" {
-				name = c.Field
+			name := c.Field
+			if r := EventField(name); r != nil {
+				name = r.Name
 			}
 			return &FieldError{Field: name, Err: contradictionReason(c.Words)}
 		}
@@ -135,27 +137,11 @@ func (e *Event) CheckNew(before *Event) error {
 	return nil
 }
 
-// With returns e after the act. Fields of a wrong type are ignored; Act.Validate refuses them.
+// With returns e after the act. Fields with invalid values are ignored; Act.Validate refuses them.
 func (e Event) With(a *Act) Event {
 	for key, v := range a.Fields {
-		switch v := v.(type) {
-		case int64:
-			if t := e.Times()[key]; t != nil {
-				*t = v
-			}
-		case uint64:
-			if key == "prizes" {
-				e.Prizes = v
-			}
-		case string:
-			switch key {
-			case "zone":
-				e.Zone = v
-			case "language":
-				e.Language = v
-			case "movedTo":
-				e.MovedTo = EventID(v)
-			}
+		if r := EventField(key); r != nil && CheckValue(r, v) == nil {
+			SetField(&e, key, v)
 		}
 	}
 	if a.Links != nil {

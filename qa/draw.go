@@ -119,7 +119,7 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(secret) != DrawSecretSize {
-		return nil, bad("draw/reveal", "it must have %d bytes, not %d", DrawSecretSize, len(secret))
+		return nil, bad(schema.MapReveal.Keyed().Name, "it must have %d bytes, not %d", DrawSecretSize, len(secret))
 	}
 	h := sha256.New()
 	h.Write([]byte("flyleaf draw commit v1"))
@@ -134,11 +134,11 @@ func CommitDraw(event EventID, by Identity, secret []byte) ([]byte, error) {
 // ErrBadValue is returned for a secret or hash of another size.
 func RevealDraw(secret []byte, closing string) ([]byte, error) {
 	if len(secret) != DrawSecretSize {
-		return nil, bad("draw/reveal", "it must have %d bytes, not %d", DrawSecretSize, len(secret))
+		return nil, bad(schema.MapReveal.Keyed().Name, "it must have %d bytes, not %d", DrawSecretSize, len(secret))
 	}
 	hash, err := hex.DecodeString(closing)
 	if err != nil || len(hash) != DrawRevealSize-DrawSecretSize {
-		return nil, bad("draw/reveal", "the hash of the closing has 64 hex characters; %.80q is none", closing)
+		return nil, bad(schema.MapReveal.Keyed().Name, "the hash of the closing has 64 hex characters; %.80q is none", closing)
 	}
 	return append(bytes.Clone(secret), hash...), nil
 }
