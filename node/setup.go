@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // NewWeek describes a week to set up.
@@ -88,7 +89,7 @@ func weekActs(now, want *qa.Event, picture []byte) []qa.Act {
 	var acts []qa.Act
 	if key := qa.BlobKey(picture); picture != nil && key != now.Cover {
 		acts = append(acts, qa.Act{Kind: qa.ActBlob, Bytes: picture})
-		change.Fields["cover"] = key
+		change.Fields[schema.KeyCover] = key
 	}
 	if len(change.Fields) > 0 || change.Links != nil {
 		acts = append(acts, change)

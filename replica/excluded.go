@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/storage"
 )
 
@@ -85,7 +86,7 @@ func createdPost(c *wire.Change) (id qa.PostID, p formerPost, ok bool) {
 		op := &c.Ops[i]
 		text, isText := op.Value.Str()
 		switch {
-		case op.Obj == post && op.Key.Prop == "origin":
+		case op.Obj == post && op.Key.Prop == schema.KeyOrigin:
 			p.origin = qa.PostID(text)
 		case op.Obj != post && isText:
 			p.text = text // the only text outside the post's own map is its revision

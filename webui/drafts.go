@@ -19,7 +19,7 @@ const (
 func draftFrom(r *http.Request) node.Draft {
 	return node.Draft{
 		Text:       qa.LineEnds(r.PostForm.Get("body")),
-		OnBehalfOf: strings.TrimSpace(r.PostForm.Get("onBehalfOf")),
+		OnBehalfOf: strings.TrimSpace(r.PostForm.Get(schema.KeyOnBehalfOf)),
 		Tags:       r.PostForm.Get("tags"),
 	}
 }

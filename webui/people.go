@@ -237,14 +237,14 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
 }
 
-// setSwitch sets one of the week's two switches: closed or approve.
+// setSwitch sets one of the week's switches: whether it is closed, whether posts need approval.
 func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadAsOrganiser(w, r)
 	if !ok {
 		return
 	}
 	key := r.PostForm.Get("switch")
-	if key != "closed" && key != "approve" {
+	if f := qa.EventField(key); f == nil || f.Type != schema.Flag {
 		s.problem(w, r, http.StatusUnprocessableEntity, "Unknown setting", "Nothing was changed. Reload the page and try again.")
 		return
 	}

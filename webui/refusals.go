@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // refusal is a change of the reader's that was not accepted, with what the reader can do
@@ -118,7 +119,7 @@ func textOf(a qa.Act) string {
 	case a.Kind == qa.ActPerson && a.Person != nil:
 		return strings.TrimSpace(strings.Join([]string{a.Person.Name, a.Person.About, a.Person.Link}, "\n"))
 	case a.Kind == qa.ActEvent && a.Fields != nil:
-		text, _ := a.Fields["description"].(string)
+		text, _ := a.Fields[schema.KeyDescription].(string)
 		return text
 	}
 	return a.Text

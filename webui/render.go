@@ -197,7 +197,7 @@ func notSaved(err error) string {
 	if errors.As(err, &field) {
 		if errors.Is(err, qa.ErrTooLong) {
 			advice := "shorten them."
-			if field.Field == "post/text" {
+			if field.Field == schema.MapRevisions.Keyed().Name {
 				advice = "shorten them or split them into two posts."
 			}
 			return "The " + qa.FieldName(field.Field) + " " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +

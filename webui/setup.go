@@ -14,6 +14,7 @@ import (
 	"flyleaf/cover"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/schema"
 	"flyleaf/style"
 )
 
@@ -75,11 +76,11 @@ type setupPage struct {
 type setupTime struct{ Key, Words, Value string }
 
 var setupTimes = []struct{ key, words string }{
-	{"startsAt", "Questions open"},
-	{"answersFrom", "Authors start answering"},
-	{"answersUntil", "Last answers"},
-	{"winnersAt", "Authors choose winners"},
-	{"endsAt", "Week ends"},
+	{schema.KeyStartsAt, "Questions open"},
+	{schema.KeyAnswersFrom, "Authors start answering"},
+	{schema.KeyAnswersUntil, "Last answers"},
+	{schema.KeyWinnersAt, "Authors choose winners"},
+	{schema.KeyEndsAt, "Week ends"},
 }
 
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 )
 
 // want is the count of "me too" votes for a question.
@@ -318,7 +319,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	v.text(p, &out)
 	out.Proof = out.Path + "/proof"
 	out.Presence = v.answering(p.ID)
-	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, "answered") && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
+	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, schema.KeyAnswered) && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered
 	out.Reactions, out.ImportedReactions = v.reactions(p), importedReactions(p.X)
 	if out.Kind == "question" {
 		if t.DuplicateOf != "" {

@@ -61,7 +61,7 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	p := qa.Person{
 		Name:  strings.Join(strings.Fields(form.Get("name")), " "),
 		About: strings.TrimSpace(qa.LineEnds(form.Get("about"))), Link: strings.TrimSpace(form.Get("link")),
-		PublishAs: form.Get("publishAs"),
+		PublishAs: form.Get(schema.KeyPublishAs),
 	}
 	if err := s.node.SetPerson(ctx, p); err != nil {
 		words := "Not saved. " + sentence(err.Error()) + " What you typed is still there."

@@ -200,17 +200,17 @@ this later, except --access and --relay.`,
 	w.add(f)
 	f.Lookup("zone").Usage += " (default: this device's)"
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
-	f.StringVar(&access, "access", "open", "who may read and write: `open` (everybody who has the invitation) or invited (only people with a role, see flyleaf event invite)")
+	f.StringVar(&access, "access", schema.AccessOpen, "who may read and write: `open` (everybody who has the invitation) or invited (only people with a role, see flyleaf event invite)")
 	return a.jsonFlag(c)
 }
 
 // timeFlags are the flags of the times of a week.
 var timeFlags = []struct{ flag, key, what string }{
-	{"opens", "startsAt", "when the week begins"},
-	{"answers-from", "answersFrom", "when the authors begin to answer"},
-	{"answers-until", "answersUntil", "when the last answers are due"},
-	{"winners-at", "winnersAt", "when the authors choose the winners"},
-	{"ends", "endsAt", "when the week ends"},
+	{"opens", schema.KeyStartsAt, "when the week begins"},
+	{"answers-from", schema.KeyAnswersFrom, "when the authors begin to answer"},
+	{"answers-until", schema.KeyAnswersUntil, "when the last answers are due"},
+	{"winners-at", schema.KeyWinnersAt, "when the authors choose the winners"},
+	{"ends", schema.KeyEndsAt, "when the week ends"},
 }
 
 func (a *app) eventSetCmd() *cobra.Command {
@@ -290,7 +290,7 @@ late. Editing, reacting and moderating remain possible. With --undo the event is
 				done = "The event is open again."
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": !undo}}, done)
+				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyClosed: !undo}}, done)
 			})
 		},
 	}

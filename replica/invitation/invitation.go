@@ -18,6 +18,7 @@ import (
 	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Invitation is an invitation to a role, as recorded in the event.
@@ -38,13 +39,13 @@ type View struct {
 
 // All returns the event's invitations, in no particular order.
 func (v View) All() []Invitation {
-	object, ok := v.Projection.Object("roles")
+	object, ok := v.Projection.Object(schema.KeyRoles)
 	if !ok {
 		return nil
 	}
 	var out []Invitation
 	for _, id := range v.Projection.Keys(object) {
-		of, ok := v.Projection.Object("roles", id)
+		of, ok := v.Projection.Object(schema.KeyRoles, id)
 		if !ok {
 			continue
 		}
@@ -85,7 +86,7 @@ func (v View) invitation(key qa.Identity, role, as qa.Role, by qa.Identity) Invi
 // claimers returns the people who claimed an invitation. Of concurrent claims, the one with
 // the lowest operation ID comes first: only that claimer is admitted.
 func (v View) claimers(key qa.Identity) []qa.Identity {
-	claims, ok := v.Projection.Object("claims")
+	claims, ok := v.Projection.Object(schema.KeyClaims)
 	if !ok {
 		return nil
 	}
@@ -127,7 +128,7 @@ func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act
 	if v.Policy.HasNewerRules() || !v.Policy.HoldsRole(me, qa.RoleOrganiser) {
 		return qa.Act{}, false
 	}
-	claims, ok := v.Projection.Object("claims")
+	claims, ok := v.Projection.Object(schema.KeyClaims)
 	isActive := func(key string) bool {
 		return v.Policy.HoldsRole(qa.Identity(key), qa.RoleInviteAuthor, qa.RoleInviteModerator, qa.RoleInviteMember)
 	}
