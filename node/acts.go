@@ -20,11 +20,12 @@ func (d *Device) fillDefaults(act *qa.Act) {
 func needsProfile(act *qa.Act) bool { return act.Kind == qa.ActPost && !act.Anonymous }
 
 // checkAct refuses acts that the rules of the document allow: setting the draw's rule after closing,
-// which has no effect, and blocking an organiser. It leaves acts for which the user has no role to the
-// replica.
+// which has no effect, blocking an organiser, and marking as a duplicate of anything but another
+// question. It leaves acts for which the user has no role to the replica.
 func (d *Device) checkAct(ctx context.Context, event qa.EventID, act *qa.Act) error {
 	setsRule, blocks := act.Kind == qa.ActDraw && act.Mark == schema.KeyRule, act.Kind == qa.ActBlock && act.Text != ""
-	if !setsRule && !blocks {
+	marks := act.Kind == qa.ActMark && act.Mark == schema.KeyDuplicateOf && act.Text != ""
+	if !setsRule && !blocks && !marks {
 		return nil
 	}
 	w, err := d.replica.Week(ctx, event)
@@ -37,8 +38,17 @@ func (d *Device) checkAct(ctx context.Context, event qa.EventID, act *qa.Act) er
 		return Errorf(Invalid, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
 	case blocks && act.Identity != me && !w.Event.MayBlock(act.Identity) && w.Event.HoldsAny(me, schema.Moderators):
 		return Errorf(Invalid, "organisers cannot be blocked; nothing was changed")
+	case marks && w.Event.MayWrite(me, schema.MapMarks.Row(schema.KeyDuplicateOf), false) && !canDuplicate(&w, act.Post, qa.PostID(act.Text)):
+		return Errorf(Invalid, "only a question can be a duplicate, and only of another question of the same week; nothing was changed")
 	}
 	return nil
+}
+
+func canDuplicate(w *qa.Week, post, original qa.PostID) bool {
+	isQuestion := func(id qa.PostID) bool {
+		return slices.ContainsFunc(w.Threads, func(t qa.Thread) bool { return t.Question.ID == id })
+	}
+	return post != original && isQuestion(post) && isQuestion(original)
 }
 
 func (d *Device) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {

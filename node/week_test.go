@@ -14,6 +14,7 @@ import (
 
 	"flyleaf/publish/site"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 func pictureOf(t *testing.T, c color.Color) []byte {
@@ -367,8 +368,8 @@ func TestErrorsOfActsSayWhoIsAllowed(t *testing.T) {
 	}
 }
 
-// TestActsThatEveryProgramRefuses: the draw's rule is fixed by the closing, and nobody can block organisers or
-// themselves.
+// TestActsThatEveryProgramRefuses: the draw's rule is fixed by the closing, nobody can block organisers or
+// themselves, and only a question is a duplicate of another.
 func TestActsThatEveryProgramRefuses(t *testing.T) {
 	host, moderator := device(t), device(t)
 	event := createEvent(t, host, "A week")
@@ -387,6 +388,26 @@ func TestActsThatEveryProgramRefuses(t *testing.T) {
 	}
 	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: host.replica.Identity(), Text: "no"}, "organisers cannot be blocked")
 	refuses(moderator, qa.Act{Kind: qa.ActBlock, Identity: me, Text: "no"}, "cannot block themselves")
+	var posts [3]qa.PostID // a question, a reply to it, another question
+	for i, act := range []qa.Act{{Text: "Why keep books?"}, {Text: "To remember."}, {Text: "Why books?"}} {
+		act.Kind = qa.ActPost
+		if i == 1 {
+			act.Parent = posts[0]
+		}
+		posts[i], err = host.Do(t.Context(), event, act)
+		must(t, err)
+	}
+	mark := func(post, of qa.PostID) qa.Act {
+		return qa.Act{Kind: qa.ActMark, Post: post, Mark: schema.KeyDuplicateOf, Text: string(of)}
+	}
+	for _, no := range [][2]qa.PostID{{posts[2], posts[2]}, {posts[2], posts[1]}, {posts[1], posts[0]}, {posts[2], "none"}} {
+		refuses(host, mark(no[0], no[1]), "only a question can be a duplicate, and only of another question")
+	}
+	for _, of := range []qa.PostID{posts[0], ""} {
+		_, err := host.Do(t.Context(), event, mark(posts[2], of))
+		must(t, err)
+	}
+
 	for _, act := range []qa.Act{
 		{Kind: qa.ActBlock, Identity: me, Text: "why not"},
 		{Kind: qa.ActBlock, Identity: me},

@@ -173,11 +173,6 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	p := postAt(t, i)
 	act.Post = p.ID
-	if err == nil && act.Mark == schema.KeyDuplicateOf && act.Text != "" {
-		if of, j, known := v.find(qa.PostID(act.Text)); !known || j >= 0 || of == t {
-			err = errors.New("choose the original question")
-		}
-	}
 	if err == nil {
 		_, err = s.node.Do(r.Context(), v.Event.ID, act)
 	}

@@ -3,6 +3,7 @@ package webui
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,6 +81,9 @@ func TestModerationThatIsRefused(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 		mustContain(t, w.Body.String(), "Not saved", "The post was not changed", `role="alert"`)
+		if slices.Contains(fields, "duplicateOf") {
+			mustContain(t, w.Body.String(), "Only a question can be a duplicate, and only of another question of the same week")
+		}
 	}
 	if len(s.node.acts()) != 0 {
 		t.Errorf("acts = %+v", s.node.acts())

@@ -87,9 +87,6 @@ answered is counted once, for the original.`,
 				if err != nil {
 					return err
 				}
-				if of == post {
-					return codedf(exitUsage, "a question cannot be a duplicate of itself; nothing was changed")
-				}
 				return a.act(ctx, b, id, qa.Act{Kind: qa.ActMark, Post: post, Mark: schema.KeyDuplicateOf, Text: string(of)}, "Marked as a duplicate.")
 			})
 		},
