@@ -80,7 +80,6 @@ func TestRefused(t *testing.T) {
 		{"two documents", "---\ntitle: T\n--- x\nb: c\n---\n", 0, ErrSyntax, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			began := time.Now()
 			im, err := ReadJekyll("week.md", []byte(c.in), nil)
 			if strings.HasSuffix(c.name, "in itself") && errors.Is(err, ErrTooBig) {
 				return // either is well
@@ -100,9 +99,6 @@ func TestRefused(t *testing.T) {
 			}
 			if len(im.Posts) != 0 {
 				t.Error("something was imported")
-			}
-			if d := time.Since(began); d > 20*time.Second {
-				t.Errorf("reading took %v", d)
 			}
 		})
 	}

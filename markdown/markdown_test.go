@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"html/template"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"flyleaf/internal/testfixture"
 	"flyleaf/schema"
@@ -57,26 +58,32 @@ func TestProse(t *testing.T) {
 	}
 }
 
-// Texts of the maximum length that make parsers slow, or nest deeply, are rendered quickly.
-func TestHTMLOfHostileTextIsQuick(t *testing.T) {
+// Texts of the maximum length that make parsers slow, or nest deeply, are rendered with bounded
+// memory into HTML of bounded size and depth. Those for which a parser would need quadratic time
+// are shown as they were typed.
+func TestHTMLOfHostileTextIsBounded(t *testing.T) {
 	n := schema.MaxText
 	fill := func(s string) string { return strings.Repeat(s, n/len(s)) }
 	var stairs strings.Builder
 	for i := 0; stairs.Len() < n-400; i++ {
 		stairs.WriteString(strings.Repeat(" ", 2*i) + "- x\n")
 	}
+	shownAsTyped := []string{"quotes", "spaced quotes", "bullets", "stars", "mixed", "links", "closing"}
 	for name, text := range map[string]string{
 		"quotes": fill(">"), "spaced quotes": fill("> "), "bullets": fill("- "), "stars": fill("* "), "mixed": fill("> - "), "brackets": fill("["), "images": fill("!["),
 		"links": fill("[a]("), "closing": fill("]("), "emphasis": fill("*a **b "), "underscores": fill("_a __b "), "stars alone": fill("*"), "ticks": fill("`a``"), "ticks rising": risingTicks(n),
 		"tables": fill("|a"), "table": "|" + fill("a|")[:1000] + "\n|" + strings.Repeat("-|", 500) + "\n" + fill("|x")[:20000], "entities": fill("&amp;"), "emoji": fill(":smile:"), "colons": fill(":"), "stairs": stairs.String(),
 		"urls": fill("http://a.b "), "one url": "http://" + fill("a."), "angles": fill("<"), "autolinks": fill("<http://a>"), "lines": fill("\n"), "setext": fill("a\n=\n"), "refs": fill("[a]: b\n"), "nul": fill("\x00"), "strikes": fill("~~a "), "mails": fill("a@b.c"), "at": fill("a@"), "www": fill("www."),
 	} {
-		began := time.Now()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		out := render(text)
-		took := time.Since(began)
-		t.Logf("%-14s %8v %8d bytes", name, took.Round(time.Millisecond), len(out))
-		if took > 5*time.Second {
-			t.Errorf("%s took %v", name, took)
+		runtime.ReadMemStats(&after)
+		if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1024*uint64(n) {
+			t.Errorf("%s allocates %d bytes", name, allocated)
+		}
+		if asTyped := strings.HasPrefix(string(out), "<pre"); asTyped != slices.Contains(shownAsTyped, name) {
+			t.Errorf("%s is shown as it was typed: %v", name, asTyped)
 		}
 		if len(out) > 100*n {
 			t.Errorf("%s gives %d bytes", name, len(out))
