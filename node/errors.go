@@ -35,6 +35,11 @@ const (
 	Unreachable      Kind = "unreachable"   // that process does not answer
 )
 
+// refusal reports whether the rules or the user's roles refuse an input: trying again does not help.
+func (k Kind) refusal() bool {
+	return k == Invalid || k == NotAllowed || k == NotInvited || k == OtherRelay
+}
+
 // Error is an error with a known kind, or one that came from another process.
 type Error struct {
 	Kind    Kind

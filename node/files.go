@@ -77,8 +77,8 @@ type WeekOfFile struct {
 	Notes  []string // what the reader decided or did not find, for a person to check
 }
 
-// ImportFile imports a file. Each week is imported whole or not at all; an error says that
-// nothing was imported.
+// ImportFile imports a file. Each week is imported completely or not at all. If an error comes with
+// weeks, these were imported, and the error says what is missing; otherwise nothing was imported.
 func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]ImportedFile, error) {
 	if f.Relay != "" {
 		if err := qa.CheckRelay(f.Relay); err != nil {
@@ -125,36 +125,27 @@ func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error)
 
 // importChannel imports the weeks of a channel.
 func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) ([]ImportedFile, error) {
-	do := func(week qa.Imported) (ImportResult, error) { return n.Import(ctx, "", week, f.Relay) }
-	finish := func() error { return nil }
-	if f.Club != "" {
-		club, err := ImportIntoClub(ctx, n, f.Club, f.Relay)
-		if err != nil {
-			return nil, err
-		}
-		do = func(week qa.Imported) (ImportResult, error) { return club.Import(ctx, week) }
-		finish = func() error { return club.Finish(ctx) }
-	}
-	var out []ImportedFile
+	in := WeeksToImport{Club: f.Club, Relay: f.Relay}
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
-		r, err := do(w.Week)
+		in.Weeks = append(in.Weeks, WeekToImport{cmp.Or(w.Week.Event.Title, w.Monday), w.Week})
+	}
+	done, err := ImportWeeks(ctx, n, in)
+	var out []ImportedFile
+	for i, r := range done.Weeks {
 		switch {
-		case err != nil:
-			out = append(out, ImportedFile{Title: cmp.Or(w.Week.Event.Title, w.Monday), Refused: err.Error()})
+		case r.Refused != nil:
+			out = append(out, ImportedFile{Title: in.Weeks[i].Name, Refused: r.Refused.Error()})
 		case r.Event != "":
-			week := importedWeek(w.Week, r)
-			week.Notes = append(week.Notes, w.Notes...)
+			week := importedWeek(in.Weeks[i].Week, r.ImportResult)
+			week.Notes = append(week.Notes, read.Weeks[i].Notes...)
 			out = append(out, week)
 		}
 	}
-	if len(out) == 0 {
-		return nil, Errorf(Invalid, "the channel %s has no question; nothing was imported", read.Channel)
+	if len(out) == 0 && err == nil {
+		err = Errorf(Invalid, "the channel %s has no question; nothing was imported", read.Channel)
 	}
-	if err := finish(); err != nil {
-		return out, fmt.Errorf("the weeks were imported, but are not on the club's list: %w", err)
-	}
-	return out, nil
+	return out, err
 }
 
 func importedWeek(week qa.Imported, r ImportResult) ImportedFile {

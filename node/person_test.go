@@ -8,11 +8,17 @@ import (
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/schema"
+	"flyleaf/storage"
 	"flyleaf/storage/mem"
 )
 
 // device returns a device with a new key, or with the given key.
 func device(t *testing.T, key ...keys.Key) *Device {
+	t.Helper()
+	return deviceOn(t, mem.New(), key...)
+}
+
+func deviceOn(t *testing.T, store storage.Store, key ...keys.Key) *Device {
 	t.Helper()
 	if len(key) == 0 {
 		k, err := keys.NewKey(nil)
@@ -21,7 +27,7 @@ func device(t *testing.T, key ...keys.Key) *Device {
 		}
 		key = append(key, k)
 	}
-	d, err := Open(t.Context(), Config{Store: mem.New(), Key: key[0]})
+	d, err := Open(t.Context(), Config{Store: store, Key: key[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

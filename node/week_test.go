@@ -9,12 +9,15 @@ import (
 	"image/png"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"flyleaf/publish/site"
 	"flyleaf/qa"
 	"flyleaf/schema"
+	"flyleaf/storage"
+	"flyleaf/storage/mem"
 )
 
 func pictureOf(t *testing.T, c color.Color) []byte {
@@ -180,37 +183,108 @@ type failing struct {
 
 func (f failing) ListWeeks(context.Context, qa.EventID, []qa.ListedWeek) error { return f.err }
 
+// imported is a week with one question.
+func imported(title string) WeekToImport {
+	return WeekToImport{title + ".json", qa.Imported{Format: "json", Source: "test/" + title, Event: qa.Event{Title: title}, Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: 1_700_000_000_000, Source: "test/" + title + "#1"}}}}
+}
+
 func TestWeeksAreImportedIntoTheUsersClub(t *testing.T) {
 	d := device(t)
-	imported := func(title string) qa.Imported {
-		return qa.Imported{Format: "json", Source: "test/" + title, Event: qa.Event{Title: title}, Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: 1_700_000_000_000, Source: "test/" + title + "#1"}}}
-	}
-	run := func() (*ClubImport, error) {
-		c, err := ImportIntoClub(t.Context(), d, "The Lamplight", "")
-		must(t, err)
-		for _, title := range []string{"One", "Two"} {
-			_, err := c.Import(t.Context(), imported(title))
-			must(t, err)
-		}
-		return c, c.Finish(t.Context())
-	}
-	first, err := run()
+	in := WeeksToImport{Club: "The Lamplight", Weeks: []WeekToImport{imported("One"), imported("Two")}}
+	first, err := ImportWeeks(t.Context(), d, in)
 	must(t, err)
-	if got := clubOf(t, d, first.Club.ID); len(got.Weeks) != 2 || first.Count() != 2 {
-		t.Errorf("%+v", got.Weeks)
+	if got := clubOf(t, d, first.Club); len(got.Weeks) != 2 || len(first.Weeks) != 2 {
+		t.Errorf("%+v, %+v", got.Weeks, first.Weeks)
 	}
-	second, err := run()
+	// Nothing is written if there is nothing to list.
+	second, err := ImportWeeks(t.Context(), failing{d, errors.New("the disk is full")}, in)
 	must(t, err)
-	if second.Club.ID != first.Club.ID {
+	if second.Club != first.Club {
 		t.Error("a second club was created")
 	}
 	if events, _ := d.Events(t.Context()); len(events) != 3 {
 		t.Errorf("%d events, want the club and two weeks", len(events))
 	}
-	// Nothing is written if there is nothing to list.
-	c, err := ImportIntoClub(t.Context(), failing{d, errors.New("the disk is full")}, "The Lamplight", "")
-	must(t, err)
-	must(t, c.Finish(t.Context()))
+}
+
+// TestAnImportContinuesAfterAFullDisk: the weeks before the failure stay and are listed; the error says
+// where the import stopped; importing again adds the others. A refused week does not stop it.
+func TestAnImportContinuesAfterAFullDisk(t *testing.T) {
+	for _, club := range []string{"", "The Lamplight"} {
+		disk := &fillingDisk{Store: mem.New()}
+		d := deviceOn(t, disk)
+		bad := imported("Bad")
+		bad.Week.Event.Title = strings.Repeat("x", 1<<12)
+		each := 0
+		in := WeeksToImport{Club: club, Weeks: []WeekToImport{imported("One"), bad, imported("Two"), imported("Three")}, Each: func() {
+			each++
+			disk.full.Store(each == 2)
+		}}
+		done, err := ImportWeeks(t.Context(), d, in)
+		if err == nil || KindOf(err) != Failed || !errors.Is(err, errDiskFull) {
+			t.Fatalf("%v", err)
+		}
+		for _, words := range []string{"Two.json: ", "it had imported 1 of 4 weeks, which stay", "Import again to continue"} {
+			if !strings.Contains(err.Error(), words) {
+				t.Errorf("%q is not in: %v", words, err)
+			}
+		}
+		if len(done.Weeks) != 2 || done.Weeks[0].Questions != 1 || KindOf(done.Weeks[1].Refused) != Invalid {
+			t.Errorf("%+v", done.Weeks)
+		}
+		titles := func() (out []string) {
+			events, err := d.Events(t.Context())
+			must(t, err)
+			for i := range events {
+				if events[i].Kind != schema.KindClub {
+					out = append(out, events[i].Title)
+				}
+			}
+			slices.Sort(out)
+			return out
+		}
+		if got := titles(); !slices.Equal(got, []string{"One"}) {
+			t.Errorf("on this device: %q", got)
+		}
+		if got := len(weekOf(t, d, done.Weeks[0].Event).Threads); got != 1 {
+			t.Errorf("the week before has %d questions", got)
+		}
+
+		disk.full.Store(false)
+		in.Each = nil
+		again, err := ImportWeeks(t.Context(), d, in)
+		must(t, err)
+		if len(again.Weeks) != 4 || again.Weeks[0].Event != done.Weeks[0].Event || again.Weeks[0].Unchanged != 1 || again.Weeks[2].Questions != 1 || again.Weeks[3].Questions != 1 {
+			t.Errorf("again: %+v", again.Weeks)
+		}
+		if got := titles(); !slices.Equal(got, []string{"One", "Three", "Two"}) {
+			t.Errorf("on this device after it: %q", got)
+		}
+		if club == "" {
+			continue
+		}
+		if again.Club != done.Club {
+			t.Error("a second club was created")
+		}
+		if got := clubOf(t, d, again.Club); len(got.Weeks) != 3 {
+			t.Errorf("the club lists %+v", got.Weeks)
+		}
+	}
+}
+
+var errDiskFull = errors.New("no space left on device")
+
+// fillingDisk is a store that can be full.
+type fillingDisk struct {
+	storage.Store
+	full atomic.Bool
+}
+
+func (s *fillingDisk) Append(ctx context.Context, b ...storage.Batch) error {
+	if s.full.Load() {
+		return errDiskFull
+	}
+	return s.Store.Append(ctx, b...)
 }
 
 func TestPublishing(t *testing.T) {

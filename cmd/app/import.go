@@ -114,7 +114,7 @@ Check the guesses and correct them before you import:
 				if i.event != "" || out != "" {
 					return codedf(exitUsage, "--event and -o cannot be used with a folder")
 				}
-				return a.importClub(c.Context(), args[0], i.club, i.relay, i.dryRun)
+				return a.importClub(c.Context(), args[0], &i)
 			}
 			if i.club != "" {
 				return codedf(exitUsage, "--club needs a folder of pages; `flyleaf club add EVENT` adds a single week to a club")
@@ -147,7 +147,7 @@ Check the guesses and correct them before you import:
 				return a.dryRun(inputs, out)
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				reports, err := a.importWeeks(ctx, b, i.event, i.relay, inputs)
+				_, reports, err := a.importWeeks(ctx, b, &i, inputs)
 				if err != nil {
 					return err
 				}
@@ -170,45 +170,52 @@ type input struct {
 	err  error
 }
 
-// importWeeks imports each week into an event of its own, or all into the given event.
-func (a *app) importWeeks(ctx context.Context, b backend, event, relay string, inputs []input) ([]importReport, error) {
-	var id qa.EventID
-	if event != "" {
-		var err error
-		if id, err = resolveEvent(ctx, b, event); err != nil {
-			return nil, err
+// importWeeks imports the weeks into one event or one each, or into a club, as to says. If one of
+// several is refused, the refusal is stored in its err, and the others are imported.
+func (a *app) importWeeks(ctx context.Context, b backend, to *importFlags, inputs []input) (club qa.EventID, reports []importReport, err error) {
+	in := node.WeeksToImport{Club: to.club, Relay: to.relay}
+	if to.event != "" {
+		if in.Event, err = resolveEvent(ctx, b, to.event); err != nil {
+			return "", nil, err
 		}
 	}
-	return a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) { return b.Import(ctx, id, week, relay) })
-}
-
-// importEach imports each week with do. If one of several is refused, the refusal is stored in
-// its err, and the others are imported. Any other error ends the import, and the reports so far
-// are returned.
-func (a *app) importEach(inputs []input, do func(qa.Imported) (node.ImportResult, error)) ([]importReport, error) {
-	reports := make([]importReport, 0, len(inputs))
 	for i := range inputs {
 		p := &inputs[i]
 		if p.err == nil {
 			p.week.Accept = a.accept
-			r, err := do(p.week)
-			if err == nil {
-				report := newImportReport(p.file, p.week).with(r)
+			in.Weeks = append(in.Weeks, node.WeekToImport{Name: p.file, Week: p.week})
+		}
+	}
+	if len(in.Weeks) > 1 {
+		bar := a.progress(len(in.Weeks))
+		defer bar.end()
+		in.Each = bar.add
+	}
+	done, err := node.ImportWeeks(ctx, b, in)
+	if err != nil {
+		return done.Club, nil, a.explain(err)
+	}
+	for i := range inputs {
+		p := &inputs[i]
+		if p.err == nil {
+			r := done.Weeks[0]
+			done.Weeks = done.Weeks[1:]
+			if r.Refused == nil {
+				report := newImportReport(p.file, p.week).with(r.ImportResult)
 				if r.Existing != nil {
 					report.Remarks = append(slices.Clip(report.Remarks), qa.Remark{Text: recognisedRemark})
 				}
 				reports = append(reports, report)
 				continue
 			}
-			err = a.explain(fmt.Errorf("%s: %w", p.file, err))
-			if len(inputs) == 1 || codeOf(err) != exitRefused {
-				return reports, err
+			p.err = a.explain(fmt.Errorf("%s: %w", p.file, r.Refused))
+			if len(inputs) == 1 {
+				return done.Club, nil, p.err
 			}
-			p.err = err
 		}
 		reports = append(reports, refusedReport(p))
 	}
-	return reports, nil
+	return done.Club, reports, nil
 }
 
 // recognisedRemark is printed for a file whose week is on this device under another title or

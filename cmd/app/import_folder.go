@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -15,7 +14,6 @@ import (
 	"golang.org/x/term"
 
 	"flyleaf/importer"
-	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -119,16 +117,16 @@ func isDir(args []string) bool {
 // importClub imports every page of a folder as a week and lists it in the user's club of that
 // name, which is created if there is none. Each week is imported completely or not at all.
 // Pages that were imported before add only what is new. Inputs that cannot be read are skipped.
-func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bool) error {
-	if strings.TrimSpace(name) == "" && !dryRun {
+func (a *app) importClub(ctx context.Context, dir string, to *importFlags) error {
+	if strings.TrimSpace(to.club) == "" && !to.dryRun {
 		return codedf(exitUsage, "a folder is imported as a club, so give its name with --club NAME; nothing was imported")
 	}
 	inputs, passed, err := readFolder(dir)
 	if err != nil {
 		return err
 	}
-	report := clubReport{Folder: dir, DryRun: dryRun, Weeks: []importReport{}, SkippedFiles: append([]importer.SkippedFile{}, passed...)}
-	if dryRun || !slices.ContainsFunc(inputs, func(p input) bool { return p.err == nil }) {
+	report := clubReport{Folder: dir, DryRun: to.dryRun, Weeks: []importReport{}, SkippedFiles: append([]importer.SkippedFile{}, passed...)}
+	if to.dryRun || !slices.ContainsFunc(inputs, func(p input) bool { return p.err == nil }) {
 		report.Weeks = previewAll(inputs)
 		err := errorOfInputs(inputs)
 		if len(inputs) == 0 {
@@ -137,36 +135,13 @@ func (a *app) importClub(ctx context.Context, dir, name, relay string, dryRun bo
 		return errors.Join(a.printFolder(&report), err)
 	}
 	return a.with(ctx, func(ctx context.Context, b backend) error {
-		club, reports, err := a.importIntoClub(ctx, b, name, relay, inputs)
+		club, reports, err := a.importWeeks(ctx, b, to, inputs)
 		if err != nil {
 			return err
 		}
-		report.Club, report.Weeks = club.ID, reports
+		report.Club, report.Weeks = club, reports
 		return errors.Join(a.printFolder(&report), errorOfInputs(inputs))
 	})
-}
-
-// importIntoClub imports the weeks and adds them to the list of the user's club of that name.
-func (a *app) importIntoClub(ctx context.Context, b backend, name, relay string, inputs []input) (qa.Event, []importReport, error) {
-	club, err := node.ImportIntoClub(ctx, b, name, relay)
-	if err != nil {
-		return qa.Event{}, nil, a.explain(err)
-	}
-	bar := a.progress(len(inputs))
-	reports, err := a.importEach(inputs, func(week qa.Imported) (node.ImportResult, error) {
-		r, err := club.Import(ctx, week)
-		if err == nil {
-			bar.add()
-		}
-		return r, err
-	})
-	if err != nil {
-		// The weeks imported so far are added to the list.
-		err = fmt.Errorf("%w; the %d weeks before it were imported. Import again to continue from there", err, club.Count())
-		return club.Club, nil, errors.Join(a.explain(err), club.Finish(ctx))
-	}
-	bar.end()
-	return club.Club, reports, a.explain(club.Finish(ctx))
 }
 
 func (a *app) printFolder(r *clubReport) error {

@@ -155,13 +155,7 @@ func (a *app) importSlack(ctx context.Context, file string, s *slackFlags, i *im
 		reports = previewAll(inputs)
 	} else {
 		err = a.with(ctx, func(ctx context.Context, b backend) error {
-			if i.club != "" {
-				var to qa.Event
-				to, reports, err = a.importIntoClub(ctx, b, i.club, i.relay, inputs)
-				report.Club = to.ID
-				return err
-			}
-			reports, err = a.importWeeks(ctx, b, i.event, i.relay, inputs)
+			report.Club, reports, err = a.importWeeks(ctx, b, i, inputs)
 			return err
 		})
 		if err != nil {
