@@ -321,6 +321,15 @@ func TestImportsStayImportsWhenTheRoleIsRevoked(t *testing.T) {
 			t.Errorf("the views were not rebuilt, %v", err)
 		}
 		outdate()
+		w := weekOf(t, founder, id)
+		w.EachPost(func(want *qa.PostView) {
+			outdate()
+			got, err := founder.Post(testContext(t), id, want.ID)
+			if err != nil || got.IsImported() != want.IsImported() || got.OutdatedView() {
+				t.Errorf("with views of an earlier version, %s is an import: %v, want %v, %v", want.ID, got.IsImported(), want.IsImported(), err)
+			}
+		})
+		outdate()
 		recognised(founder)
 		outdate()
 		recognised(openNode(t, replica.Config{Store: keepsViews{store}, Key: key, Offline: true}))

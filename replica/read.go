@@ -114,8 +114,24 @@ func (n *Node) Post(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post
 	if errors.Is(err, storage.ErrNotFound) {
 		return p, fmt.Errorf("%s: %w", post, ErrUnknownPost)
 	}
+	if err == nil && p.OutdatedView() {
+		p, err = n.rebuiltPost(ctx, id, post)
+	}
 	p.Clean()
 	return p, err
+}
+
+// rebuiltPost returns a post of an event whose views an earlier version wrote.
+func (n *Node) rebuiltPost(ctx context.Context, id qa.EventID, post qa.PostID) (qa.Post, error) {
+	posts, err := n.posts(ctx, id)
+	if err != nil {
+		return qa.Post{}, err
+	}
+	i := slices.IndexFunc(posts, func(p qa.Post) bool { return p.ID == post })
+	if i < 0 {
+		return qa.Post{}, fmt.Errorf("%s: %w", post, ErrUnknownPost)
+	}
+	return posts[i], nil
 }
 
 // Delivery returns the posts for which this device has written changes that no relay is

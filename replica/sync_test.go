@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"flyleaf/qa"
@@ -135,4 +136,47 @@ func TestALargeEventIsSavedInParts(t *testing.T) {
 	if slices.Max(disk.changes) >= asked || !readable {
 		t.Errorf("transactions of %v changes, with %v posts before each", disk.changes, disk.posts)
 	}
+}
+
+// filling is a store that becomes full after the first part of a large event, until there is room.
+type filling struct {
+	storage.Store
+	room  atomic.Bool
+	parts atomic.Int64
+}
+
+func (s *filling) Append(ctx context.Context, batches ...storage.Batch) error {
+	if len(batches) == 1 && len(batches[0].Entries) > 1 {
+		if s.parts.Add(1) > 1 && !s.room.Load() {
+			return storage.ErrFull
+		}
+	}
+	return s.Store.Append(ctx, batches...)
+}
+
+// A disk that becomes full while a large event is being saved keeps the parts before. Once there is
+// room, the rest is fetched, and every post is there once.
+func TestADiskFillsWhileALargeEventArrives(t *testing.T) {
+	host := startRelay(t)
+	a := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
+	id := createEvent(t, a, host.url())
+	const asked = 700
+	for i := range asked {
+		ask(t, a, id, fmt.Sprint(i))
+	}
+	syncNow(t, a, id)
+
+	disk := &filling{Store: mem.New()}
+	b := device(t, disk)
+	join(t, b, id, host.url())
+	eventually(t, b, "the full disk", func() bool { return disk.parts.Load() > 1 })
+	posts, err := disk.Posts(t.Context(), id)
+	if err != nil || len(posts) == 0 || len(posts) >= asked {
+		t.Errorf("%d posts on a full disk, %v", len(posts), err)
+	}
+	disk.room.Store(true)
+	eventually(t, b, "all posts", func() bool {
+		posts, err := disk.Posts(t.Context(), id)
+		return err == nil && len(posts) == asked
+	})
 }
