@@ -292,6 +292,8 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		if status := value[int](b, `performance.getEntriesByType('navigation')[0].responseStatus`); status != http.StatusOK {
 			t.Errorf("%s: the status is %d", path, status)
 		}
+		b.eval(`document.querySelectorAll('details').forEach(d => d.open = true)`)
+		b.until(path+": what opens to be there", `!document.querySelector('details noscript')`)
 		for _, fault := range value[browsertest.Inspected](b, browsertest.Inspection).Faults() {
 			t.Errorf("%s: %s", path, fault)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -155,4 +156,27 @@ func TestBrowserReplyOnTheWeek(t *testing.T) {
 	b.until("the reactions", `add.querySelectorAll('button').length === 8`)
 	b.eval(`add.querySelector('button[value="🎉"]').click()`)
 	b.until("the reaction", `document.querySelector('.reactions > button[value="🎉"][aria-pressed=true]')`)
+}
+
+// Without scripts, the forms that scripts make when they are opened are there from the start.
+func TestBrowserWithoutScripts(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter("/")
+	b.run(func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return chromedp.Void{}, err
+	})
+	open := func() {
+		t.Helper()
+		b.run(chromedp.Navigate(b.url(b.week())), main())
+		if value[bool](b, `document.body.dataset.live === 'yes'`) {
+			t.Fatal("scripts run")
+		}
+	}
+	open()
+	b.run(click(".reply-box summary"), keys(".reply-box textarea", "written without scripts"), click(".reply-box button.primary"))
+	b.until("the reply", `document.querySelector('#threads')?.innerText.includes('written without scripts')`)
+	open()
+	b.run(click(".add summary"), click(`.add button[value="💡"]`))
+	b.until("the reaction", `document.querySelector('.reactions > button[value="💡"][aria-pressed=true]')`)
 }
