@@ -316,7 +316,7 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 		return r, fmt.Errorf("opening the link: %w", err)
 	}
 	r.firstBytes, r.allBytes = s.first.Load(), s.bytes.Load()
-	if err := waitFor(ctx, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => /\b%d posts/.test(t))`, posts)); err != nil {
+	if err := waitFor(ctx, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => t.includes("<dd>%d posts"))`, posts)); err != nil {
 		return r, fmt.Errorf("fetching all posts: %w", err)
 	}
 	r.pull = time.Since(began).Seconds()

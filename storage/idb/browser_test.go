@@ -29,7 +29,7 @@ func TestInABrowser(t *testing.T) {
 	}
 	for _, name := range []string{
 		"TestStore", "TestKilledAnywhere", "TestDeletedWhileOpen", "TestConnectionLost",
-		"TestTwoVersions", "TestTwoTabs", "TestForeignDatabase", "TestDamage",
+		"TestTwoVersions", "TestVersion1", "TestTwoTabs", "TestForeignDatabase", "TestDamage",
 	} {
 		run(name)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/internal/jsvalue"
 	"flyleaf/qa"
+	"flyleaf/storage"
 )
 
 // LoseConnection closes the connection without telling the store.
@@ -26,6 +27,30 @@ func RawOpen(ctx context.Context, name string, version int, stores ...string) (j
 	defer upgrade.Release()
 	request.Set("onupgradeneeded", upgrade)
 	return await(ctx, request)
+}
+
+// CreateVersion1 creates a database as version 1 of the schema was, with one post, whose row has
+// these words.
+func CreateVersion1(ctx context.Context, name string, event qa.EventID, post storage.PostRow) error {
+	request := factory().Call("open", name, 1)
+	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
+		migrate(request.Get("result"), request.Get("transaction"), 0)
+		posts := request.Get("transaction").Call("objectStore", storePosts)
+		posts.Call("createIndex", "words", "w", map[string]any{"multiEntry": true})
+		words := js.Global().Get("Array").New()
+		for _, w := range post.Words {
+			words.Call("push", w)
+		}
+		posts.Call("put", map[string]any{"e": string(event), "id": string(post.ID), "v": jsvalue.Uint8Array(post.JSON), "w": words})
+		return nil
+	})
+	defer upgrade.Release()
+	request.Set("onupgradeneeded", upgrade)
+	db, err := await(ctx, request)
+	if err == nil {
+		db.Call("close")
+	}
+	return err
 }
 
 // Damage changes one byte in the middle of each of the document's stored changes.

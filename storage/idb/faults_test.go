@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall/js"
 	"testing"
 	"time"
@@ -225,6 +226,36 @@ func TestTwoVersions(t *testing.T) {
 	newer.Call("close")
 }
 
+// TestVersion1: a database of version 1 opens, its posts are found, and it can be written.
+func TestVersion1(t *testing.T) {
+	if err := idb.Delete(t.Context(), t.Name()); err != nil {
+		t.Fatal(err)
+	}
+	old := storagetest.Post("old", "written by version one")
+	rows, err := storage.EncodeViews(storage.ViewUpdate{Posts: []qa.Post{old}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := idb.CreateVersion1(t.Context(), t.Name(), event, rows.Posts[0]); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t)
+	if err := s.Append(t.Context(), storage.Batch{Event: event, Views: storage.ViewUpdate{Posts: []qa.Post{storagetest.Post("new", "written by version two")}}}); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string][]qa.PostID{"version one": {"old"}, "two": {"new"}, "three": nil} {
+		if got, err := s.Search(t.Context(), event, query, 9); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: found %q, want %q, %v", query, got, want, err)
+		}
+	}
+	if got, err := s.SearchAll(t.Context(), "written", 9); err != nil || len(got) != 2 {
+		t.Errorf("found %v, %v", got, err)
+	}
+	if p, err := s.Post(t.Context(), event, "old"); err != nil || p.Text() != old.Text() {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 // TestTwoTabs: two programs of the same version can write into one database.
 func TestTwoTabs(t *testing.T) {
 	a := fresh(t)
@@ -260,6 +291,10 @@ func TestForeignDatabase(t *testing.T) {
 	if _, err := idb.Open(t.Context(), t.Name()); !errors.Is(err, storage.ErrForeign) {
 		t.Fatalf("%v, want ErrForeign", err)
 	}
+	if db, err = idb.RawOpen(t.Context(), t.Name(), 1); err != nil {
+		t.Fatalf("the other program cannot open its database any more: %v", err)
+	}
+	db.Call("close")
 }
 
 // TestDamage: damaged changes are listed, and repaired when they are appended again.

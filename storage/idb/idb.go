@@ -16,14 +16,14 @@ import (
 
 // version is the version of the schema. Opening an older database migrates it. A newer one
 // is not changed, see storage.ErrNewer.
-const version = 1
+const version = 2
 
 // The object stores, with the fields of their rows. The field v has everything else, as bytes;
 // for changes see pack.
 const (
 	storeMeta      = "meta"      // k: "id", "position" → v
 	storeChanges   = "changes"   // e: event, n: position; h: hash; w: event, if the change is undelivered; o: event, if the change is not in the document
-	storePosts     = "posts"     // e, id; w: words
+	storePosts     = "posts"     // e, id; w: words, with a space between them; an array in rows of version 1
 	storeReactions = "reactions" // e, p: post, m: emoji, b: identity
 	storePeople    = "people"    // e, id
 	storeEvents    = "events"    // e
@@ -34,7 +34,6 @@ const (
 	indexHash          = "hash"    // of changes: event, hash
 	indexUndelivered   = "pending" // of changes: event, position; only undelivered ones
 	indexNotInDocument = "outside" // of changes: event; only those that are not in the document
-	indexWords         = "words"   // of posts: each word
 )
 
 // Store is a storage.Store. It is safe for concurrent use.
@@ -78,7 +77,12 @@ func (s *Store) open(ctx context.Context) error {
 	request := f.Call("open", s.name, version)
 	var upgraded error
 	upgrade := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		upgraded = catch(func() { makeSchema(request.Get("result"), args[0].Get("oldVersion").Int()) })
+		db, old := request.Get("result"), args[0].Get("oldVersion").Int()
+		if old > 0 && !isFlyleafs(db) {
+			upgraded = storage.ErrForeign
+		} else {
+			upgraded = catch(func() { migrate(db, request.Get("transaction"), old) })
+		}
 		if upgraded != nil {
 			request.Get("transaction").Call("abort")
 		}
@@ -93,7 +97,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !db.Get("objectStoreNames").Call("contains", storeMeta).Bool() {
+	if !isFlyleafs(db) {
 		db.Call("close")
 		return storage.ErrForeign
 	}
@@ -110,6 +114,10 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	s.id = id
 	return nil
+}
+
+func isFlyleafs(db js.Value) bool {
+	return db.Get("objectStoreNames").Call("contains", storeMeta).Bool()
 }
 
 // watch drops the connection when the browser closes it, or when a newer Flyleaf tab needs to
@@ -144,9 +152,10 @@ func (s *Store) drop(db js.Value) {
 	s.release = nil
 }
 
-// makeSchema creates the missing object stores.
-func makeSchema(db js.Value, old int) {
-	if old >= 1 {
+// migrate brings a database of an older version up to date; version 0 is a new database.
+func migrate(db, upgrade js.Value, old int) {
+	if old == 1 { // which had an index of words
+		upgrade.Call("objectStore", storePosts).Call("deleteIndex", "words")
 		return
 	}
 	store := func(name string, keyPath any) js.Value {
@@ -157,7 +166,7 @@ func makeSchema(db js.Value, old int) {
 	changes.Call("createIndex", indexHash, []any{"e", "h"}, map[string]any{"unique": true})
 	changes.Call("createIndex", indexUndelivered, []any{"w", "n"})
 	changes.Call("createIndex", indexNotInDocument, "o")
-	store(storePosts, []any{"e", "id"}).Call("createIndex", indexWords, "w", map[string]any{"multiEntry": true})
+	store(storePosts, []any{"e", "id"})
 	store(storeReactions, []any{"e", "p", "m", "b"})
 	store(storePeople, []any{"e", "id"})
 	store(storeEvents, "e")
@@ -306,7 +315,8 @@ func await(ctx context.Context, request js.Value) (js.Value, error) {
 	done := make(chan error, 1)
 	success := js.FuncOf(func(js.Value, []js.Value) any { done <- nil; return nil })
 	failure := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		args[0].Call("preventDefault") // avoids an error message in Firefox's console
+		args[0].Call("preventDefault")  // avoids an error message in Firefox's console
+		args[0].Call("stopPropagation") // to the transaction's handler
 		done <- errorOf(request.Get("error"))
 		return nil
 	})

@@ -103,7 +103,6 @@ func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
 	if err := catch(func() {
 		for i := range entries {
 			requests[i] = index.Call("get", []any{event, entries[i].Hash.String()})
-			requests[i].Set("onerror", t.onFail)
 		}
 	}); err != nil {
 		return nil, err

@@ -12,8 +12,7 @@ type tx struct {
 	ctx    context.Context
 	v      js.Value
 	stores map[string]js.Value
-	failed error // the first error of a put or delete; these are not awaited
-	onFail js.Func
+	failed error // the first error of a request that is not awaited
 }
 
 // run runs f in a transaction and waits until it is complete, durably if write is set. An
@@ -34,13 +33,15 @@ func (s *Store) run(ctx context.Context, db js.Value, write bool, stores []any, 
 	defer abort.Release()
 	t.v.Set("oncomplete", complete)
 	t.v.Set("onabort", abort)
-	t.onFail = js.FuncOf(func(_ js.Value, args []js.Value) any {
+	// Requests whose own handler does not stop it send their error event on to the transaction.
+	onFail := js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if t.failed == nil {
 			t.failed = errorOf(args[0].Get("target").Get("error"))
 		}
 		return nil // the browser then aborts the transaction
 	})
-	defer t.onFail.Release()
+	defer onFail.Release()
+	t.v.Set("onerror", onFail)
 
 	err := f(t)
 	if err != nil {
@@ -87,23 +88,20 @@ func (t *tx) get(store string, key any) (js.Value, error) {
 
 // put writes a row. It does not wait; see failed.
 func (t *tx) put(store string, row any) {
-	t.write(func() js.Value { return t.store(store).Call("put", row) })
+	t.write(func() { t.store(store).Call("put", row) })
 }
 
 func (t *tx) delete(store string, key any) {
-	t.write(func() js.Value { return t.store(store).Call("delete", key) })
+	t.write(func() { t.store(store).Call("delete", key) })
 }
 
-func (t *tx) write(make func() js.Value) {
-	var request js.Value
-	if err := catch(func() { request = make() }); err != nil {
+func (t *tx) write(request func()) {
+	if err := catch(request); err != nil {
 		if t.failed == nil {
 			t.failed = err
 		}
 		_ = catch(func() { t.v.Call("abort") })
-		return
 	}
-	request.Set("onerror", t.onFail)
 }
 
 // each calls f with the rows in a range of a store, or of one of its indexes (index is ""

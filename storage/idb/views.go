@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"syscall/js"
 
 	"flyleaf/internal/jsvalue"
@@ -25,11 +26,7 @@ func (t *tx) putViews(event string, v *storage.ViewRows) error {
 	}
 	for i := range v.Posts {
 		p := &v.Posts[i]
-		words := make([]any, len(p.Words))
-		for k, w := range p.Words {
-			words[k] = w
-		}
-		t.put(storePosts, map[string]any{"e": event, "id": string(p.ID), "v": jsvalue.Uint8Array(p.JSON), "w": words})
+		t.put(storePosts, map[string]any{"e": event, "id": string(p.ID), "v": jsvalue.Uint8Array(p.JSON), "w": strings.Join(p.Words, " ")})
 	}
 	for _, r := range v.Reactions {
 		if r.On {
@@ -156,7 +153,7 @@ func (s *Store) People(ctx context.Context, event qa.EventID) (people []qa.Perso
 
 // Search implements storage.Views; see storage.Score.
 func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limit int) (ids []qa.PostID, err error) {
-	found, err := s.find(ctx, query, limit, func(e qa.EventID) bool { return e == event })
+	found, err := s.find(ctx, keysUnder(string(event)), query, limit)
 	for _, f := range found {
 		ids = append(ids, f.Post)
 	}
@@ -165,65 +162,32 @@ func (s *Store) Search(ctx context.Context, event qa.EventID, query string, limi
 
 // SearchAll implements storage.Views, as Search does.
 func (s *Store) SearchAll(ctx context.Context, query string, limit int) ([]storage.SearchHit, error) {
-	return s.find(ctx, query, limit, func(qa.EventID) bool { return true })
+	return s.find(ctx, js.Undefined(), query, limit)
 }
 
-func (s *Store) find(ctx context.Context, query string, limit int, in func(qa.EventID) bool) (found []storage.SearchHit, err error) {
+// find searches the posts in a range of keys. It reads all of them: an index of their words would
+// make storing a post several times as expensive as it is.
+func (s *Store) find(ctx context.Context, keys js.Value, query string, limit int) ([]storage.SearchHit, error) {
 	terms := storage.Terms(query)
+	if limit <= 0 {
+		terms = nil
+	}
 	var hits storage.Hits
-	err = s.do(ctx, false, []any{storePosts}, func(t *tx) error {
+	err := s.do(ctx, false, []any{storePosts}, func(t *tx) error {
 		hits = nil
-		if len(terms) == 0 || limit <= 0 {
+		if len(terms) == 0 {
 			return nil
 		}
-		posts, err := t.candidates(terms, in)
-		if err != nil {
-			return err
-		}
-		for _, post := range posts {
-			row, err := t.get(storePosts, []any{string(post.Event), string(post.Post)})
-			if err != nil {
-				return err
+		return t.each(storePosts, "", keys, 0, func(row js.Value) error {
+			words := row.Get("w")
+			if words.Type() == js.TypeObject { // an array, from version 1
+				words = words.Call("join", " ")
 			}
-			list := row.Get("w")
-			words := make([]string, list.Length())
-			for i := range words {
-				words[i] = list.Index(i).String()
+			if score := storage.Score(strings.Fields(words.String()), terms); score > 0 {
+				hits.Add(storage.SearchHit{Event: qa.EventID(row.Get("e").String()), Post: qa.PostID(row.Get("id").String())}, score)
 			}
-			hits.Add(post, storage.Score(words, terms))
-		}
-		return nil
+			return nil
+		})
 	})
 	return hits.Best(limit), err
-}
-
-// candidates returns the posts that contain, for each term, a word of one of its phrases.
-func (t *tx) candidates(terms []storage.Term, in func(qa.EventID) bool) ([]storage.SearchHit, error) {
-	var all map[storage.SearchHit]bool
-	for _, term := range terms {
-		these := map[storage.SearchHit]bool{}
-		for _, phrase := range term {
-			// The longest word is usually the rarest.
-			word := slices.MaxFunc(phrase, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
-			keys, err := t.await(func() js.Value {
-				return t.store(storePosts).Call("index", indexWords).Call("getAllKeys", stringsWithPrefix(word))
-			})
-			if err != nil {
-				return nil, err
-			}
-			for i, n := 0, keys.Length(); i < n; i++ {
-				key := keys.Index(i)
-				post := storage.SearchHit{Event: qa.EventID(key.Index(0).String()), Post: qa.PostID(key.Index(1).String())}
-				if in(post.Event) && (all == nil || all[post]) {
-					these[post] = true
-				}
-			}
-		}
-		all = these
-	}
-	posts := make([]storage.SearchHit, 0, len(all))
-	for post := range all {
-		posts = append(posts, post)
-	}
-	return posts, nil
 }
