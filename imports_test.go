@@ -55,7 +55,7 @@ func init() {
 	may("internal/response", "a response in memory does not depend on the handler that wrote it")
 	may("internal/testfiles", "reading the files of tests needs nothing of Flyleaf")
 	may("internal/testfixture", "shared test helpers", "qa")
-	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire")
+	may("keys", "a signature covers an event and a hash; what a change means is decided elsewhere", "qa", "crdt/wire", "internal/jsvalue")
 	may("keys/identity", "a key on paper or in a file is bytes; the program decides where to store them", "qa", "keys")
 	may("markdown", "how a text is rendered depends on the text alone")
 	may("node", "use cases build on the replica and the file formats, not on any program or page", "qa", "cover", "crdt", "crdt/wire", "crdt/graph", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest", "publish/site")

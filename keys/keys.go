@@ -8,8 +8,8 @@
 // The package also signs and verifies messages that relays forward without storing them, and the proofs
 // with which a device shows a relay that it may read an event (statement.go).
 //
-// The package does no I/O and keeps no state. Storing keys is the caller's task (see
-// keys/identity).
+// The package does no I/O and keeps no state, apart from the public keys that it has handed to the
+// browser. Storing keys is the caller's task (see keys/identity).
 package keys
 
 import (
@@ -31,9 +31,9 @@ const (
 	ActorSize     = qa.ActorSize          // of an actor ID: 40
 )
 
-// context is the domain separation prefix of signatures of changes: no other statement that
+// changeContext is the domain separation prefix of signatures of changes: no other statement that
 // the same key signs begins with it.
-const context = "flyleaf change v1"
+const changeContext = "flyleaf change v1"
 
 // Errors of this package.
 var (
@@ -127,8 +127,8 @@ func signed(event qa.EventID, h wire.Hash) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 0, len(context)+len(doc)+len(h))
-	b = append(b, context...)
+	b := make([]byte, 0, len(changeContext)+len(doc)+len(h))
+	b = append(b, changeContext...)
 	b = append(b, doc[:]...)
 	return append(b, h[:]...), nil
 }
@@ -164,7 +164,7 @@ func Verify(event qa.EventID, actor wire.ActorID, h wire.Hash, sig []byte) error
 	if !qa.IsStrongKey(public) {
 		return ErrWeakKey
 	}
-	if !ed25519.Verify(public, b, sig) {
+	if !valid(public, b, sig) {
 		return ErrSignature
 	}
 	return nil

@@ -25,6 +25,8 @@ type Config struct {
 	Dial  relayclient.Dialer // nil: relays cannot be reached
 	// Offline prevents the device from opening connections.
 	Offline bool
+	// Yield is called between the parts of a large message, see replica.Config. nil: never.
+	Yield func(context.Context)
 }
 
 // Device is the node of this process: a replica, and the data that stays on this device.
@@ -51,7 +53,7 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 		c.Dial = noDialer{}
 	}
 	r, err := replica.Open(ctx, replica.Config{
-		Store: c.Store, Key: c.Key, Now: c.Now, Rand: c.Rand, Log: c.Log, Dial: c.Dial, Offline: c.Offline,
+		Store: c.Store, Key: c.Key, Now: c.Now, Rand: c.Rand, Log: c.Log, Dial: c.Dial, Offline: c.Offline, Yield: c.Yield,
 	})
 	if err != nil {
 		return nil, err

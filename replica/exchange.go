@@ -44,9 +44,9 @@ func (x relayDocument) View(ctx context.Context, f func(relayclient.State) error
 	return f(st)
 }
 
-// firstPart is how many changes of a message are saved first. Each further part has twice as many,
-// so the first pages of a large event can be shown soon, and few transactions are needed for the rest.
-const firstPart = 256
+// partSize is how many changes of a message are saved together. A page that reads from the store
+// meanwhile waits for one part at a time.
+const partSize = 256
 
 // Receive implements relayclient.Document.
 func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) ([]qa.PostID, error) {
@@ -54,11 +54,15 @@ func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures
 		signatures = nil // from an unmodified Automerge client, or malformed
 	}
 	r := reception{doc: x.doc, inflation: newInflation()}
-	for size := firstPart; len(changes) > size; size *= 2 {
-		if err := r.add(ctx, changes[:size], signatures[:min(size*keys.SignatureSize, len(signatures))], nil); err != nil {
+	for len(changes) > partSize {
+		signed := min(partSize*keys.SignatureSize, len(signatures))
+		if err := r.add(ctx, changes[:partSize], signatures[:signed], nil); err != nil {
 			return nil, err
 		}
-		changes, signatures = changes[size:], signatures[min(size*keys.SignatureSize, len(signatures)):]
+		changes, signatures = changes[partSize:], signatures[signed:]
+		if yield := x.doc.node.cfg.Yield; yield != nil {
+			yield(ctx)
+		}
 	}
 	err := r.add(ctx, changes, signatures, f)
 	return r.posts, err

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -70,7 +69,7 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 		}
 	}
 	var helpers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(found)) - 1 {
+	for range min(keys.ParallelVerifications(), len(found)) - 1 {
 		helpers.Go(inspectNext)
 	}
 	inspectNext()

@@ -48,7 +48,7 @@ func TestDeflatedChangesOfAMessageAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chunks := make([][]byte, 3*firstPart)
+	chunks := make([][]byte, 3*partSize)
 	for i := range chunks {
 		chunks[i] = deflated(uint64(i + 1))
 	}

@@ -81,6 +81,9 @@ type Config struct {
 	Dial  relayclient.Dialer // nil: WebSocket, where the platform has it
 	// Offline keeps the node from opening any connection.
 	Offline bool
+	// Yield is called between the parts of a large message, while nothing is locked. It may wait a
+	// little, so that other work of this program comes first. nil: nothing else needs to.
+	Yield func(context.Context)
 	// Idle is how long an event's engine stays in memory after the last local act; 0 is
 	// DefaultIdle.
 	Idle time.Duration

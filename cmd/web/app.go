@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"syscall/js"
 	"time"
 
@@ -42,8 +41,8 @@ type app struct {
 	store    *idb.Store
 	device   *node.Device
 	key      keys.Key
-	requests sync.WaitGroup // that are being answered
-	stopped  chan struct{}  // closed by stop
+	requests requests
+	stopped  chan struct{} // closed by stop
 	pages    http.Handler
 	base     string // path of the worker's scope without the slash at its end; "" for the root
 	host     string
@@ -70,7 +69,7 @@ func open(ctx context.Context) (*app, error) {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a.device, err = node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.Browser{}})
+	a.device, err = node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.Browser{}, Yield: a.requests.yield})
 	if err != nil {
 		return nil, err
 	}
@@ -114,8 +113,8 @@ func secret(ctx context.Context, store storage.Store, key string, size int) ([]b
 
 // join follows the event of an invitation and returns the path of the event's page.
 func (a *app) join(args []js.Value) (any, error) {
-	a.requests.Add(1)
-	defer a.requests.Done()
+	a.requests.begin()
+	defer a.requests.end()
 	invitation, err := qa.ParseInvitation(args[0].String())
 	if err != nil {
 		return nil, err
@@ -129,8 +128,8 @@ func (a *app) join(args []js.Value) (any, error) {
 // wake has the connections to relays tried again at once: the network is back, or
 // somebody looks at a page after a while.
 func (a *app) wake([]js.Value) (any, error) {
-	a.requests.Add(1)
-	defer a.requests.Done()
+	a.requests.begin()
+	defer a.requests.end()
 	return nil, a.device.ReconnectNow(context.Background())
 }
 
@@ -180,7 +179,7 @@ func number(v js.Value) int64 {
 
 // stop ends the program once it has answered all requests: main returns after it.
 func (a *app) stop([]js.Value) (any, error) {
-	a.requests.Wait()
+	a.requests.wait(context.Background())
 	err := errors.Join(a.device.Close(), a.store.Close())
 	// From a timer, because a Go program must not end within a call from JavaScript, which this is.
 	time.AfterFunc(time.Millisecond, func() { close(a.stopped) })

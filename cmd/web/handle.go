@@ -20,8 +20,8 @@ type restart struct{}
 // handle serves a request of a tab: an object of method, url, headers (an array of pairs)
 // and body (a Uint8Array or null). See jsResponse for the object that it returns.
 func (a *app) handle(args []js.Value) (any, error) {
-	a.requests.Add(1)
-	defer a.requests.Done()
+	a.requests.begin()
+	defer a.requests.end()
 	again := false
 	ctx := context.WithValue(context.Background(), restart{}, &again)
 	in := args[0]
