@@ -114,15 +114,16 @@ type Node interface {
 
 	// The relay.
 
-	// Status returns the sync status of one event. Its heads may be missing, because Status
-	// does not load the event.
+	// Status returns the sync status of one event, without its heads, for which it would have to
+	// load the event.
 	Status(ctx context.Context, event qa.EventID) (qa.Status, error)
 	// Overview is Status for every followed event.
 	Overview(ctx context.Context) ([]qa.Status, error)
 	// Statuses is Overview with all heads, for which it may load events. If this node keeps no
 	// connections, it checks now whether each relay can be reached.
 	Statuses(ctx context.Context) ([]qa.Status, error)
-	// Summary returns the totals of Overview.
+	// Summary returns the totals of Overview. Every page shows them, so it reads the disk only
+	// after a write.
 	Summary(ctx context.Context) (Summary, error)
 	// Undelivered returns the posts with changes by this device that, as far as is known, no
 	// relay has stored.
@@ -227,28 +228,32 @@ type Summary struct {
 
 // Summarize makes the Summary of an Overview.
 func Summarize(all []qa.Status) Summary {
-	out := Summary{Events: len(all)}
+	var out Summary
 	for i := range all {
-		s := &all[i]
-		out.Pending += s.Pending
-		switch s.Relay.State {
-		case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting:
-			switch {
-			case s.Changes == 0:
-				out.Downloading++
-			case s.Relay.State == qa.RelaySynced:
-				out.Synced++
-			}
-		case qa.RelayIdle:
-			out.Synced++
-		case qa.RelayOffline:
-			out.Offline++
-		case qa.RelayNone, "":
-			out.WithoutRelay++
-		}
-		out.ClockOff = out.ClockOff || s.Relay.ClockOffMillis != 0
+		out.add(&all[i])
 	}
 	return out
+}
+
+func (sum *Summary) add(s *qa.Status) {
+	sum.Events++
+	sum.Pending += s.Pending
+	switch s.Relay.State {
+	case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting:
+		switch {
+		case s.Changes == 0:
+			sum.Downloading++
+		case s.Relay.State == qa.RelaySynced:
+			sum.Synced++
+		}
+	case qa.RelayIdle:
+		sum.Synced++
+	case qa.RelayOffline:
+		sum.Offline++
+	case qa.RelayNone, "":
+		sum.WithoutRelay++
+	}
+	sum.ClockOff = sum.ClockOff || s.Relay.ClockOffMillis != 0
 }
 
 // ImportResult counts what an import did.

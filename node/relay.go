@@ -15,9 +15,9 @@ func (d *Device) Status(ctx context.Context, event qa.EventID) (qa.Status, error
 
 func (d *Device) Overview(ctx context.Context) ([]qa.Status, error) { return d.replica.Overview(ctx) }
 
-func (d *Device) Summary(ctx context.Context) (Summary, error) {
-	all, err := d.replica.Overview(ctx)
-	return Summarize(all), err
+func (d *Device) Summary(ctx context.Context) (out Summary, err error) {
+	err = d.replica.EachStatus(ctx, out.add)
+	return out, err
 }
 
 func (d *Device) Statuses(ctx context.Context) ([]qa.Status, error) {

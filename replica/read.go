@@ -158,8 +158,7 @@ func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool,
 // call loads every document to get its heads.
 func (n *Node) Status(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, true) }
 
-// Overview is a fast Status that does not load documents: it returns heads only for
-// documents whose heads are known.
+// Overview is Status without heads, for which it would have to load documents.
 func (n *Node) Overview(ctx context.Context) ([]qa.Status, error) { return n.statuses(ctx, false) }
 
 // StatusOf is Overview for one event. ErrUnknownEvent is returned for an event that is not
@@ -187,6 +186,25 @@ func (n *Node) statuses(ctx context.Context, withHeads bool) ([]qa.Status, error
 	return out, nil
 }
 
+// EachStatus calls fn with what Overview returns, in no particular order. Once the summaries are
+// cached it does not read the store.
+func (n *Node) EachStatus(ctx context.Context, fn func(*qa.Status)) error {
+	n.mu.Lock()
+	ids := n.followed()
+	n.mu.Unlock()
+	for _, id := range ids {
+		s, err := n.status(ctx, id, false)
+		if errors.Is(err, ErrUnknownEvent) {
+			continue // unfollowed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		fn(&s)
+	}
+	return nil
+}
+
 func (n *Node) status(ctx context.Context, id qa.EventID, withHeads bool) (qa.Status, error) {
 	doc, err := n.document(id)
 	if err != nil {
@@ -197,24 +215,23 @@ func (n *Node) status(ctx context.Context, id qa.EventID, withHeads bool) (qa.St
 	if err != nil {
 		return qa.Status{}, err
 	}
-	idle := relay.State == qa.RelayIdle
 	summary, err := doc.summarize(ctx)
 	if err != nil {
 		return qa.Status{}, err
 	}
 	counts := summary.counts
-	heads, err := doc.heads(ctx, idle || !withHeads)
-	if err != nil {
-		return qa.Status{}, err
-	}
 	s := qa.Status{
 		Event: id, Title: summary.event.Title, Posts: counts.Posts, Pending: counts.Undelivered, Changes: counts.Changes,
-		Heads: make([]string, len(heads)), Relay: relay,
+		Heads: []string{}, Relay: relay,
 	}
-	for i, h := range heads {
-		s.Heads[i] = h.String()
+	if !withHeads {
+		return s, nil
 	}
-	return s, nil
+	heads, err := doc.heads(ctx, relay.State == qa.RelayIdle)
+	for _, h := range heads {
+		s.Heads = append(s.Heads, h.String())
+	}
+	return s, err
 }
 
 // heads returns the document's heads on disk. If they are not known it loads the document,
