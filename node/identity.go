@@ -10,7 +10,7 @@ import (
 	"flyleaf/storage"
 )
 
-// ErrOtherIdentity is returned by CheckIdentity for a device on which somebody else has written.
+// ErrOtherIdentity is returned by ChangeIdentity and CheckIdentity for a device on which somebody else has written.
 var ErrOtherIdentity = errors.New("this device has already written under another identity")
 
 // CheckIdentity returns ErrOtherIdentity if any change that was made on the store's device was signed
@@ -33,6 +33,23 @@ func CheckIdentity(ctx context.Context, store storage.Store, who qa.Identity) er
 		}
 	}
 	return nil
+}
+
+// ChangeIdentity gives a device, which writes as now, the key of another identity, and reports whether it
+// is another. now is "" if the device's key cannot be read. check is CheckIdentity on the device's store; its
+// ErrOtherIdentity is ignored with replace. The previous key is never lost: setAside keeps it before save
+// stores the other one.
+func ChangeIdentity(now, other qa.Identity, replace bool, check, setAside, save func() error) (changed bool, err error) {
+	if now == other {
+		return false, nil
+	}
+	if err := check(); err != nil && (!replace || !errors.Is(err, ErrOtherIdentity)) {
+		return false, err
+	}
+	if err := setAside(); err != nil {
+		return false, err
+	}
+	return true, save()
 }
 
 // IdentityLink writes a recovery phrase as a link that opens Flyleaf in a browser at site, with

@@ -283,49 +283,44 @@ func (h home) withLock(ctx context.Context, fn func() error) error {
 // is kept.
 func (h home) importKey(ctx context.Context, k keys.Key, passphrase string, replace bool) (changed bool, aside string, err error) {
 	b, err := os.ReadFile(h.path(keyFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, "", h.saveKey(k, passphrase)
+	case err != nil:
 		return false, "", fmt.Errorf("reading the identity of this device: %w; nothing was changed", err)
 	}
-	if err == nil {
-		who := "unknown"
-		switch old, _, err := h.openKey(b, h.path(keyFile)); {
-		case err == nil && old.Identity() == k.Identity():
-			return false, "", nil
-		case err == nil:
-			who = old.Identity().Short()
-		case !replace:
-			return false, "", fmt.Errorf("the identity of this device cannot be read, so nothing was changed: %w. --replace uses the new identity anyway, and keeps the old file", err)
-		}
-		wrote, err := h.hasWritten(ctx, k.Identity())
-		if err != nil {
-			return false, "", err
-		}
-		if wrote && !replace {
-			return false, "", codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or use --replace: the posts stay theirs, and their key is kept in the same directory", who)
-		}
-		if aside, err = h.backUpKey(b, who); err != nil {
-			return false, "", err
-		}
+	now, who := qa.Identity(""), "unknown"
+	switch old, _, err := h.openKey(b, h.path(keyFile)); {
+	case err == nil:
+		now, who = old.Identity(), old.Identity().Short()
+	case !replace:
+		return false, "", fmt.Errorf("the identity of this device cannot be read, so nothing was changed: %w. --replace uses the new identity anyway, and keeps the old file", err)
 	}
-	return true, aside, h.saveKey(k, passphrase)
+	changed, err = node.ChangeIdentity(now, k.Identity(), replace,
+		func() error { return h.checkIdentity(ctx, k.Identity()) },
+		func() error {
+			aside, err = h.backUpKey(b, who)
+			return err
+		},
+		func() error { return h.saveKey(k, passphrase) })
+	if errors.Is(err, node.ErrOtherIdentity) {
+		err = codedf(exitRefused, "this device has written as %s; nothing was changed. Import into another --data directory, or use --replace: the posts stay theirs, and their key is kept in the same directory", who)
+	}
+	return changed, aside, err
 }
 
-// hasWritten reports whether this device has made changes under an identity other than id.
-func (h home) hasWritten(ctx context.Context, id qa.Identity) (bool, error) {
+// checkIdentity is node.CheckIdentity for this directory.
+func (h home) checkIdentity(ctx context.Context, id qa.Identity) error {
 	path := h.path("flyleaf.db")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil
 	}
 	store, err := sqlite.Open(ctx, path, sqlite.Options{})
 	if err != nil {
-		return false, explainOpen(h, err)
+		return explainOpen(h, err)
 	}
 	defer store.Close()
-	err = node.CheckIdentity(ctx, store, id)
-	if errors.Is(err, node.ErrOtherIdentity) {
-		return true, nil
-	}
-	return false, err
+	return node.CheckIdentity(ctx, store, id)
 }
 
 func (a *app) identityPassphraseCmd() *cobra.Command {

@@ -137,20 +137,21 @@ func (a *app) wake([]js.Value) (any, error) {
 // of its own.
 func (a *app) useIdentity(ctx context.Context, text []byte, passphrase string, replace bool) error {
 	key, err := identity.Read(text, passphrase)
-	if err != nil || key.Identity() == a.key.Identity() {
+	if err != nil {
 		return err
 	}
-	if err := node.CheckIdentity(ctx, a.store, key.Identity()); err != nil && (!replace || !errors.Is(err, node.ErrOtherIdentity)) {
-		return err
+	now := a.key.Identity()
+	save := func(setting string, k keys.Key) error {
+		return a.store.SetSetting(ctx, setting, hex.EncodeToString(k.Seed()))
 	}
-	if err := a.store.SetSetting(ctx, settingSeed+"/"+string(a.key.Identity()), hex.EncodeToString(a.key.Seed())); err != nil {
-		return err
+	changed, err := node.ChangeIdentity(now, key.Identity(), replace,
+		func() error { return node.CheckIdentity(ctx, a.store, key.Identity()) },
+		func() error { return save(settingSeed+"/"+string(now), a.key) },
+		func() error { return save(settingSeed, key) })
+	if changed && err == nil {
+		*ctx.Value(restart{}).(*bool) = true // handle put it there
 	}
-	if err := a.store.SetSetting(ctx, settingSeed, hex.EncodeToString(key.Seed())); err != nil {
-		return err
-	}
-	*ctx.Value(restart{}).(*bool) = true // handle put it there
-	return nil
+	return err
 }
 
 // storageOf is webui.Config.Storage.
