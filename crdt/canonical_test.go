@@ -94,7 +94,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
 	defer first.Close()
-	genesis := add(made.Bytes)
+	genesis := add(made.Chunk.Bytes())
 	parties := []*party{{doc: first, has: map[wire.Hash]bool{genesis.Hash: true}}}
 	for i := range 1 + r.IntN(4) {
 		d, err := crdt.Load(actorOf(byte(1+(i+1)/2), byte(10+i)), nil, h.bytes[:1])
@@ -121,7 +121,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 		case err != nil || m.NoChange: // a post that this device does not have, or that is another person's
 			continue
 		}
-		p.has[add(m.Bytes).Hash] = true
+		p.has[add(m.Chunk.Bytes()).Hash] = true
 		if m.Post != "" {
 			posts = append(posts, m.Post)
 		}

@@ -28,7 +28,7 @@ type Document struct {
 // Made is the change that an act became.
 type Made struct {
 	Change   *wire.Change
-	Bytes    []byte        // the change as a type-1 chunk
+	Chunk    wire.Chunk
 	Post     qa.PostID     // of ActPost
 	Revision qa.RevisionID // of ActPost and ActEdit
 	// NoChange: the document already says what the act wants, so no change was made.
@@ -311,7 +311,11 @@ func (d *Document) tryPlan(p *plan, millis int64, start uint64) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	c, err := wire.DecodeChange(b)
+	chunk, err := wire.ReadChunk(b)
+	if err != nil {
+		return Made{}, fmt.Errorf("read the new change: %w", err)
+	}
+	c, err := chunk.Decode(wire.EventLimits)
 	if err != nil {
 		return Made{}, fmt.Errorf("read the new change: %w", err)
 	}
@@ -322,5 +326,5 @@ func (d *Document) tryPlan(p *plan, millis int64, start uint64) (Made, error) {
 		return Made{}, err
 	}
 	d.maxOp = c.MaxOp()
-	return Made{Change: c, Bytes: b, Post: p.post, Revision: p.revision}, nil
+	return Made{Change: c, Chunk: chunk, Post: p.post, Revision: p.revision}, nil
 }

@@ -58,15 +58,15 @@ func do(t *testing.T, d *crdt.Document, a qa.Act) crdt.Made {
 // checkShape checks what every change of this package must satisfy.
 func checkShape(t *testing.T, made crdt.Made) {
 	t.Helper()
-	c, err := wire.DecodeChange(made.Bytes)
+	c, err := wire.DecodeChange(made.Chunk.Bytes())
 	if err != nil {
 		t.Fatalf("the change does not decode as canonical: %v", err)
 	}
-	if !bytes.Equal(c.Encode(), made.Bytes) {
+	if !bytes.Equal(c.Encode(), made.Chunk.Bytes()) {
 		t.Fatal("the change encodes to other bytes")
 	}
 	if !reflect.DeepEqual(c, made.Change) {
-		t.Fatal("Made.Bytes decode to another change than Made.Change")
+		t.Fatal("Made.Chunk decodes to another change than Made.Change")
 	}
 	if len(c.Actor) != 40 || c.TimeMillis == 0 || c.Message != "" || len(c.Extra) != 0 {
 		t.Fatalf("actor of %d bytes, time %d, message %q, %d extra bytes", len(c.Actor), c.TimeMillis, c.Message, len(c.Extra))
@@ -143,7 +143,7 @@ func TestIDsMatchOperations(t *testing.T) {
 	defer other.Close()
 	r := do(t, other, qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "Because."})
 	do(t, d, qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: "want", On: true})
-	if err := d.Absorb([][]byte{r.Bytes}); err != nil {
+	if err := d.Absorb([][]byte{r.Chunk.Bytes()}); err != nil {
 		t.Fatal(err)
 	}
 	r2 := do(t, d, qa.Act{Kind: qa.ActPost, Parent: r.Post, Text: "I see."})
@@ -208,14 +208,14 @@ func TestActsThatChangeNothing(t *testing.T) {
 
 func TestMergeJoinsHeads(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
-	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Bytes})
+	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Chunk.Bytes()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()
 	do(t, a, qa.Act{Kind: qa.ActPost, Text: "1"})
 	made := do(t, b, qa.Act{Kind: qa.ActPost, Text: "2"})
-	if err := a.Absorb([][]byte{made.Bytes}); err != nil {
+	if err := a.Absorb([][]byte{made.Chunk.Bytes()}); err != nil {
 		t.Fatal(err)
 	}
 	m := do(t, a, qa.Act{Kind: qa.ActMerge})
@@ -321,7 +321,7 @@ func TestTwentyReactions(t *testing.T) {
 func TestErrorsThatDependOnTheDocument(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
 	q := do(t, a, qa.Act{Kind: qa.ActPost, Text: "Why?"})
-	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Bytes, q.Bytes})
+	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Chunk.Bytes(), q.Chunk.Bytes()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,12 +190,9 @@ func (e *nativeEngine) commit(millis int64, empty bool) (wire.Hash, bool, error)
 		c.Deps = slices.Insert(c.Deps, i, own)
 	}
 	e.ops = nil
-	chunk := c.Encode()
-	var err error
-	if c.Hash, err = wire.ReadHash(chunk); err != nil {
-		return wire.Hash{}, false, err
-	}
-	e.record(&c, chunk)
+	chunk := c.Chunk()
+	c.Hash = chunk.Hash()
+	e.record(&c, chunk.Bytes())
 	return c.Hash, true, nil
 }
 

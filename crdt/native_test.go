@@ -87,8 +87,8 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
 		t.Fatalf("seed %d: %+v\nnative: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
-	case got.NoChange != want.NoChange || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Bytes, want.Bytes):
-		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Bytes, crdt.EngineName, want.Bytes)
+	case got.NoChange != want.NoChange || got.Post != want.Post || got.Revision != want.Revision || !bytes.Equal(got.Chunk.Bytes(), want.Chunk.Bytes()):
+		t.Fatalf("seed %d: %+v\nnative: %x\n%s: %x", seed, a, got.Chunk.Bytes(), crdt.EngineName, want.Chunk.Bytes())
 	case !slices.Equal(b.native.Heads(), b.own.Heads()):
 		t.Fatalf("seed %d: different heads", seed)
 	}
@@ -96,10 +96,10 @@ func (b *both) do(t *testing.T, seed uint64, a qa.Act) crdt.Made {
 	switch {
 	case fmt.Sprint(err) != fmt.Sprint(wantErr):
 		t.Fatalf("seed %d: %+v\nfrom a state: %v\n%s: %v", seed, a, err, crdt.EngineName, wantErr)
-	case third.NoChange != want.NoChange || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Bytes, want.Bytes):
-		t.Fatalf("seed %d: %+v\nfrom a state: %x\n%s: %x", seed, a, third.Bytes, crdt.EngineName, want.Bytes)
-	case len(third.Bytes) > 0:
-		b.state.add(third.Bytes)
+	case third.NoChange != want.NoChange || third.Post != want.Post || third.Revision != want.Revision || !bytes.Equal(third.Chunk.Bytes(), want.Chunk.Bytes()):
+		t.Fatalf("seed %d: %+v\nfrom a state: %x\n%s: %x", seed, a, third.Chunk.Bytes(), crdt.EngineName, want.Chunk.Bytes())
+	case len(third.Chunk.Bytes()) > 0:
+		b.state.add(third.Chunk.Bytes())
 	}
 	if err != nil {
 		want.NoChange = true
@@ -158,12 +158,12 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		t.Fatal(err)
 	}
 	native, again, err := crdt.CreateNative(actorOf(1, 1), act)
-	if err != nil || !bytes.Equal(made.Bytes, again.Bytes) {
+	if err != nil || !bytes.Equal(made.Chunk.Bytes(), again.Chunk.Bytes()) {
 		t.Fatalf("seed %d: another genesis: %v", seed, err)
 	}
-	h.add(t, made.Bytes)
+	h.add(t, made.Chunk.Bytes())
 	devices := []*both{{own: own, native: native, has: map[wire.Hash]bool{made.Change.Hash: true}}}
-	devices[0].loadFromState(t, actorOf(1, 1), made.Bytes)
+	devices[0].loadFromState(t, actorOf(1, 1), made.Chunk.Bytes())
 	for i := 1; i < 2+r.IntN(4); i++ {
 		who := byte(1 + i - r.IntN(2)) // sometimes the second device of a person
 		actor := actorOf(who, byte(10+i))
@@ -192,7 +192,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		case 3:
 			m := b.do(t, seed, qa.Act{Kind: qa.ActMerge, AtMillis: monday})
 			if !m.NoChange {
-				h.add(t, m.Bytes)
+				h.add(t, m.Chunk.Bytes())
 				b.has[m.Change.Hash] = true
 				kinds["merge"]++
 			}
@@ -229,7 +229,7 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		if m.NoChange {
 			continue
 		}
-		h.add(t, m.Bytes)
+		h.add(t, m.Chunk.Bytes())
 		b.has[m.Change.Hash] = true
 		kinds[string(a.Kind)]++
 		for k := range m.Change.Ops {
@@ -322,19 +322,19 @@ func BenchmarkEngines(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer d.Close()
-		all = append(all, made.Bytes)
+		all = append(all, made.Chunk.Bytes())
 		for n := range 1_000 {
 			post, err := d.Do(qa.Act{Kind: qa.ActPost, AtMillis: monday, Text: fmt.Sprint("Why is the sky of chapter ", n, " green, and who painted it?")})
 			if err != nil {
 				b.Fatal(err)
 			}
-			all = append(all, post.Bytes)
+			all = append(all, post.Chunk.Bytes())
 			for _, emoji := range []string{"want", "a", "b"} {
 				m, err := d.Do(qa.Act{Kind: qa.ActReact, AtMillis: monday, Post: post.Post, Emoji: emoji, On: true})
 				if err != nil {
 					b.Fatal(err)
 				}
-				all = append(all, m.Bytes)
+				all = append(all, m.Chunk.Bytes())
 			}
 		}
 		return all

@@ -111,7 +111,7 @@ func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]i
 	}
 	event := qa.EventIDFromGenesis([32]byte(made.Change.Hash))
 	h := &history{}
-	h.add(t, made.Bytes)
+	h.add(t, made.Chunk.Bytes())
 	n := 2 + r.IntN(4)
 	var all []*member
 	for i := range n {
@@ -159,7 +159,7 @@ func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]i
 			continue
 		}
 		kinds[a.Kind]++
-		h.add(t, got.Bytes)
+		h.add(t, got.Chunk.Bytes())
 		if got.Post != "" {
 			posts = append(posts, got.Post)
 		}

@@ -321,7 +321,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 		t.Fatal(err)
 	}
 	defer first.Close()
-	h.add(t, made.Bytes)
+	h.add(t, made.Chunk.Bytes())
 	parties := []*party{{doc: first, has: map[wire.Hash]bool{made.Change.Hash: true}}}
 	for i := 1; i < n; i++ {
 		who := byte(1 + i)
@@ -347,7 +347,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 			continue
 		}
 		checkShape(t, m)
-		h.add(t, m.Bytes)
+		h.add(t, m.Chunk.Bytes())
 		p.has[m.Change.Hash] = true
 		if m.Post != "" {
 			posts = append(posts, m.Post)
@@ -574,7 +574,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 		}
 		docs := []*crdt.Document{a, b}
 		var written []string
-		known := [2][][]byte{{g.Bytes, q.Bytes}, {g.Bytes, q.Bytes}}
+		known := [2][][]byte{{g.Chunk.Bytes(), q.Chunk.Bytes()}, {g.Chunk.Bytes(), q.Chunk.Bytes()}}
 		sent := [2]int{2, 2}
 		for i := range 2 + r.IntN(10) {
 			k := r.IntN(2)
@@ -587,7 +587,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 			text := fmt.Sprintf("seed %d, edit %d on %d", s, i, k)
 			m := do(t, docs[k], qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: text})
 			written = append(written, text)
-			known[k] = append(known[k], m.Bytes)
+			known[k] = append(known[k], m.Chunk.Bytes())
 		}
 		var weeks [2][32]byte
 		for k := range docs {
@@ -632,7 +632,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 func TestConcurrentEditsAreBothShown(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
 	q := do(t, a, qa.Act{Kind: qa.ActPost, Text: "first"})
-	b, err := crdt.Load(actorOf(1, 2), nil, [][]byte{g.Bytes, q.Bytes})
+	b, err := crdt.Load(actorOf(1, 2), nil, [][]byte{g.Chunk.Bytes(), q.Chunk.Bytes()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -641,7 +641,7 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 	y := do(t, b, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "on the laptop"})
 	h := &history{}
 	for _, m := range []crdt.Made{g, q, x, y} {
-		h.add(t, m.Bytes)
+		h.add(t, m.Chunk.Bytes())
 	}
 	r := rand.New(rand.NewPCG(1, 1))
 	f, _ := project(t, h, []int{0, 1, 2, 3}, r)
@@ -653,10 +653,10 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 		t.Fatalf("revisions: %+v", p.Revisions)
 	}
 	// A further edit after both resolves the conflict.
-	if err := a.Absorb([][]byte{y.Bytes}); err != nil {
+	if err := a.Absorb([][]byte{y.Chunk.Bytes()}); err != nil {
 		t.Fatal(err)
 	}
-	h.add(t, do(t, a, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "both"}).Bytes)
+	h.add(t, do(t, a, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "both"}).Chunk.Bytes())
 	f, _ = project(t, h, []int{0, 1, 3, 2, 4}, r)
 	p, _ = f.Post(q.Post)
 	if v := p.Versions(); len(v) != 1 || v[0].Text != "both" || len(p.Revisions) != 4 {
@@ -667,13 +667,13 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 func TestPostWithEveryField(t *testing.T) {
 	d, g := found(t, qa.Event{Title: "A book", Authors: "Ann"})
 	h := &history{}
-	h.add(t, g.Bytes)
+	h.add(t, g.Chunk.Bytes())
 	author := idOf(1)
 	q := do(t, d, qa.Act{
 		Kind: qa.ActPost, AtMillis: monday + 5, Text: "Why?", OnBehalfOf: "Bob", Source: "page 3",
 		Tags: []string{"plot", "end"}, AsAuthor: true, X: map[string]string{"reactions": "[]", "a": "b"},
 	})
-	h.add(t, q.Bytes)
+	h.add(t, q.Chunk.Bytes())
 	for _, a := range []qa.Act{
 		{Kind: qa.ActReact, Post: q.Post, Emoji: "want", On: true},
 		{Kind: qa.ActReact, Post: q.Post, Emoji: "♥", On: true},
@@ -687,7 +687,7 @@ func TestPostWithEveryField(t *testing.T) {
 		{Kind: qa.ActMark, Post: q.Post, Mark: "assigned", Identity: idOf(2), On: true},
 		{Kind: qa.ActMark, Post: q.Post, Mark: "candidate", Identity: idOf(3), On: true},
 	} {
-		h.add(t, do(t, d, a).Bytes)
+		h.add(t, do(t, d, a).Chunk.Bytes())
 	}
 	f, _ := project(t, h, h.shuffle(rand.New(rand.NewPCG(1, 1))), rand.New(rand.NewPCG(1, 1)))
 	p, ok := f.Post(q.Post)

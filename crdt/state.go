@@ -147,13 +147,9 @@ func (e *stateEngine) commit(millis int64, empty bool) (wire.Hash, bool, error) 
 		c.Deps = slices.Insert(c.Deps, i, last)
 	}
 	e.ops = nil
-	chunk := c.Encode()
-	h, err := wire.ReadHash(chunk)
-	if err != nil {
-		return wire.Hash{}, false, err
-	}
-	e.made = map[wire.Hash][]byte{h: chunk}
-	return h, true, nil
+	chunk := c.Chunk()
+	e.made = map[wire.Hash][]byte{chunk.Hash(): chunk.Bytes()}
+	return chunk.Hash(), true, nil
 }
 
 func compareHashes(a, b wire.Hash) int { return bytes.Compare(a[:], b[:]) }

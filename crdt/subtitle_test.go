@@ -17,7 +17,7 @@ func TestSubtitle(t *testing.T) {
 	for _, first := range []string{"", "The first"} {
 		d, made := found(t, qa.Event{Title: "A book", Subtitle: first, X: map[string]string{"other": "kept"}})
 		h := &history{}
-		h.add(t, made.Bytes)
+		h.add(t, made.Chunk.Bytes())
 		read := func() qa.Event {
 			t.Helper()
 			r := rand.New(rand.NewPCG(1, 1))
@@ -28,7 +28,7 @@ func TestSubtitle(t *testing.T) {
 			t.Errorf("%q, %d edits", e.Subtitle, e.Edits)
 		}
 		for i, s := range []string{"The second", "The third", ""} {
-			h.add(t, do(t, d, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"subtitle": s, "authors": "Ann"}}).Bytes)
+			h.add(t, do(t, d, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"subtitle": s, "authors": "Ann"}}).Chunk.Bytes())
 			if e := read(); e.Subtitle != s || e.Edits != i+1 || !reflect.DeepEqual(e.X, map[string]string{"other": "kept"}) {
 				t.Errorf("%+v", e)
 			}

@@ -151,20 +151,20 @@ func (r *Reader) add(e storage.Entry) ([]*document.Change, error) {
 		return nil, err
 	}
 	// Without the bytes, the document keeps the change decoded.
-	added, err := r.document.Add(document.NewChange(c, nil, nil, e.ReceivedAtMillis))
+	added, err := r.document.Add(document.NewChange(c, wire.Chunk{}, nil, e.ReceivedAtMillis))
 	if err == nil && added.Refusal != nil {
 		err = added.Refusal
 	}
 	if err != nil {
-		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash(), e.Position, err)
 	}
 	return added.Applied, nil
 }
 
 func decode(e *storage.Entry) (*wire.Change, error) {
-	c, err := wire.DecodeChange(e.Bytes)
+	c, err := e.Decode(wire.EventLimits)
 	if err != nil {
-		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash, e.Position, err)
+		return nil, fmt.Errorf("change %s at position %d: %w", e.Hash(), e.Position, err)
 	}
 	return c, nil
 }

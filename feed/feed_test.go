@@ -444,7 +444,7 @@ func TestExcludedChangesResetTheCopy(t *testing.T) {
 	if err := d.store.Entries(t.Context(), d.event, 0, func(e storage.Entry) error { last = e; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.store.Append(t.Context(), storage.Batch{Event: d.event, Statuses: map[wire.Hash]storage.Status{last.Hash: storage.Excluded}}); err != nil {
+	if err := d.store.Append(t.Context(), storage.Batch{Event: d.event, Statuses: map[wire.Hash]storage.Status{last.Hash(): storage.Excluded}}); err != nil {
 		t.Fatal(err)
 	}
 	identical := newDevice(t, 1)
@@ -708,7 +708,7 @@ func TestVoid(t *testing.T) {
 	store := mem.New()
 	for i, s := range w.Changes {
 		err := store.Append(t.Context(), storage.Batch{Event: w.Event, Entries: []storage.Entry{{
-			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature, ReceivedAtMillis: int64(i),
+			Chunk: s.Change.Chunk(), Actor: s.Change.Actor, Seq: s.Change.Seq, Signature: s.Signature, ReceivedAtMillis: int64(i),
 		}}})
 		if err != nil {
 			t.Fatal(err)

@@ -121,7 +121,7 @@ func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostI
 		if err != nil {
 			return qa.Verification{}, err
 		}
-		if !verify.IsSigned(event, h, en.Bytes, en.Signature) {
+		if !verify.IsSigned(event, en.Chunk, en.Signature) {
 			if c.Signed && c.Code == "" {
 				found.Bad++
 			}
@@ -144,7 +144,7 @@ func (v *verifiedEvent) verify(ctx context.Context, store storage.Store, event q
 	err = store.Entries(ctx, event, v.position, func(en storage.Entry) error {
 		v.position = en.Position
 		if en.Status == storage.InDocument {
-			v.verifier.Add(en.Bytes, en.Signature)
+			v.verifier.AddChunk(en.Chunk, en.Signature)
 			v.rows++
 		}
 		return nil

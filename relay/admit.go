@@ -143,7 +143,7 @@ var deferralReasons = map[policy.Code]string{
 func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 	h := c.Meta.Hash
 	d.turn.changes++
-	d.turn.bytes += len(c.Bytes)
+	d.turn.bytes += len(c.Chunk.Bytes())
 	if d.contents.HasOrPending(h) {
 		return
 	}
@@ -187,9 +187,9 @@ func (d *document) offerChange(sub *submission, c *core.Change, now time.Time) {
 			if len(d.batch.Entries) == 0 && !d.quota.CreationKnown() {
 				d.quota.NoteCreation(a.Writer(), now)
 			}
-			d.quota.Add(a.Writer(), len(a.Bytes))
+			d.quota.Add(a.Writer(), len(a.Chunk.Bytes()))
 		}
-		d.uncommitted[a.Meta.Hash] = storedChange{a.Bytes, a.Signature}
+		d.uncommitted[a.Meta.Hash] = storedChange{a.Chunk.Bytes(), a.Signature}
 	}
 	added.AppendTo(&d.batch, now.UnixMilli())
 	if d.graph.IsPending(h) {
@@ -206,7 +206,7 @@ func (d *document) addPending(from *session, c *core.Change) {
 	d.pending[c.Meta.Hash] = pendingChange{c, from}
 	d.pendingFrom[from]++
 	d.pendingOps += d.ops(c)
-	d.relay.pendingBytes.Add(int64(len(c.Bytes)))
+	d.relay.pendingBytes.Add(int64(len(c.Chunk.Bytes())))
 	missing := d.withDeferred(d.graph.MissingFrom([]wire.Hash{c.Meta.Hash}))
 	for s, m := range d.members {
 		if m.peer.Ask(missing...) {
@@ -237,7 +237,7 @@ func (d *document) removePending(h wire.Hash) {
 		return
 	}
 	d.pendingOps -= d.ops(w.Change)
-	d.relay.pendingBytes.Add(-int64(len(w.Bytes)))
+	d.relay.pendingBytes.Add(-int64(len(w.Chunk.Bytes())))
 	delete(d.pending, h)
 	if d.pendingFrom[w.from]--; d.pendingFrom[w.from] <= 0 {
 		delete(d.pendingFrom, w.from)
@@ -296,7 +296,7 @@ func (d *document) wouldFound(c *core.Change) bool { return c.IsGenesis() && d.g
 
 // costOf returns how much of the quotas a change uses. d.mu is held.
 func (d *document) costOf(c *core.Change) quota.Change {
-	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Bytes), c.Ops()), Size: int64(len(c.Bytes)), Founds: d.wouldFound(c)}
+	return quota.Change{Writer: c.Writer(), Units: quota.Units(len(c.Chunk.Bytes()), c.Ops()), Size: int64(len(c.Chunk.Bytes())), Founds: d.wouldFound(c)}
 }
 
 // charge charges a change to the quotas. A quota may become a debt. d.mu is held.
@@ -322,7 +322,7 @@ func (d *document) replacesHead(c *core.Change) bool {
 // are pending, it drops a change of the session with the most, so that no session can keep the
 // others out.
 func (d *document) freePendingSlot(from *session, c *core.Change) bool {
-	if d.relay.pendingBytes.Load()+int64(len(c.Bytes)) > MaxPendingBytes {
+	if d.relay.pendingBytes.Load()+int64(len(c.Chunk.Bytes())) > MaxPendingBytes {
 		return false
 	}
 	if len(d.pending) < MaxPending && d.pendingOps+d.ops(c) <= MaxPendingOps {

@@ -43,7 +43,7 @@ func view(t testing.TB, d *relaytest.Device) *projection.Projection {
 		if err != nil {
 			t.Fatal(err)
 		}
-		added, err := shown.Add(document.NewChange(c.Change, d.Bytes(h), c.Signature, 0))
+		added, err := shown.Add(document.NewChange(c.Change, c.Chunk(), c.Signature, 0))
 		if err != nil || added.Refusal != nil || len(added.Applied) != 1 {
 			t.Fatal(err, added.Refusal)
 		}

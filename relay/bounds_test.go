@@ -432,7 +432,7 @@ func TestFoundingsAreBounded(t *testing.T) {
 func storedChange(t testing.TB, l storage.Ledger, events ...qa.EventID) (n int64) {
 	for _, event := range events {
 		for _, e := range rows(t, l, event) {
-			n += int64(len(e.Bytes)) + quota.RowBytes
+			n += int64(len(e.Bytes())) + quota.RowBytes
 		}
 	}
 	return n
@@ -593,7 +593,7 @@ func TestFoundersAreBounded(t *testing.T) {
 	var n int64
 	for _, event := range events[:3] {
 		for _, e := range rows(t, store, event) {
-			n += int64(len(e.Bytes))
+			n += int64(len(e.Bytes()))
 		}
 	}
 	if n > most+3*2_000 || n < most/2 { // and three beginnings

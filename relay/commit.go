@@ -151,7 +151,7 @@ func (r *Relay) runCommitter() {
 // the ledger. d.mu is held.
 func (d *document) batchSize() (changes, size int) {
 	for i := range d.batch.Entries {
-		size += len(d.batch.Entries[i].Bytes)
+		size += len(d.batch.Entries[i].Bytes())
 	}
 	return len(d.batch.Entries), size
 }
@@ -173,7 +173,7 @@ func (r *Relay) commit(turns []*finishedTurn) {
 		err = r.cfg.Store.Append(context.Background(), batches...)
 		for i := range batches {
 			for j := range batches[i].Entries {
-				r.disk.stored.Add(int64(quota.OnDisk(int64(len(batches[i].Entries[j].Bytes)))))
+				r.disk.stored.Add(int64(quota.OnDisk(int64(len(batches[i].Entries[j].Bytes())))))
 			}
 		}
 		if r.disk.stored.Load() >= checkAfter || errors.Is(err, storage.ErrFull) {

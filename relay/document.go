@@ -163,7 +163,7 @@ func (d *document) load(ctx context.Context) error {
 		case err != nil:
 			// Changes that depend on this one stay pending, so the relay requests it from peers again.
 			if unusable++; unusable <= maxLogged {
-				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash, "err", err)
+				d.relay.log.Error("a stored change cannot be used", "document", d.event, "change", e.Hash(), "err", err)
 			}
 			return nil
 		case c == nil:
@@ -174,9 +174,9 @@ func (d *document) load(ctx context.Context) error {
 			if !d.quota.CreationKnown() {
 				d.quota.NoteCreation(c.Writer(), time.UnixMilli(e.ReceivedAtMillis))
 			}
-			d.quota.Add(c.Writer(), len(e.Bytes))
+			d.quota.Add(c.Writer(), len(e.Bytes()))
 		}
-		d.relay.cache.put(d.event, e.Hash, storedChange{e.Bytes, e.Signature})
+		d.relay.cache.put(d.event, e.Hash(), storedChange{e.Bytes(), e.Signature})
 		return nil
 	})
 	var loaded core.Loaded
@@ -345,7 +345,7 @@ func (d *document) storedChange(h wire.Hash) (storedChange, error) {
 	if err != nil {
 		return storedChange{}, err
 	}
-	c := storedChange{e.Bytes, e.Signature}
+	c := storedChange{e.Bytes(), e.Signature}
 	d.relay.cache.put(d.event, h, c)
 	return c, nil
 }

@@ -90,7 +90,7 @@ func TestExclusionsThatCannotBeStored(t *testing.T) {
 	b := storage.Batch{Event: w.Event}
 	for _, c := range w.Changes {
 		b.Entries = append(b.Entries, storage.Entry{
-			Hash: c.Change.Hash, Actor: c.Change.Actor, Seq: c.Change.Seq, Bytes: c.Bytes, Signature: c.Signature,
+			Chunk: c.Change.Chunk(), Actor: c.Change.Actor, Seq: c.Change.Seq, Signature: c.Signature,
 		})
 	}
 	if err := disk.Append(t.Context(), b); err != nil {

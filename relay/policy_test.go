@@ -28,7 +28,7 @@ func TestStoredChangesThatTheRulesRefuseNow(t *testing.T) {
 	b := storage.Batch{Event: w.Event}
 	for _, s := range w.Changes {
 		b.Entries = append(b.Entries, storage.Entry{
-			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature,
+			Chunk: s.Change.Chunk(), Actor: s.Change.Actor, Seq: s.Change.Seq, Signature: s.Signature,
 		})
 	}
 	if err := store.Append(t.Context(), b); err != nil {

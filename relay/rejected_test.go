@@ -74,7 +74,7 @@ func TestQuotaCountsARowOnce(t *testing.T) {
 		missing := e.Post("missing", 1, a.NextOp(), []wire.Hash{first}, "what is not here")
 		above := e.Post("above", 1, missing.MaxOp()+1, hashes(missing), "on top of what is not here")
 		batch := storage.Batch{Event: event, Entries: []storage.Entry{{
-			Hash: above.Hash, Actor: above.Actor, Seq: above.Seq, Bytes: above.Encode(), Signature: above.Signature, Status: status,
+			Chunk: above.Chunk(), Actor: above.Actor, Seq: above.Seq, Signature: above.Signature, Status: status,
 		}}}
 		if err := store.Append(t.Context(), batch); err != nil {
 			t.Fatal(err)

@@ -482,7 +482,7 @@ func TestDepsComeLater(t *testing.T) {
 	until(t, b, changes(5))
 	var order []wire.Hash
 	err := store.Entries(context20(t), event, 0, func(e storage.Entry) error {
-		order = append(order, e.Hash)
+		order = append(order, e.Hash())
 		return nil
 	})
 	if err != nil {

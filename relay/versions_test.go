@@ -20,7 +20,7 @@ func statuses(t testing.TB, l storage.Ledger, event qa.EventID) map[wire.Hash]st
 	t.Helper()
 	all := map[wire.Hash]storage.Status{}
 	for _, e := range rows(t, l, event) {
-		all[e.Hash] = e.Status
+		all[e.Hash()] = e.Status
 	}
 	return all
 }
@@ -296,7 +296,7 @@ func TestChangesExcludedByEarlierVersionsComeBack(t *testing.T) {
 	batch.Event = event
 	for _, c := range []relaytest.Signed{one, honest, invalid, below, above, two} { // the second version came last
 		batch.Entries = append(batch.Entries, storage.Entry{
-			Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: c.Encode(), Signature: c.Signature, Status: storage.Excluded,
+			Chunk: c.Chunk(), Actor: c.Actor, Seq: c.Seq, Signature: c.Signature, Status: storage.Excluded,
 		})
 	}
 	if err := store.Append(t.Context(), batch); err != nil {

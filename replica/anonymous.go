@@ -101,7 +101,7 @@ func (doc *document) withhold(entries []storage.Entry) {
 			if doc.withheld == nil {
 				doc.withheld = map[wire.Hash]bool{}
 			}
-			doc.withheld[entries[i].Hash] = true
+			doc.withheld[entries[i].Hash()] = true
 		}
 	}
 	if len(doc.withheld) > 0 {
@@ -138,7 +138,7 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 			doc.engine.drop() // it is loaded again when needed
 			return
 		}
-		doc.engine.addPending(en.Bytes)
+		doc.engine.addPending(en.Bytes())
 	}
 }
 

@@ -34,7 +34,7 @@ func pastOf(t *testing.T, s storage.Store, id qa.EventID, of wire.Hash) map[wire
 	t.Helper()
 	deps := map[wire.Hash][]wire.Hash{}
 	for _, en := range entries(t, s, id) {
-		c, err := wire.DecodeChange(en.Bytes)
+		c, err := wire.DecodeChange(en.Bytes())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestNamedChangesDoNotDependOnAnUndeliveredAnonymousQuestion(t *testing.T) {
 			if qa.IdentityOfActor([]byte(last.Actor)) != n.Identity() {
 				t.Fatal("not by name")
 			}
-			return last.Hash
+			return last.Hash()
 		}
 		built := []wire.Hash{named("by name"), named("and again")}
 		wantRefused(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "hm"}, replica.ErrNotYetDelivered)
@@ -174,7 +174,7 @@ func TestNamedChangesDoNotDependOnAnUndeliveredAnonymousQuestion(t *testing.T) {
 		n = open()
 		built = append(built, named("after a restart"))
 		for i, h := range built {
-			if pastOf(t, store, id, h)[asked.Hash] {
+			if pastOf(t, store, id, h)[asked.Hash()] {
 				t.Fatalf("named change %d builds on the anonymous question", i)
 			}
 		}
@@ -186,7 +186,7 @@ func TestNamedChangesDoNotDependOnAnUndeliveredAnonymousQuestion(t *testing.T) {
 		waitSynced(t, n, id, 5)
 		waitSynced(t, boss, id, 5)
 		h := named("when it is there")
-		if !pastOf(t, store, id, h)[asked.Hash] {
+		if !pastOf(t, store, id, h)[asked.Hash()] {
 			t.Fatal("the named change does not depend on the delivered question")
 		}
 		do(t, n, id, qa.Act{Kind: qa.ActPost, Parent: anonymous, Text: "a reply by name"})

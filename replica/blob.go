@@ -51,12 +51,12 @@ func (n *Node) Blob(ctx context.Context, id qa.EventID, key string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	return blobIn(en.Bytes, key)
+	return blobIn(en.Chunk, key)
 }
 
 // blobIn returns the value that a change sets at key, if key is the value's SHA-256.
-func blobIn(change []byte, key string) ([]byte, error) {
-	c, err := wire.DecodeChange(change)
+func blobIn(chunk wire.Chunk, key string) ([]byte, error) {
+	c, err := chunk.Decode(wire.EventLimits)
 	if err != nil {
 		return nil, err
 	}

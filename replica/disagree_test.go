@@ -48,7 +48,7 @@ func TestSyncEndsWhenTheRelayRefuses(t *testing.T) {
 	a := attack(t)
 	id := a.relay.event
 	ask(t, a.node, id, "mine")
-	own := entries(t, a.store, id)[2].Hash
+	own := entries(t, a.store, id)[2].Hash()
 	ask(t, a.node, id, "on top of it")
 	refusal := &repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
@@ -93,7 +93,7 @@ func TestSyncEndsWhenThisDeviceRefuses(t *testing.T) {
 		// The message of a relay that has both changes, and its answer to the request for
 		// missing changes.
 		a.relay.send(&repo.Message{Type: repo.TypeSync, DocumentID: string(a.relay.event), Data: honest.Encode()})
-		honest.Changes = [][]byte{a.all[1].Bytes}
+		honest.Changes = [][]byte{a.all[1].Bytes()}
 	})
 	wantDisagreement(t, err, replica.ErrDisagree, bad.Hash)
 	// Both have the founder's change before it.
@@ -114,7 +114,7 @@ func TestSyncWaitsForDeferredChanges(t *testing.T) {
 	a := attack(t)
 	id := a.relay.event
 	ask(t, a.node, id, "mine")
-	own := entries(t, a.store, id)[2].Hash
+	own := entries(t, a.store, id)[2].Hash()
 	a.relay.send(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
 		Refused: []repo.Refusal{{Hash: own[:], Code: "quota", Reason: "too much at once", Deferred: true}},

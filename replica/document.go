@@ -90,14 +90,14 @@ func (doc *document) readLedger(ctx context.Context, without map[wire.Hash]stora
 		}
 		c, err := loader.Row(&en)
 		if err != nil {
-			return fmt.Errorf("change %s: %w", en.Hash, err)
+			return fmt.Errorf("change %s: %w", en.Hash(), err)
 		}
 		switch {
 		case c == nil:
-			en.Status = doc.contents.Excluded()[en.Hash]
+			en.Status = doc.contents.Excluded()[en.Hash()]
 			doc.excluded.noteIneffective(&en)
 		case en.Own && !en.Delivered && doc.keys.isQuestion(en.Actor):
-			doc.withheld[en.Hash] = true
+			doc.withheld[en.Hash()] = true
 		case doc.buildsOnWithheld(c.Meta.Deps):
 			clear(doc.withheld)
 		}

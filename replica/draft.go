@@ -113,10 +113,10 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 	}
 	now := doc.node.cfg.Now().UnixMilli()
 	d.entries = append(d.entries, storage.Entry{
-		Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: made.Bytes, Signature: signature,
+		Chunk: made.Chunk, Actor: c.Actor, Seq: c.Seq, Signature: signature,
 		ReceivedAtMillis: now, Own: true, Act: kept,
 	})
-	added, err := doc.contents.Add(core.NewChange(c, made.Bytes, signature, now))
+	added, err := doc.contents.Add(core.NewChange(c, made.Chunk, signature, now))
 	switch {
 	case err == nil && added.Refusal != nil:
 		doc.refused.Forget(c.Hash) // it was never saved, so no peer will send it
@@ -175,6 +175,6 @@ func (d *draft) save(ctx context.Context) error {
 // saved checks whether a transaction that reported an error was committed after all, as
 // can happen when the error came after the commit.
 func (d *draft) saved(ctx context.Context) bool {
-	_, err := d.doc.node.store.Entry(ctx, d.doc.id, d.entries[len(d.entries)-1].Hash)
+	_, err := d.doc.node.store.Entry(ctx, d.doc.id, d.entries[len(d.entries)-1].Hash())
 	return err == nil
 }

@@ -179,8 +179,8 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 	host := e.host
 	var changes [][]byte
 	err := host.node.store.Entries(ctx, host.id, snapshot.Position, func(en storage.Entry) error {
-		if en.Status == storage.InDocument && host.contents.Graph().Has(en.Hash) && !host.withheld[en.Hash] {
-			changes = append(changes, en.Bytes)
+		if en.Status == storage.InDocument && host.contents.Graph().Has(en.Hash()) && !host.withheld[en.Hash()] {
+			changes = append(changes, en.Bytes())
 		}
 		return nil
 	})

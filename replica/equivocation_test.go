@@ -323,8 +323,8 @@ func TestEquivocationVoidsOnlyItsActor(t *testing.T) {
 				t.Fatalf("%q", got)
 			}
 			for _, en := range entries(t, a.store, id) {
-				if len(en.Signature) != 64 || keys.Verify(id, en.Actor, en.Hash, en.Signature) != nil {
-					t.Fatalf("%s is not signed", en.Hash)
+				if len(en.Signature) != 64 || keys.Verify(id, en.Actor, en.Hash(), en.Signature) != nil {
+					t.Fatalf("%s is not signed", en.Hash())
 				}
 			}
 			checkRebuildKeepsWeek(t, a.node, id)
@@ -382,11 +382,11 @@ func TestChangesExcludedByAnEarlierVersionAreRestored(t *testing.T) {
 	second := a.secondVersion()
 	rows := entries(t, a.store, id)
 	batch := storage.Batch{Event: id, ReplaceViews: true, Statuses: map[wire.Hash]storage.Status{}, Entries: []storage.Entry{{
-		Hash: second.Hash, Actor: second.Actor, Seq: second.Seq, Bytes: second.Encode(),
+		Chunk: second.Chunk(), Actor: second.Actor, Seq: second.Seq,
 		Signature: a.relay.sign(second.Encode()), Status: storage.Excluded,
 	}}}
 	for _, en := range rows[1:] {
-		batch.Statuses[en.Hash] = storage.Excluded
+		batch.Statuses[en.Hash()] = storage.Excluded
 	}
 	if err := a.store.Append(t.Context(), batch); err != nil {
 		t.Fatal(err)
@@ -413,7 +413,7 @@ func attackWithCopiedDevice(t *testing.T) (a *attackedDevice, mine, reply qa.Pos
 	reply = do(t, a.node, id, qa.Act{Kind: qa.ActPost, Parent: before, Text: "and a reply"})
 	do(t, a.node, id, qa.Act{Kind: qa.ActEdit, Post: before, Text: "edited here"})
 	rows := entries(t, a.store, id)
-	first, err := wire.DecodeChange(rows[3].Bytes)
+	first, err := wire.DecodeChange(rows[3].Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

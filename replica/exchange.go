@@ -164,7 +164,7 @@ func (st *relayState) Graph() *graph.Graph { return st.doc.contents.Graph() }
 // Change implements sync.Source.
 func (st *relayState) Change(h wire.Hash) (sync.Change, error) {
 	en, err := st.doc.node.store.Entry(st.ctx, st.doc.id, h)
-	return sync.Change{Bytes: en.Bytes, Signature: en.Signature}, err
+	return sync.Change{Bytes: en.Bytes(), Signature: en.Signature}, err
 }
 
 // Epoch implements relayclient.State.

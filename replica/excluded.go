@@ -60,8 +60,8 @@ func newReissueState() reissueState {
 }
 
 // notePost records the post that an excluded or void change created.
-func (x *reissueState) notePost(chunk []byte) {
-	c, err := wire.DecodeChange(chunk)
+func (x *reissueState) notePost(chunk wire.Chunk) {
+	c, err := chunk.Decode(wire.EventLimits)
 	if err != nil {
 		return
 	}
@@ -236,7 +236,7 @@ func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal
 	}
 	loader := core.New(doc.id, core.Options{}).LoadChecked()
 	damaged := doc.node.store.Entries(ctx, doc.id, 0, func(en storage.Entry) error {
-		if !doc.contents.Graph().Has(en.Hash) {
+		if !doc.contents.Graph().Has(en.Hash()) {
 			return nil
 		}
 		en.Status = storage.InDocument // on disk it may not be saved yet

@@ -64,7 +64,7 @@ func deviceWithInvalidOwnChange(t *testing.T) (a *attackedDevice, bad *wire.Chan
 		t.Fatal(err)
 	}
 	err = a.store.Append(t.Context(), storage.Batch{Event: id, Entries: []storage.Entry{{
-		Hash: bad.Hash, Actor: actor, Seq: 1, Bytes: bad.Encode(), Signature: a.relay.sign(bad.Encode()), Own: true, Act: act,
+		Chunk: bad.Chunk(), Actor: actor, Seq: 1, Signature: a.relay.sign(bad.Encode()), Own: true, Act: act,
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func TestRefusalNotConfirmedByThisDeviceKeepsTheChange(t *testing.T) {
 	a := attack(t)
 	id := a.relay.event
 	post := ask(t, a.node, id, "mine")
-	own := entries(t, a.store, id)[2].Hash
+	own := entries(t, a.store, id)[2].Hash()
 	a.relay.send(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
 		Refused: []repo.Refusal{{Hash: own[:], Code: "whim", Reason: "because"}, {Hash: a.last.Hash[:], Code: "whim", Reason: "because"}},

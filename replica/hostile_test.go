@@ -227,11 +227,11 @@ func attack(t *testing.T) *attackedDevice {
 	ask(t, a.founder, a.relay.event, "honest")
 	a.all = entries(t, a.origin, a.relay.event)
 	var err error
-	if a.last, err = wire.DecodeChange(a.all[1].Bytes); err != nil {
+	if a.last, err = wire.DecodeChange(a.all[1].Bytes()); err != nil {
 		t.Fatal(err)
 	}
 	a.posts = a.last.Ops[0].Obj
-	genesis, err := wire.DecodeChange(a.all[0].Bytes)
+	genesis, err := wire.DecodeChange(a.all[0].Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func attack(t *testing.T) *attackedDevice {
 	join(t, a.node, a.relay.event, "wss://relay.example")
 	a.node.Start(t.Context())
 	a.relay.accept()
-	a.relay.sync([]wire.Hash{a.last.Hash}, nil, a.all[0].Bytes, a.all[1].Bytes)
+	a.relay.sync([]wire.Hash{a.last.Hash}, nil, a.all[0].Bytes(), a.all[1].Bytes())
 	waitSynced(t, a.node, a.relay.event, 1)
 	return a
 }
@@ -543,7 +543,7 @@ func TestRelayRefusalIsReported(t *testing.T) {
 	a := attack(t)
 	id := a.relay.event
 	ask(t, a.node, id, "mine")
-	own := entries(t, a.store, id)[2].Hash
+	own := entries(t, a.store, id)[2].Hash()
 	a.relay.send(&repo.Message{
 		Type: repo.TypeRefused, DocumentID: string(id),
 		Refused: []repo.Refusal{{Hash: own[:], Code: "blocked", Reason: "its writer is blocked", Deferred: true}},

@@ -288,8 +288,8 @@ func TestDeviceProvesItsAccess(t *testing.T) {
 	})
 
 	// When the relay sends the event after all, the device claims the invitation automatically.
-	last := all[len(all)-1].Hash
-	p.sync([]wire.Hash{last}, nil, all[0].Bytes, all[1].Bytes)
+	last := all[len(all)-1].Hash()
+	p.sync([]wire.Hash{last}, nil, all[0].Bytes(), all[1].Bytes())
 	eventually(t, n, "the claim", func() bool { return claimOf(t, n, id) == qa.InviteClaimed })
 	if _, err := n.Do(testContext(t), id, qa.Act{Kind: qa.ActPost, Text: "too early"}); !errors.Is(err, replica.ErrNotAllowed) {
 		t.Fatalf("a post without a role: %v", err)
@@ -303,7 +303,7 @@ func TestDeviceProvesItsAccess(t *testing.T) {
 			claim = en
 		}
 	}
-	if qa.IdentityOfActor([]byte(claim.Actor)) != secret.Identity() || keys.Verify(id, claim.Actor, claim.Hash, claim.Signature) != nil {
+	if qa.IdentityOfActor([]byte(claim.Actor)) != secret.Identity() || keys.Verify(id, claim.Actor, claim.Hash(), claim.Signature) != nil {
 		t.Fatalf("the claim is by %s", claim.Actor)
 	}
 	if len(claim.Actor) != ed25519.PublicKeySize+8 {

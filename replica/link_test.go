@@ -244,11 +244,11 @@ func TestRelayThatLostItsDiskIsRestored(t *testing.T) {
 	waitSynced(t, a, id, 2)
 	seeded := map[string][]byte{}
 	for _, en := range entries(t, host.disk, id) {
-		seeded[en.Hash.String()] = en.Signature
+		seeded[en.Hash().String()] = en.Signature
 	}
 	for _, en := range old {
-		if len(en.Signature) != 64 || !reflect.DeepEqual(seeded[en.Hash.String()], en.Signature) {
-			t.Fatalf("the signature of %s was lost", en.Hash)
+		if len(en.Signature) != 64 || !reflect.DeepEqual(seeded[en.Hash().String()], en.Signature) {
+			t.Fatalf("the signature of %s was lost", en.Hash())
 		}
 	}
 }

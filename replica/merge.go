@@ -59,11 +59,11 @@ func (n *Node) Bundle(ctx context.Context, id qa.EventID, w io.Writer) error {
 	}
 	written := false
 	err = n.store.Entries(ctx, id, 0, func(en storage.Entry) error {
-		if en.Status != storage.InDocument || withheld[en.Hash] {
+		if en.Status != storage.InDocument || withheld[en.Hash()] {
 			return nil
 		}
 		written = true
-		return b.Add(bundle.Change{Bytes: en.Bytes, Signature: en.Signature})
+		return b.Add(bundle.Change{Bytes: en.Bytes(), Signature: en.Signature})
 	})
 	if err != nil {
 		return err

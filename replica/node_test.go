@@ -206,7 +206,7 @@ func TestLedgerHasSignedChangesOfNewActors(t *testing.T) {
 			if !en.Own || len(en.Act) == 0 || en.Delivered {
 				t.Errorf("entry %+v", en)
 			}
-			return keys.Verify(id, en.Actor, en.Hash, en.Signature)
+			return keys.Verify(id, en.Actor, en.Hash(), en.Signature)
 		})
 		if err != nil || len(actors) != 3 {
 			t.Fatalf("%d actors, %v", len(actors), err)

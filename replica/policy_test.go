@@ -46,7 +46,7 @@ func floodedLedger(t *testing.T, store storage.Store, changes int) qa.EventID {
 	b := storage.Batch{Event: w.Event}
 	for i, s := range w.Changes {
 		en := storage.Entry{
-			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature,
+			Chunk: s.Change.Chunk(), Actor: s.Change.Actor, Seq: s.Change.Seq, Signature: s.Signature,
 			ReceivedAtMillis: policytest.Millis,
 		}
 		if act, ok := own[i]; ok {

@@ -41,7 +41,7 @@ func (a *attackedDevice) makeAuthor(t *testing.T, who qa.Identity) {
 	id := a.relay.event
 	do(t, a.founder, id, qa.Act{Kind: qa.ActRole, Identity: who, Role: qa.RoleAuthor, On: true})
 	role := entries(t, a.origin, id)[2]
-	a.relay.sync([]wire.Hash{role.Hash}, nil, role.Bytes)
+	a.relay.sync([]wire.Hash{role.Hash()}, nil, role.Bytes())
 	eventually(t, a.node, "the role", func() bool { return weekOf(t, a.node, id).Event.HasRole(who, qa.RoleAuthor) })
 }
 

@@ -73,7 +73,7 @@ func TestVoidActsAreKnownAfterAnExclusion(t *testing.T) {
 	a, _, _ := attackWithCopiedDevice(t)
 	id := a.relay.event
 	rows := entries(t, a.store, id)
-	before, after, err := a.node.Exclude(t.Context(), id, rows[len(rows)-1].Hash)
+	before, after, err := a.node.Exclude(t.Context(), id, rows[len(rows)-1].Hash())
 	if err != nil || before == 0 || after < before {
 		t.Errorf("%d ineffective acts before, %d after, %v", before, after, err)
 	}

@@ -34,13 +34,13 @@ type ineffectiveAct struct {
 // noteIneffective records the act of an excluded or void row, if it is this person's. It
 // ignores changes that only joined heads or created the event: these are not reissued.
 func (x *reissueState) noteIneffective(en *storage.Entry) {
-	x.notePost(en.Bytes)
+	x.notePost(en.Chunk)
 	var act qa.Act
 	if !en.Own || json.Unmarshal(en.Act, &act) != nil || act.Kind == qa.ActMerge || act.Kind == qa.ActCreate {
 		return
 	}
-	l := ineffectiveAct{hash: en.Hash, actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
-	if i := slices.IndexFunc(x.ineffective, func(l ineffectiveAct) bool { return l.hash == en.Hash }); i >= 0 {
+	l := ineffectiveAct{hash: en.Hash(), actor: en.Actor, act: act, status: en.Status, atMillis: en.ReceivedAtMillis}
+	if i := slices.IndexFunc(x.ineffective, func(l ineffectiveAct) bool { return l.hash == en.Hash() }); i >= 0 {
 		x.ineffective[i] = l
 		return
 	}

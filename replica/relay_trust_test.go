@@ -136,7 +136,7 @@ func TestClonedDeviceLosesNoPosts(t *testing.T) {
 			continue
 		}
 		n++
-		if err := keys.Verify(id, en.Actor, en.Hash, en.Signature); err != nil {
+		if err := keys.Verify(id, en.Actor, en.Hash(), en.Signature); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -82,7 +82,7 @@ func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	defer c.mu.Unlock()
 	if c.unsent != nil {
 		for i := range entries {
-			c.unsent[entries[i].Hash] = postOf(entries[i])
+			c.unsent[entries[i].Hash()] = postOf(entries[i])
 		}
 	}
 	c.invalidateLocked()
@@ -190,7 +190,7 @@ func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error
 	}
 	read := map[wire.Hash]qa.PostID{}
 	err := doc.node.store.Undelivered(ctx, doc.id, func(en storage.Entry) error {
-		read[en.Hash] = postOf(en)
+		read[en.Hash()] = postOf(en)
 		return nil
 	})
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {

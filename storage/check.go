@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// DamagedError lists changes whose stored row is not intact (see MatchesChecksum). errors.Is(err,
+// DamagedError lists changes whose stored row is not intact (see Entry.SetChunk). errors.Is(err,
 // ErrDamaged) is true. Appending a listed change again, fetched from a relay or another device,
 // repairs it.
 type DamagedError struct {
@@ -41,25 +41,16 @@ func (e *DamagedError) Error() string {
 // Is reports that every DamagedError is ErrDamaged.
 func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 
-// CheckBytes returns ErrMismatch when b is not a type-1 chunk with that hash. It does not decode
+// CheckEntry returns ErrMalformed when Append must not store an entry. It does not decode
 // operations; the caller does that before Append.
-func CheckBytes(hash wire.Hash, b []byte) error {
-	got, err := wire.ReadHash(b)
-	if err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrMismatch, hash, err)
+func CheckEntry(e *Entry) error {
+	if e.Chunk.IsZero() {
+		return fmt.Errorf("%w: it has no change", ErrMalformed)
 	}
-	if got != hash {
-		return fmt.Errorf("%w: %s", ErrMismatch, hash)
+	if n := len(e.Signature); n != 0 && n != ed25519.SignatureSize {
+		return fmt.Errorf("%w: %s has a signature of %d bytes", ErrMalformed, e.Hash(), n)
 	}
 	return nil
-}
-
-// CheckEntry is CheckBytes for an entry, its signature's length included.
-func CheckEntry(e *Entry) error {
-	if n := len(e.Signature); n != 0 && n != ed25519.SignatureSize {
-		return fmt.Errorf("%w: %s has a signature of %d bytes", ErrMismatch, e.Hash, n)
-	}
-	return CheckBytes(e.Hash, e.Bytes)
 }
 
 // IsUndelivered reports whether an entry is an own change in the document that no relay has.
@@ -86,9 +77,16 @@ func Checksum(e *Entry) uint32 {
 	return crc32.Update(c, castagnoli, e.Act)
 }
 
-// MatchesChecksum reports whether an entry is intact: it matches its stored checksum, and its
-// bytes match its hash.
-func MatchesChecksum(e *Entry, sum uint32) bool { return sum == Checksum(e) && CheckEntry(e) == nil }
+// SetChunk sets the chunk of an entry whose other fields were read from a row, and reports whether
+// the row is intact: it matches its stored checksum, and its bytes match its hash.
+func (e *Entry) SetChunk(hash wire.Hash, b []byte, sum uint32) bool {
+	chunk, err := wire.ReadChunk(b)
+	if err != nil || chunk.Hash() != hash {
+		return false
+	}
+	e.Chunk = chunk
+	return sum == Checksum(e) && CheckEntry(e) == nil
+}
 
 // Repair merges a damaged stored entry with the refetched one. Local fields (Own, received time,
 // act) are kept only if the stored checksum matches; otherwise the fetched values are used, so that

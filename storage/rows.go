@@ -108,14 +108,14 @@ type Page struct {
 	rows    int
 }
 
-// Add adds an entry that was read. intact says whether it matches its checksum.
-func (p *Page) Add(e Entry, intact bool) {
+// Add adds an entry that was read with its hash. intact says what SetChunk returned.
+func (p *Page) Add(e Entry, hash wire.Hash, intact bool) {
 	p.rows++
 	p.Last = e.Position
 	if intact {
 		p.Intact = append(p.Intact, e)
 	} else {
-		p.Damaged = append(p.Damaged, e.Hash)
+		p.Damaged = append(p.Damaged, hash)
 	}
 }
 

@@ -25,10 +25,9 @@ var (
 	ErrNewer = errors.New("storage: this database was written by a newer version of Flyleaf")
 	// ErrNotDatabase is returned by Open when the file is not a database.
 	ErrNotDatabase = errors.New("storage: this file is not a database")
-	// ErrMismatch is returned by Append when an entry's bytes are not a change
-	// chunk of the hash it claims, or its signature has a length other than 0
-	// and 64. It is an error in the caller; nothing was stored.
-	ErrMismatch = errors.New("storage: the bytes do not match the hash")
+	// ErrMalformed is returned by Append when an entry has no chunk, or a signature of a
+	// length other than 0 and 64. It is an error in the caller; nothing was stored.
+	ErrMalformed = errors.New("storage: malformed entry")
 	// ErrDamaged is returned when stored bytes do not match their checksum. For
 	// changes it is a *DamagedError, which lists them.
 	ErrDamaged = errors.New("storage: stored data is damaged")
@@ -54,11 +53,10 @@ const (
 
 // Entry is one row of the ledger: a change, and this device's notes about it.
 type Entry struct {
+	wire.Chunk
 	Position         int64 // assigned by Append, ascending over the whole store; never reused
-	Hash             wire.Hash
 	Actor            wire.ActorID
 	Seq              uint64
-	Bytes            []byte // the type-1 chunk
 	Signature        []byte // 64 bytes, or nil when unsigned
 	ReceivedAtMillis int64
 	Status           Status

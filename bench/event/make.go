@@ -41,9 +41,9 @@ func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.Ev
 	seqs, deps, nextOp := map[string]uint64{}, []wire.Hash{}, uint64(1)
 	last := map[string]wire.Hash{}
 	add := func(c relaytest.Signed) error {
-		b := c.Encode()
-		size += int64(len(b))
-		batch = append(batch, storage.Entry{Hash: c.Hash, Actor: c.Actor, Seq: c.Seq, Bytes: b, Signature: c.Signature, ReceivedAtMillis: c.TimeMillis})
+		chunk := c.Chunk()
+		size += int64(len(chunk.Bytes()))
+		batch = append(batch, storage.Entry{Chunk: chunk, Actor: c.Actor, Seq: c.Seq, Signature: c.Signature, ReceivedAtMillis: c.TimeMillis})
 		deps, nextOp = []wire.Hash{c.Hash}, c.MaxOp()+1
 		if len(batch) < 5000 {
 			return nil

@@ -13,7 +13,7 @@ import (
 // made.
 type Change struct {
 	Meta      graph.Meta
-	Bytes     []byte // the type-1 chunk
+	Chunk     wire.Chunk
 	Signature []byte // nil: unsigned
 	// Decoded may be set to nil to save memory; the change is decoded again when needed. A
 	// Document sets it to nil.
@@ -28,8 +28,8 @@ type Change struct {
 
 // NewChange returns a change that this device made, or that is known to be well formed and
 // signed. It shares the given slices.
-func NewChange(decoded *wire.Change, chunk, signature []byte, receivedAtMillis int64) *Change {
-	return &Change{Meta: graph.MetaOf(decoded), Decoded: decoded, Bytes: chunk, Signature: signature, ReceivedAtMillis: receivedAtMillis}
+func NewChange(decoded *wire.Change, chunk wire.Chunk, signature []byte, receivedAtMillis int64) *Change {
+	return &Change{Meta: graph.MetaOf(decoded), Decoded: decoded, Chunk: chunk, Signature: signature, ReceivedAtMillis: receivedAtMillis}
 }
 
 // Writer returns the identity that wrote the change.
@@ -51,7 +51,7 @@ func (c *Change) Ops() int { return int(c.Meta.MaxOp + 1 - c.Meta.StartOp) }
 func (c *Change) IsGenesis() bool { return len(c.Meta.Deps) == 0 && c.Meta.Seq == 1 }
 
 // Decode decodes the change if it is not decoded. The error is one of
-// wire.DecodeChange's; a change of an Inspector has none.
+// wire.Chunk's Decode; a change of an Inspector has none.
 func (c *Change) Decode() error {
 	decoded, err := c.decode()
 	c.Decoded = decoded
@@ -62,12 +62,12 @@ func (c *Change) decode() (*wire.Change, error) {
 	if c.Decoded != nil {
 		return c.Decoded, nil
 	}
-	return wire.DecodeChange(c.Bytes)
+	return c.Chunk.Decode(wire.EventLimits)
 }
 
 // forgetDecoded drops Decoded if the change can be decoded again.
 func (c *Change) forgetDecoded() {
-	if c.Bytes != nil {
+	if !c.Chunk.IsZero() {
 		c.Decoded = nil
 	}
 }
@@ -75,7 +75,7 @@ func (c *Change) forgetDecoded() {
 // entry returns the change as a row of the ledger.
 func (c *Change) entry(now int64) storage.Entry {
 	return storage.Entry{
-		Hash: c.Meta.Hash, Actor: c.Meta.Actor, Seq: c.Meta.Seq, Bytes: c.Bytes, Signature: c.Signature,
+		Chunk: c.Chunk, Actor: c.Meta.Actor, Seq: c.Meta.Seq, Signature: c.Signature,
 		ReceivedAtMillis: cmp.Or(c.ReceivedAtMillis, now),
 	}
 }

@@ -1,7 +1,6 @@
 package document_test
 
 import (
-	"bytes"
 	"errors"
 	"math/rand/v2"
 	"reflect"
@@ -15,6 +14,7 @@ import (
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/storage"
+	"flyleaf/storage/storagetest"
 )
 
 // device is a document with its ledger.
@@ -67,7 +67,7 @@ func (x *device) receive(s policytest.Signed) document.Added {
 	var b storage.Batch
 	added.AppendTo(&b, 1000)
 	for _, e := range b.Entries {
-		if status, set := b.Statuses[e.Hash]; set {
+		if status, set := b.Statuses[e.Hash()]; set {
 			e.Status = status
 		}
 		x.ledger = append(x.ledger, e)
@@ -180,7 +180,7 @@ func TestOrderOfArrivalDoesNotMatter(t *testing.T) {
 func (w *week) earlier() (rows []storage.Entry) {
 	for _, s := range w.Changes {
 		rows = append(rows, storage.Entry{
-			Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature, ReceivedAtMillis: 7,
+			Chunk: s.Change.Chunk(), Actor: s.Change.Actor, Seq: s.Change.Seq, Signature: s.Signature, ReceivedAtMillis: 7,
 		})
 	}
 	return rows
@@ -215,7 +215,7 @@ func TestLedgerOfAnEarlierVersion(t *testing.T) {
 			t.Fatalf("%v of %d", loaded.Statuses, d.Graph().Len())
 		}
 		for i := range rows {
-			h := rows[i].Hash
+			h := rows[i].Hash()
 			switch {
 			case w.invalid[h]:
 				if loaded.Statuses[h] != storage.Refused || loaded.Reasons[h].Code != policy.CodeRepeated {
@@ -247,7 +247,7 @@ func TestValidExcludedRowsAreRestored(t *testing.T) {
 	rows := w.earlier()
 	var valid []storage.Entry
 	for _, row := range rows {
-		if !w.invalid[row.Hash] && !w.after[row.Hash] {
+		if !w.invalid[row.Hash()] && !w.after[row.Hash()] {
 			valid = append(valid, row)
 		}
 	}
@@ -319,9 +319,9 @@ func TestPendingRowsAreExcludedLater(t *testing.T) {
 func TestLoadExcludesGivenRows(t *testing.T) {
 	w := newWeek()
 	rows := w.earlier()
-	without := map[wire.Hash]storage.Status{rows[9].Hash: storage.Refused}
+	without := map[wire.Hash]storage.Status{rows[9].Hash(): storage.Refused}
 	for _, row := range rows[10:] {
-		without[row.Hash] = storage.Excluded
+		without[row.Hash()] = storage.Excluded
 	}
 	d, loaded := load(t, w.Event, without, rows)
 	if d.Graph().Len() != 9 || !reflect.DeepEqual(d.Excluded(), without) || len(loaded.Statuses) != 0 {
@@ -346,16 +346,11 @@ func TestRowsThatFitNoGraph(t *testing.T) {
 	first := w.Changes[0].Change
 	c := *w.Writer("ann").Do(func(d *policytest.Draft) { d.Post("", "first") }).Change
 	c.Seq, c.Deps = 3, []wire.Hash{first.Hash}
-	chunk := c.Encode()
-	h, err := wire.ReadHash(chunk)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := document.New(w.Event, document.Options{})
 	l := d.Load(nil)
 	rows := []storage.Entry{
-		{Hash: first.Hash, Actor: first.Actor, Seq: first.Seq, Bytes: w.Changes[0].Bytes},
-		{Hash: h, Actor: c.Actor, Seq: 3, Bytes: chunk},
+		{Chunk: first.Chunk(), Actor: first.Actor, Seq: first.Seq},
+		{Chunk: c.Chunk(), Actor: c.Actor, Seq: 3},
 	}
 	if _, err := l.Row(&rows[0]); err != nil {
 		t.Fatal(err)
@@ -398,15 +393,15 @@ func TestLoadChecked(t *testing.T) {
 		t.Errorf("%+v", loaded)
 	}
 	loaded = read(slices.Concat(rows[:5], []storage.Entry{forged}, rows[6:])...)
-	if why := loaded.Reasons[forged.Hash]; why == nil || why.Code != policy.CodeSignature {
+	if why := loaded.Reasons[forged.Hash()]; why == nil || why.Code != policy.CodeSignature {
 		t.Errorf("a forged row: %v", why)
 	}
-	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash] != storage.Refused || loaded.Statuses[rows[6].Hash] != storage.Excluded || loaded.Pending != 0 {
+	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash()] != storage.Refused || loaded.Statuses[rows[6].Hash()] != storage.Excluded || loaded.Pending != 0 {
 		t.Errorf("after a forged row: %+v", loaded)
 	}
 	// The other order: the row on which everything depends comes last.
 	loaded = read(slices.Concat(rows[:5], rows[6:], []storage.Entry{forged})...)
-	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash] != storage.Refused || loaded.Pending != 0 {
+	if len(loaded.Statuses) != len(rows)-5 || loaded.Statuses[forged.Hash()] != storage.Refused || loaded.Pending != 0 {
 		t.Errorf("before a forged row: %+v", loaded)
 	}
 	if loaded = read(slices.Concat(rows[:5], rows[6:])...); len(loaded.Statuses) != 0 || loaded.Pending != len(rows)-6 {
@@ -414,9 +409,8 @@ func TestLoadChecked(t *testing.T) {
 	}
 }
 
-// TestBytesOfAnotherChange: a row with the bytes of another change is an error, and is not
-// loaded.
-func TestBytesOfAnotherChange(t *testing.T) {
+// TestUnreadableRow: a row that is not a change is an error, and is not loaded.
+func TestUnreadableRow(t *testing.T) {
 	w := newWeek()
 	rows := w.earlier()
 	d := document.New(w.Event, document.Options{})
@@ -425,12 +419,8 @@ func TestBytesOfAnotherChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong := rows[1]
-	wrong.Bytes = rows[2].Bytes
+	wrong.Chunk = storagetest.Entry("a", 0, false).Chunk
 	if c, err := l.Row(&wrong); err == nil || c != nil || d.Graph().Len() != 1 {
-		t.Errorf("loaded: %v, %v", c, err)
-	}
-	wrong.Bytes = bytes.Clone(rows[1].Bytes[:20])
-	if c, err := l.Row(&wrong); err == nil || c != nil {
 		t.Errorf("loaded: %v, %v", c, err)
 	}
 }
@@ -473,7 +463,7 @@ func TestValidatedChangesAreNotCheckedAgain(t *testing.T) {
 			if h := s.Change.Hash; (w.invalid[h] || w.after[h]) && !refusedToo {
 				continue
 			}
-			a, err := d.Add(document.NewChange(s.Change, nil, nil, 1000))
+			a, err := d.Add(document.NewChange(s.Change, wire.Chunk{}, nil, 1000))
 			if err != nil || len(a.Applied) != 1 || a.Applied[0].Decoded == nil {
 				t.Fatalf("%+v, %v", a, err)
 			}

@@ -65,53 +65,63 @@ func (in *Inspector) Limits() wire.Limits {
 // change first, see InflationBudget. The resulting change does not alias chunk. A change that
 // fails a check is a Refusal; the only errors are those of Charge.
 func (in *Inspector) Inspect(chunk, signature []byte) (Inspected, error) {
-	charge := in.Charge
-	if charge == nil {
-		charge = func(Work) error { return nil }
-	}
-	if err := charge(Work{Bytes: len(chunk)}); err != nil {
+	if err := in.charge(Work{Bytes: len(chunk)}); err != nil {
 		return Inspected{}, err
 	}
-	limits := in.Limits()
-	h, err := wire.ReadHeader(chunk, limits)
-	switch {
-	case h.Hash == wire.Hash{}:
+	c, err := wire.ReadChunkLimits(chunk, in.Limits())
+	if err != nil {
 		return Unreadable(chunk, err), nil
-	case in.Known != nil && in.Known(h.Hash):
-		return Inspected{Hash: h.Hash, Known: true}, nil
-	case err != nil:
-		return refused(h.Hash, err), nil
+	}
+	return in.InspectChunk(c, signature)
+}
+
+func (in *Inspector) charge(w Work) error {
+	if in.Charge == nil {
+		return nil
+	}
+	return in.Charge(w)
+}
+
+// InspectChunk is Inspect for a chunk whose hash is known.
+func (in *Inspector) InspectChunk(chunk wire.Chunk, signature []byte) (Inspected, error) {
+	limits, hash := in.Limits(), chunk.Hash()
+	if in.Known != nil && in.Known(hash) {
+		return Inspected{Hash: hash, Known: true}, nil
+	}
+	h, err := chunk.Header(limits)
+	if err != nil {
+		return refused(hash, err), nil
 	}
 	// The signature comes before all steps that take longer, because a change without a valid
 	// signature cannot be charged to a writer.
 	if !in.Open && !in.Unsigned {
 		if len(signature) > 0 {
-			if err := charge(Work{Signatures: 1}); err != nil {
+			if err := in.charge(Work{Signatures: 1}); err != nil {
 				return Inspected{}, err
 			}
 		}
-		if err := keys.Verify(in.Event, h.Actor, h.Hash, signature); err != nil {
-			found := refused(h.Hash, err)
+		if err := keys.Verify(in.Event, h.Actor, hash, signature); err != nil {
+			found := refused(hash, err)
 			if in.DecodeForged {
-				found.Decoded, _ = wire.DecodeChangeLimits(chunk, limits)
+				found.Decoded, _ = chunk.Decode(limits)
 			}
 			return found, nil
 		}
 	}
 	signed := !in.Open && !in.Unsigned
-	if err := charge(Work{Changes: 1, Ops: h.Ops, Bytes: len(chunk)}); err != nil {
+	if err := in.charge(Work{Changes: 1, Ops: h.Ops, Bytes: len(chunk.Bytes())}); err != nil {
 		return Inspected{}, err
 	}
-	c, err := wire.DecodeChangeLimits(chunk, limits)
+	c, err := chunk.Decode(limits)
 	if err == nil && !in.Open {
 		err = policy.CheckAlone(in.Event, c)
 	}
 	if err != nil {
-		found := refused(h.Hash, err)
+		found := refused(hash, err)
 		found.Signed, found.Decoded = signed, c
 		return found, nil
 	}
-	return Inspected{Hash: c.Hash, Signed: signed, Change: NewChange(c, bytes.Clone(chunk), bytes.Clone(signature), 0), Decoded: c}, nil
+	return Inspected{Hash: hash, Signed: signed, Change: NewChange(c, chunk.Clone(), bytes.Clone(signature), 0), Decoded: c}, nil
 }
 
 // Unreadable returns the result for bytes that are not a change.

@@ -89,7 +89,7 @@ func TestInspect(t *testing.T) {
 			if h, err := wire.ReadHash(c.chunk); err == nil && got.Hash != h || err != nil && got.Hash != sha256.Sum256(c.chunk) {
 				t.Errorf("the hash is %s", got.Hash)
 			}
-			if got.Change != nil && (!bytes.Equal(got.Change.Bytes, c.chunk) || got.Change.Meta.Hash != got.Hash) {
+			if got.Change != nil && (!bytes.Equal(got.Change.Chunk.Bytes(), c.chunk) || got.Change.Meta.Hash != got.Hash) {
 				t.Error("the result contains another change")
 			}
 		})
@@ -101,16 +101,20 @@ func TestInspect(t *testing.T) {
 func TestSigned(t *testing.T) {
 	refused := 0
 	for _, c := range policytest.Cases() {
-		h, err := wire.ReadHeader(c.Bad.Bytes, wire.EventLimits)
+		chunk, err := wire.ReadChunk(c.Bad.Bytes)
 		if err != nil {
 			continue // not a change
+		}
+		h, err := chunk.Header(wire.EventLimits)
+		if err != nil {
+			continue
 		}
 		in := document.Inspector{Event: c.Event}
 		found, err := in.Inspect(c.Bad.Bytes, c.Bad.Signature)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := keys.Verify(c.Event, h.Actor, h.Hash, c.Bad.Signature) == nil; found.Signed != want {
+		if want := keys.Verify(c.Event, h.Actor, chunk.Hash(), c.Bad.Signature) == nil; found.Signed != want {
 			t.Errorf("%s: signed %v, want %v", c.Name, found.Signed, want)
 		}
 		if found.Signed && found.Refusal != nil {

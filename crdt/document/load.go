@@ -71,16 +71,16 @@ func (d *Document) LoadChecked() *Loader {
 // are pending. Loading can continue after every error except ErrInconsistent.
 func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 	d := l.document
-	if d.isExcluded(e.Hash) {
+	if d.isExcluded(e.Hash()) {
 		return nil, nil
 	}
 	if e.Status != storage.InDocument && e.Status != storage.Excluded {
-		return nil, l.keepExcluded(e.Hash, e.Status)
+		return nil, l.keepExcluded(e.Hash(), e.Status)
 	}
 	c, refusal, err := l.readRow(e)
 	if e.Status == storage.Excluded {
 		if err != nil {
-			return nil, l.keepExcluded(e.Hash, e.Status)
+			return nil, l.keepExcluded(e.Hash(), e.Status)
 		}
 		return l.restore(c)
 	}
@@ -91,7 +91,7 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 		refusal = policy.RefusalOf(graph.ErrDependsOnRefused)
 	}
 	if refusal != nil {
-		l.exclude(e.Hash, refusal)
+		l.exclude(e.Hash(), refusal)
 		return nil, l.excludeRejected()
 	}
 	c.stored = !l.checked
@@ -104,7 +104,7 @@ func (l *Loader) Row(e *storage.Entry) (*Change, error) {
 		if !l.checked && !errors.As(a.err, &refusal) {
 			return nil, a.err // no version would have accepted this row: the ledger is damaged
 		}
-		l.exclude(e.Hash, a.Refusal)
+		l.exclude(e.Hash(), a.Refusal)
 		return nil, l.excludeRejected()
 	}
 	return c, l.excludeRejected()
@@ -140,30 +140,21 @@ func (l *Loader) keepExcluded(h wire.Hash, status storage.Status) error {
 	return l.excludeRejected()
 }
 
-// readRow decodes a row, and inspects it if the Loader is that of LoadChecked. It returns
-// storage.ErrDamaged if the bytes are those of another change.
+// readRow decodes a row, and inspects it if the Loader is that of LoadChecked.
 func (l *Loader) readRow(e *storage.Entry) (*Change, *policy.Refusal, error) {
 	if l.checked {
-		found, err := l.inspector.Inspect(e.Bytes, e.Signature)
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case found.Hash != e.Hash:
-			return nil, nil, storage.ErrDamaged
-		case found.Refusal != nil:
-			return nil, found.Refusal, nil
+		found, err := l.inspector.InspectChunk(e.Chunk, e.Signature)
+		if err != nil || found.Refusal != nil {
+			return nil, found.Refusal, err
 		}
 		found.Change.fromLedger, found.Change.ReceivedAtMillis = true, e.ReceivedAtMillis
 		return found.Change, nil, nil
 	}
-	decoded, err := wire.DecodeChangeLimits(e.Bytes, l.inspector.Limits())
+	decoded, err := e.Decode(l.inspector.Limits())
 	if err != nil {
 		return nil, nil, err
 	}
-	if decoded.Hash != e.Hash {
-		return nil, nil, storage.ErrDamaged
-	}
-	c := NewChange(decoded, e.Bytes, e.Signature, e.ReceivedAtMillis)
+	c := NewChange(decoded, e.Chunk, e.Signature, e.ReceivedAtMillis)
 	c.fromLedger = true
 	return c, nil, nil
 }

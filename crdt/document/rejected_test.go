@@ -115,7 +115,7 @@ func TestRetriedChangesAreAccepted(t *testing.T) {
 func TestExcludedRowIsOfferedAgain(t *testing.T) {
 	f := newFamily()
 	row := func(s policytest.Signed) storage.Entry {
-		return storage.Entry{Hash: s.Change.Hash, Actor: s.Change.Actor, Seq: s.Change.Seq, Bytes: s.Bytes, Signature: s.Signature}
+		return storage.Entry{Chunk: s.Change.Chunk(), Actor: s.Change.Actor, Seq: s.Change.Seq, Signature: s.Signature}
 	}
 	var rows []storage.Entry
 	for _, s := range f.before() {

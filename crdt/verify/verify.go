@@ -40,19 +40,27 @@ func NewUnsigned(event qa.EventID) *Verifier {
 	return v
 }
 
-// IsSigned reports whether a chunk is the change with this hash, signed by its writer for the
-// event.
-func IsSigned(event qa.EventID, h wire.Hash, chunk, signature []byte) bool {
+// IsSigned reports whether a change is signed by its writer for the event.
+func IsSigned(event qa.EventID, chunk wire.Chunk, signature []byte) bool {
 	inspector := core.Inspector{Event: event}
-	found, err := inspector.Inspect(chunk, signature)
-	return err == nil && found.Hash == h && found.Signed
+	found, err := inspector.InspectChunk(chunk, signature)
+	return err == nil && found.Signed
 }
 
 // Add checks the next change, as a chunk with its signature (nil for none), and
 // returns what was found. Changes are given in a causal order; one that comes before
 // its dependencies is refused.
 func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
-	f := v.check(chunk, signature)
+	return v.add(v.inspector.Inspect(chunk, signature))
+}
+
+// AddChunk is Add for a chunk whose hash is known.
+func (v *Verifier) AddChunk(chunk wire.Chunk, signature []byte) qa.VerifiedChange {
+	return v.add(v.inspector.InspectChunk(chunk, signature))
+}
+
+func (v *Verifier) add(found core.Inspected, err error) qa.VerifiedChange {
+	f := v.check(found, err)
 	if f.Code != "" || !f.Signed && !v.out.Unsigned {
 		v.out.Bad++
 	}
@@ -60,8 +68,7 @@ func (v *Verifier) Add(chunk, signature []byte) qa.VerifiedChange {
 	return f
 }
 
-func (v *Verifier) check(chunk, signature []byte) qa.VerifiedChange {
-	found, err := v.inspector.Inspect(chunk, signature)
+func (v *Verifier) check(found core.Inspected, err error) qa.VerifiedChange {
 	if err != nil {
 		return refused(qa.VerifiedChange{Hash: found.Hash.String(), What: "unreadable change"}, err)
 	}

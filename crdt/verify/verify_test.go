@@ -59,7 +59,7 @@ func (p *people) keep(who byte, made crdt.Made) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.changes = append(p.changes, signed{made.Bytes, sig})
+	p.changes = append(p.changes, signed{made.Chunk.Bytes(), sig})
 }
 
 func (p *people) id(who byte) qa.Identity { return p.keys[who].Identity() }

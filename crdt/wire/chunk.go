@@ -66,13 +66,60 @@ func oneChunk(b []byte) (chunk, error) {
 	return c, err
 }
 
-// sum returns the hash of a chunk whose checksum is right.
-func (c chunk) sum() (Hash, error) {
+// Chunk is the type-1 chunk of a change together with its hash. Only this package makes
+// Chunks, from bytes that it has hashed, so nobody needs to hash them again. Nobody may modify
+// the bytes. The zero Chunk is no change.
+type Chunk struct {
+	hash   Hash
+	b      []byte
+	bodyAt int
+}
+
+// hashed returns a type-1 chunk whose checksum is right.
+func (c chunk) hashed() (Chunk, error) {
 	h := Hash(sha256.Sum256(c.all[chunkTypeAt:]))
 	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
-		return Hash{}, fail(ErrChecksum, "chunk header", len(magic))
+		return Chunk{}, fail(ErrChecksum, "chunk header", len(magic))
 	}
-	return h, nil
+	return Chunk{h, c.all, c.bodyAt()}, nil
+}
+
+// ReadChunk reads a type-1 chunk without decoding it. It returns ErrChunkType for another
+// type, ErrChecksum when the checksum does not match, ErrTrailing when more bytes follow, and
+// the errors of SplitChunks. The Chunk aliases b.
+func ReadChunk(b []byte) (Chunk, error) {
+	c, err := oneChunk(b)
+	if err != nil {
+		return Chunk{}, err
+	}
+	if c.kind != chunkChange {
+		return Chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	return c.hashed()
+}
+
+// ReadChunkLimits is ReadChunk with a bound: a chunk larger than lim.Inflated is ErrTooLarge and
+// is not hashed.
+func ReadChunkLimits(b []byte, lim Limits) (Chunk, error) {
+	if IsDeflated(b) {
+		return Chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	}
+	return openChange(b, lim)
+}
+
+// Hash returns the hash of the change.
+func (c Chunk) Hash() Hash { return c.hash }
+
+// Bytes returns the whole chunk. Do not modify it.
+func (c Chunk) Bytes() []byte { return c.b }
+
+// IsZero reports whether c is the zero Chunk.
+func (c Chunk) IsZero() bool { return c.b == nil }
+
+// Clone returns a Chunk with a copy of the bytes.
+func (c Chunk) Clone() Chunk {
+	c.b = bytes.Clone(c.b)
+	return c
 }
 
 // SplitChunks splits concatenated chunks of any type. The parts alias b. It reads only
@@ -91,18 +138,10 @@ func SplitChunks(b []byte) ([][]byte, error) {
 	return chunks, nil
 }
 
-// ReadHash returns the hash of a type-1 chunk without decoding its operations.
-// It returns ErrChunkType for another type, ErrChecksum when the checksum does
-// not match, ErrTrailing when more bytes follow, and the errors of SplitChunks.
+// ReadHash returns the hash of a type-1 chunk. Its errors are those of ReadChunk.
 func ReadHash(chunk []byte) (Hash, error) {
-	c, err := oneChunk(chunk)
-	if err != nil {
-		return Hash{}, err
-	}
-	if c.kind != chunkChange {
-		return Hash{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
-	}
-	return c.sum()
+	c, err := ReadChunk(chunk)
+	return c.hash, err
 }
 
 // IsDeflated reports whether b begins like a deflated change.
@@ -130,17 +169,21 @@ func Inflate(b []byte, limit int) ([]byte, error) {
 	if c.kind != chunkDeflated {
 		return nil, fail(ErrChunkType, "chunk header", chunkTypeAt)
 	}
-	if c, _, err = inflate(c, max(0, limit-minChunk)); err != nil {
+	plain, err := inflate(c, max(0, limit-minChunk))
+	if err != nil {
 		return nil, err
 	}
-	if len(c.all) > limit {
+	if len(plain.b) > limit {
 		return nil, fail(ErrTooLarge, "deflated change", -1)
 	}
-	return c.all, nil
+	return plain.b, nil
 }
 
 // frameChange puts a type-1 header before a body.
-func frameChange(body []byte) ([]byte, Hash) { return frameChunk(chunkChange, body) }
+func frameChange(body []byte) Chunk {
+	b, h := frameChunk(chunkChange, body)
+	return Chunk{h, b, len(b) - len(body)}
+}
 
 // frameChunk puts a header before a body.
 func frameChunk(kind byte, body []byte) ([]byte, Hash) {
@@ -166,16 +209,16 @@ var inflaters = sync.Pool{New: func() any {
 
 // inflate turns a deflated change into the type-1 chunk it stands for, whose
 // body may have at most max bytes.
-func inflate(c chunk, max int) (chunk, Hash, error) {
+func inflate(c chunk, max int) (Chunk, error) {
 	body, err := inflateBody(c, max)
 	if err != nil {
-		return chunk{}, Hash{}, err
+		return Chunk{}, err
 	}
-	all, h := frameChange(body)
-	if [4]byte(h[:]) != [4]byte(c.all[len(magic):]) {
-		return chunk{}, Hash{}, fail(ErrChecksum, "chunk header", len(magic))
+	plain := frameChange(body)
+	if [4]byte(plain.hash[:]) != [4]byte(c.all[len(magic):]) {
+		return Chunk{}, fail(ErrChecksum, "chunk header", len(magic))
 	}
-	return chunk{kind: chunkChange, all: all, body: all[len(all)-len(body):]}, h, nil
+	return plain, nil
 }
 
 // inflateBody produces at most max+1 bytes, because DEFLATE can expand a byte a

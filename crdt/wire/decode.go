@@ -31,13 +31,18 @@ func DecodeChange(b []byte) (*Change, error) { return DecodeChangeLimits(b, Even
 // well-formed but not canonically encoded, and otherwise the sentinel of the damaged
 // part.
 func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
-	c := new(Change)
-	ch, err := openChange(b, lim, &c.Hash)
+	ch, err := openChange(b, lim)
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: c}
-	err = d.body(len(ch.all))
+	return ch.Decode(lim)
+}
+
+// Decode is DecodeChangeLimits for a chunk whose hash is known.
+func (ch Chunk) Decode(lim Limits) (*Change, error) {
+	c := &Change{Hash: ch.hash}
+	d := decoder{reader: reader{b: ch.b[ch.bodyAt:], base: ch.bodyAt}, lim: lim, c: c}
+	err := d.body(len(ch.b))
 	if d.holdsExpanding {
 		expandingMu.Unlock()
 	}
@@ -49,57 +54,39 @@ func DecodeChangeLimits(b []byte, lim Limits) (*Change, error) {
 
 // openChange reads the frame of a change, inflates it if need be, and checks its
 // checksum.
-func openChange(b []byte, lim Limits, h *Hash) (chunk, error) {
+func openChange(b []byte, lim Limits) (Chunk, error) {
 	ch, err := oneChunk(b)
 	if err != nil {
-		return chunk{}, err
+		return Chunk{}, err
 	}
 	// Before hashing, so that a peer cannot make us hash a chunk of any size.
 	if len(ch.all) > lim.Inflated {
-		return chunk{}, fail(ErrTooLarge, "change", -1)
+		return Chunk{}, fail(ErrTooLarge, "change", -1)
 	}
 	switch ch.kind {
 	case chunkChange:
-		*h, err = ch.sum()
-		return ch, err
+		return ch.hashed()
 	case chunkDeflated:
-		if ch, *h, err = inflate(ch, lim.Inflated-minChunk); err != nil {
-			return chunk{}, err
-		}
-		if len(ch.all) > lim.Inflated {
-			return chunk{}, fail(ErrTooLarge, "change", -1)
-		}
-		return ch, nil
+		return inflate(ch, lim.Inflated-minChunk)
 	}
-	return chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
+	return Chunk{}, fail(ErrChunkType, "chunk header", chunkTypeAt)
 }
 
 // Header is the part of a change that can be read without decoding its operations.
 type Header struct {
-	Hash  Hash    // zero while the checksum is not known to be right
 	Actor ActorID // whose signature it needs
 	Seq   uint64
-	Ops   int // how many operations DecodeChangeLimits would make
+	Ops   int // how many operations Decode would make
 }
 
-// ReadHeader reads the parts of a type-1 chunk that cost no more time than hashing it,
-// so that a caller can check the writer and charge for decoding before decoding. It
-// counts the operations without expanding them. Every error of ReadHeader is also an
-// error of DecodeChangeLimits, but not the reverse. A deflated change is ErrChunkType:
-// call Inflate first. With an error, the Header has the fields that are known, such as
-// the hash unless the chunk itself is damaged or too large.
-func ReadHeader(b []byte, lim Limits) (h Header, err error) {
-	if IsDeflated(b) {
-		return h, fail(ErrChunkType, "chunk header", chunkTypeAt)
-	}
+// Header reads the parts of a change that cost no more time than hashing it, so that a
+// caller can check the writer and charge for decoding before decoding. It counts the
+// operations without expanding them. Every error of Header is also an error of Decode, but
+// not the reverse. With an error, the Header has the fields that are known.
+func (ch Chunk) Header(lim Limits) (h Header, err error) {
 	var c Change
-	ch, err := openChange(b, lim, &c.Hash)
-	if err != nil {
-		return h, err
-	}
-	h.Hash = c.Hash
-	d := decoder{reader: reader{b: ch.body, base: ch.bodyAt()}, lim: lim, c: &c}
-	if err := d.header(len(ch.all)); err != nil {
+	d := decoder{reader: reader{b: ch.b[ch.bodyAt:], base: ch.bodyAt}, lim: lim, c: &c}
+	if err := d.header(len(ch.b)); err != nil {
 		return h, err
 	}
 	h.Actor, h.Seq = c.Actor, c.Seq
@@ -171,8 +158,11 @@ func (d *decoder) body(size int) error {
 	return d.canonical()
 }
 
-// header reads everything before the columns.
+// header reads everything before the columns of a chunk of size bytes.
 func (d *decoder) header(size int) error {
+	if size > d.lim.Inflated {
+		return fail(ErrTooLarge, "change", -1)
+	}
 	c := d.c
 	var err error
 	if c.Deps, err = d.hashes(d.lim.Deps, true, "deps"); err != nil {

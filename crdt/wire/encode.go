@@ -8,12 +8,14 @@ import (
 // Encode returns the change as a canonical type-1 chunk: what automerge-rs and
 // automerge's JS write for it. It neither checks nor sorts what it is given; a
 // change whose deps or preds are out of order makes a chunk that DecodeChange
-// refuses. It does not set c.Hash; ReadHash of the result gives it.
-func (c *Change) Encode() []byte {
+// refuses.
+func (c *Change) Encode() []byte { return c.Chunk().b }
+
+// Chunk is Encode with the hash. It does not set c.Hash.
+func (c *Change) Chunk() Chunk {
 	e := encoders.Get().(*encoder)
 	defer e.release()
-	b, _ := frameChange(e.encodeBody(c, actorTable(c)))
-	return b
+	return frameChange(e.encodeBody(c, actorTable(c)))
 }
 
 // actorTable returns the author and then, ascending, every other actor that the

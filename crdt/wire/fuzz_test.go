@@ -38,7 +38,7 @@ func checksumOfInflated(c chunk) []byte {
 	if err != nil {
 		return sum[:]
 	}
-	_, h := frameChange(body)
+	h := frameChange(body).hash
 	return h[:4]
 }
 
@@ -85,13 +85,13 @@ func hostileFiles(t testing.TB) [][]byte {
 	return files
 }
 
-// headerAgrees compares ReadHeader with DecodeChangeLimits for the same bytes.
+// headerAgrees compares Chunk.Header with DecodeChangeLimits for the same bytes.
 func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded error) {
 	t.Helper()
 	plain := chunk
 	if IsDeflated(chunk) {
-		if _, err := ReadHeader(chunk, lim); !errors.Is(err, ErrChunkType) {
-			t.Fatalf("%x: the header of a deflated change: %v", chunk, err)
+		if _, err := ReadChunkLimits(chunk, lim); !errors.Is(err, ErrChunkType) {
+			t.Fatalf("%x: the chunk of a deflated change: %v", chunk, err)
 		}
 		var err error
 		if plain, err = Inflate(chunk, lim.Inflated); err != nil {
@@ -110,11 +110,15 @@ func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded err
 			t.Fatalf("%x inflates to more than it may: %v", chunk, err)
 		}
 	}
-	h, err := ReadHeader(plain, lim)
+	var h Header
+	read, err := ReadChunkLimits(plain, lim)
+	if err == nil {
+		h, err = read.Header(lim)
+	}
 	switch {
 	case err != nil && (decoded == nil || decoded.Error() != err.Error()):
 		t.Fatalf("%x: header: %v, decoding: %v", chunk, err, decoded)
-	case decoded == nil && (h.Hash != c.Hash || h.Actor != c.Actor || h.Seq != c.Seq || h.Ops != len(c.Ops)):
+	case decoded == nil && (read.Hash() != c.Hash || h.Actor != c.Actor || h.Seq != c.Seq || h.Ops != len(c.Ops)):
 		t.Fatalf("%x: header %+v of %+v", chunk, h, c)
 	}
 }

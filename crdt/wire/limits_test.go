@@ -155,7 +155,7 @@ func TestBombs(t *testing.T) {
 		for i := 1; i < len(cols); i += 2 {
 			b = append(b, cols[i].([]byte)...)
 		}
-		chunk, _ := frameChange(b)
+		chunk := frameChange(b).b
 		return chunk
 	}
 	run := func(n int64, v ...byte) []byte { return append(appendSleb(nil, n), v...) }
@@ -185,7 +185,7 @@ func TestBombs(t *testing.T) {
 			colValueMeta, run(n, 0), colPredCount, run(n, 0)), want}
 	}
 	// 32 MiB of zeros in 32 KiB.
-	zeros, _ := frameChange(make([]byte, 32<<20))
+	zeros := frameChange(make([]byte, 32<<20)).b
 	bombs["inflates to 32 MiB"] = struct {
 		b    []byte
 		want error

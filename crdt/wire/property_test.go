@@ -219,7 +219,7 @@ func TestFilterContainsItsHashes(t *testing.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		hash := func(i int) Hash {
 			b := fmt.Appendf(nil, "%d %d", seed, i)
-			_, h := frameChange(b)
+			h := frameChange(b).hash
 			return h
 		}
 		var in []Hash

@@ -47,12 +47,7 @@ func NewChange(actor wire.ActorID, seq, startOp uint64, deps []wire.Hash, key st
 			Action: wire.Set, Key: wire.Key{Kind: wire.MapKey, Prop: fmt.Sprintf("%s-%d", key, i)}, Value: wire.StringValue(v),
 		})
 	}
-	b := c.Encode()
-	h, err := wire.ReadHash(b)
-	if err != nil {
-		panic(err) // a bug of this function's
-	}
-	c.Hash = h
+	c.Hash = c.Chunk().Hash()
 	return c
 }
 
@@ -123,7 +118,7 @@ func (d *Device) reset() {
 
 // add adds a change to the document, where it may have to wait for its dependencies.
 func (d *Device) add(c *core.Change) error {
-	d.bytes[c.Meta.Hash] = c.Bytes
+	d.bytes[c.Meta.Hash] = c.Chunk.Bytes()
 	added, err := d.document.Add(c)
 	if err != nil {
 		return err
@@ -139,7 +134,7 @@ func (d *Device) add(c *core.Change) error {
 
 // addSigned is add for a change that was made here.
 func (d *Device) addSigned(s Signed) error {
-	return d.add(core.NewChange(s.Change, s.Encode(), bytes.Clone(s.Signature), 0))
+	return d.add(core.NewChange(s.Change, s.Chunk(), bytes.Clone(s.Signature), 0))
 }
 
 // conn is one connection of a device.

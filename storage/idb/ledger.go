@@ -61,7 +61,7 @@ func (t *tx) appendEntries(b *storage.Batch) error {
 	if last.Truthy() {
 		position = int64(last.Get("v").Float())
 	}
-	stored, err := t.stored(event, b.Entries)
+	rows, err := t.stored(event, b.Entries)
 	if err != nil {
 		return err
 	}
@@ -69,21 +69,21 @@ func (t *tx) appendEntries(b *storage.Batch) error {
 	seen := map[wire.Hash]bool{}
 	for i := range b.Entries {
 		e := &b.Entries[i]
-		if seen[e.Hash] {
+		if seen[e.Hash()] {
 			continue
 		}
-		seen[e.Hash] = true
-		if stored[i].Truthy() {
-			if old, sum, intact := entryOf(stored[i]); !intact {
-				fixed := storage.Repair(&old, sum, e)
-				t.put(storeChanges, row(event, &fixed, storage.Checksum(&fixed)))
+		seen[e.Hash()] = true
+		if rows[i].Truthy() {
+			if old := entryOf(rows[i]); !old.intact {
+				fixed := storage.Repair(&old.Entry, old.sum, e)
+				t.put(storeChanges, row(event, newStored(&fixed)))
 			}
 			continue
 		}
 		position++
 		added := *e
 		added.Position = position
-		t.put(storeChanges, row(event, &added, storage.Checksum(&added)))
+		t.put(storeChanges, row(event, newStored(&added)))
 	}
 	if position > before {
 		t.put(storeMeta, map[string]any{"k": "position", "v": position})
@@ -102,7 +102,7 @@ func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
 	requests := make([]js.Value, len(entries))
 	if err := catch(func() {
 		for i := range entries {
-			requests[i] = index.Call("get", []any{event, entries[i].Hash.String()})
+			requests[i] = index.Call("get", []any{event, entries[i].Hash().String()})
 		}
 	}); err != nil {
 		return nil, err
@@ -118,8 +118,8 @@ func (t *tx) stored(event string, entries []storage.Entry) ([]js.Value, error) {
 }
 
 func (t *tx) setStatuses(b *storage.Batch) error {
-	return t.updateEntries(string(b.Event), keysOf(b.Statuses), func(e *storage.Entry) bool {
-		status := b.Statuses[e.Hash]
+	return t.updateEntries(string(b.Event), keysOf(b.Statuses), func(e *stored) bool {
+		status := b.Statuses[e.hash]
 		differs := e.Status != status
 		e.Status = status
 		return differs
@@ -136,7 +136,7 @@ func keysOf(m map[wire.Hash]storage.Status) []wire.Hash {
 
 // updateEntries calls f for each entry with one of the hashes, and stores the entry if f returns
 // true. f must not modify a field that the checksum covers.
-func (t *tx) updateEntries(event string, hashes []wire.Hash, f func(*storage.Entry) bool) error {
+func (t *tx) updateEntries(event string, hashes []wire.Hash, f func(*stored) bool) error {
 	for _, h := range hashes {
 		v, err := t.await(func() js.Value {
 			return t.store(storeChanges).Call("index", indexHash).Call("get", []any{event, h.String()})
@@ -151,10 +151,9 @@ func (t *tx) updateEntries(event string, hashes []wire.Hash, f func(*storage.Ent
 	return t.failed
 }
 
-func (t *tx) updateRow(event string, v js.Value, f func(*storage.Entry) bool) {
-	e, sum, _ := entryOf(v)
-	if f(&e) {
-		t.put(storeChanges, row(event, &e, sum)) // keep the checksum, so that damage stays detectable
+func (t *tx) updateRow(event string, v js.Value, f func(*stored) bool) {
+	if e := entryOf(v); f(e) {
+		t.put(storeChanges, row(event, e)) // keep the checksum, so that damage stays detectable
 	}
 }
 
@@ -164,8 +163,8 @@ func (s *Store) walk(ctx context.Context, index string, event qa.EventID, after 
 			*page = storage.Page{} // do may run this twice
 			next := keyRange("bound", []any{string(event), after}, []any{string(event), []any{}}, true, true)
 			return t.each(storeChanges, index, next, limit, func(v js.Value) error {
-				e, _, intact := entryOf(v)
-				page.Add(e, intact)
+				e := entryOf(v)
+				page.Add(e.Entry, e.hash, e.intact)
 				return nil
 			})
 		})
@@ -195,11 +194,11 @@ func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (st
 		if !v.Truthy() {
 			return storage.ErrNotFound
 		}
-		e, _, intact := entryOf(v)
-		if !intact {
+		e := entryOf(v)
+		if !e.intact {
 			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
 		}
-		entry = e
+		entry = e.Entry
 		return nil
 	})
 	return entry, err
@@ -230,7 +229,7 @@ func (s *Store) Documents(ctx context.Context) (events []qa.EventID, err error) 
 
 // SetDelivered implements storage.Ledger.
 func (s *Store) SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error {
-	set := func(e *storage.Entry) bool {
+	set := func(e *stored) bool {
 		if !e.Own || e.Delivered == delivered {
 			return false
 		}

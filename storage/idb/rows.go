@@ -11,12 +11,26 @@ import (
 	"flyleaf/storage"
 )
 
+// stored is an entry as in its row, which may be damaged.
+type stored struct {
+	storage.Entry // its chunk only if intact
+	hash          wire.Hash
+	bytes         []byte
+	sum           uint32
+	intact        bool
+}
+
+// newStored returns an entry as it is to be stored.
+func newStored(e *storage.Entry) *stored {
+	return &stored{Entry: *e, hash: e.Hash(), bytes: e.Bytes(), sum: storage.Checksum(e)}
+}
+
 // pack returns the packed fields of a row of changes, in this order, with numbers as uLEB:
 //
 //	seq | received at, in ms, zigzag | status | own + 2 delivered | checksum |
 //	length-prefixed: actor | signature | act | bytes
-func pack(e *storage.Entry, sum uint32) []byte {
-	b := make([]byte, 0, 48+len(e.Actor)+len(e.Signature)+len(e.Act)+len(e.Bytes))
+func pack(e *stored) []byte {
+	b := make([]byte, 0, 48+len(e.Actor)+len(e.Signature)+len(e.Act)+len(e.bytes))
 	b = binary.AppendUvarint(b, e.Seq)
 	b = binary.AppendVarint(b, e.ReceivedAtMillis)
 	var flags uint64
@@ -28,8 +42,8 @@ func pack(e *storage.Entry, sum uint32) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(e.Status))
 	b = binary.AppendUvarint(b, flags)
-	b = binary.AppendUvarint(b, uint64(sum))
-	for _, part := range [][]byte{[]byte(e.Actor), e.Signature, e.Act, e.Bytes} {
+	b = binary.AppendUvarint(b, uint64(e.sum))
+	for _, part := range [][]byte{[]byte(e.Actor), e.Signature, e.Act, e.bytes} {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
@@ -37,7 +51,7 @@ func pack(e *storage.Entry, sum uint32) []byte {
 }
 
 // unpack reverses pack. It returns false for malformed bytes.
-func unpack(b []byte, e *storage.Entry) (sum uint32, ok bool) {
+func unpack(b []byte, e *stored) (ok bool) {
 	number := func() uint64 {
 		v, n := binary.Uvarint(b)
 		if n <= 0 {
@@ -51,13 +65,13 @@ func unpack(b []byte, e *storage.Entry) (sum uint32, ok bool) {
 	e.Seq = number()
 	v, n := binary.Varint(b)
 	if n <= 0 {
-		return 0, false
+		return false
 	}
 	b, e.ReceivedAtMillis = b[n:], v
 	e.Status = storage.Status(number())
 	flags := number()
 	e.Own, e.Delivered = flags&1 != 0, flags&2 != 0
-	sum = uint32(number())
+	e.sum = uint32(number())
 	part := func() []byte {
 		n := number()
 		if n > uint64(len(b)) {
@@ -71,32 +85,32 @@ func unpack(b []byte, e *storage.Entry) (sum uint32, ok bool) {
 		return p
 	}
 	e.Actor = wire.ActorID(part())
-	e.Signature, e.Act, e.Bytes = part(), part(), part()
-	return sum, ok && len(b) == 0
+	e.Signature, e.Act, e.bytes = part(), part(), part()
+	return ok && len(b) == 0
 }
 
 // row returns the row of storeChanges for an entry.
-func row(event string, e *storage.Entry, sum uint32) js.Value {
+func row(event string, e *stored) js.Value {
 	v := js.Global().Get("Object").New()
 	v.Set("e", event)
 	v.Set("n", e.Position)
-	v.Set("h", e.Hash.String())
-	if storage.IsUndelivered(e) {
+	v.Set("h", e.hash.String())
+	if storage.IsUndelivered(&e.Entry) {
 		v.Set("w", event)
 	}
 	if e.Status != storage.InDocument {
 		v.Set("o", event)
 	}
-	v.Set("v", jsvalue.Uint8Array(pack(e, sum)))
+	v.Set("v", jsvalue.Uint8Array(pack(e)))
 	return v
 }
 
-// entryOf reads a row of storeChanges. intact is false if the row is damaged; its hash and
-// position are valid even then.
-func entryOf(v js.Value) (e storage.Entry, sum uint32, intact bool) {
+// entryOf reads a row of storeChanges. Hash and position are valid even if the row is damaged.
+func entryOf(v js.Value) *stored {
+	e := new(stored)
 	e.Position = int64(v.Get("n").Float())
 	hash, err := wire.ParseHash(v.Get("h").String())
-	sum, intact = unpack(jsvalue.Bytes(v.Get("v")), &e)
-	e.Hash = hash
-	return e, sum, err == nil && intact && storage.MatchesChecksum(&e, sum)
+	e.hash = hash
+	e.intact = unpack(jsvalue.Bytes(v.Get("v")), e) && err == nil && e.SetChunk(hash, e.bytes, e.sum)
+	return e
 }

@@ -95,7 +95,7 @@ func (s *Store) Close() error {
 
 func cloneEntry(e *storage.Entry) storage.Entry {
 	c := *e
-	c.Bytes, c.Signature, c.Act = bytes.Clone(e.Bytes), bytes.Clone(e.Signature), bytes.Clone(e.Act)
+	c.Chunk, c.Signature, c.Act = e.Chunk.Clone(), bytes.Clone(e.Signature), bytes.Clone(e.Act)
 	return c
 }
 
@@ -112,14 +112,14 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 			}
 			d := s.document(b.Event)
 			for j := range b.Entries {
-				if d.byHash[b.Entries[j].Hash] != nil {
+				if d.byHash[b.Entries[j].Hash()] != nil {
 					continue
 				}
 				e := cloneEntry(&b.Entries[j])
 				s.position++
 				e.Position = s.position
 				d.entries = append(d.entries, &e)
-				d.byHash[e.Hash] = &e
+				d.byHash[e.Hash()] = &e
 			}
 			for h, status := range b.Statuses {
 				if e := d.byHash[h]; e != nil {

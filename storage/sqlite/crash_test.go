@@ -102,7 +102,7 @@ func TestKilled(t *testing.T) {
 		}
 		n = 0
 		must(t, s.Entries(t.Context(), event, 0, func(e storage.Entry) error {
-			if want := storagetest.Entry("a", n, true); e.Hash != want.Hash {
+			if want := storagetest.Entry("a", n, true); e.Hash() != want.Hash() {
 				t.Fatalf("round %d: change %d is another", round, n)
 			}
 			n++

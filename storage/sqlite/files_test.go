@@ -235,7 +235,7 @@ func TestDamagedRows(t *testing.T) {
 			s := open(t, path)
 			want := storagetest.Entries("a", 0, 5, true)
 			read := func() (got []wire.Hash, err error) {
-				err = s.Entries(t.Context(), event, 0, func(e storage.Entry) error { got = append(got, e.Hash); return nil })
+				err = s.Entries(t.Context(), event, 0, func(e storage.Entry) error { got = append(got, e.Hash()); return nil })
 				return got, err
 			}
 			got, err := read()
@@ -243,22 +243,22 @@ func TestDamagedRows(t *testing.T) {
 			if !errors.Is(err, storage.ErrDamaged) || !errors.As(err, &damaged) || len(damaged.Hashes) != 1 || damaged.Event != event {
 				t.Fatalf("error %v", err)
 			}
-			if len(got) != 4 || got[2] != want[3].Hash {
+			if len(got) != 4 || got[2] != want[3].Hash() {
 				t.Fatalf("intact ones: %v", got)
 			}
 			if _, err := s.Entry(t.Context(), event, damaged.Hashes[0]); strings.HasPrefix(spoil, "hash") == errors.Is(err, storage.ErrDamaged) {
 				t.Fatalf("Entry: %v", err)
 			}
-			if !strings.HasPrefix(spoil, "hash") && damaged.Hashes[0] != want[2].Hash {
+			if !strings.HasPrefix(spoil, "hash") && damaged.Hashes[0] != want[2].Hash() {
 				t.Fatalf("listed %v", damaged.Hashes)
 			}
 
 			again := want[2]
 			again.Own, again.Act = false, nil // as a relay would send it
 			must(t, s.Append(t.Context(), storage.Batch{Event: event, Entries: []storage.Entry{again}}))
-			e, err := s.Entry(t.Context(), event, again.Hash)
+			e, err := s.Entry(t.Context(), event, again.Hash())
 			must(t, err)
-			if !bytes.Equal(e.Bytes, want[2].Bytes) || !bytes.Equal(e.Signature, want[2].Signature) || e.Seq != want[2].Seq || e.Actor != want[2].Actor {
+			if !bytes.Equal(e.Bytes(), want[2].Bytes()) || !bytes.Equal(e.Signature, want[2].Signature) || e.Seq != want[2].Seq || e.Actor != want[2].Actor {
 				t.Fatalf("not repaired: %+v", e)
 			}
 			if strings.HasPrefix(spoil, "bytes") && (!e.Own || !bytes.Equal(e.Act, want[2].Act)) {
@@ -405,14 +405,14 @@ func TestMigrateFromVersion1(t *testing.T) {
 	must(t, err)
 	_, err = db.Exec("INSERT INTO settings VALUES ('draft', 'kept')")
 	must(t, err)
-	_, err = db.Exec(insertChange, 1, e.Hash[:], 1, int64(e.Seq), e.ReceivedAtMillis, 0, true, false, int64(storage.Checksum(&e)), e.Signature, e.Act, e.Bytes)
+	_, err = db.Exec(insertChange, 1, hashOf(&e), 1, int64(e.Seq), e.ReceivedAtMillis, 0, true, false, int64(storage.Checksum(&e)), e.Signature, e.Act, e.Bytes())
 	must(t, err)
 	must(t, db.Close())
 
 	s := open(t, path)
-	got, err := s.Entry(t.Context(), event, e.Hash)
+	got, err := s.Entry(t.Context(), event, e.Hash())
 	must(t, err)
-	if !bytes.Equal(got.Bytes, e.Bytes) {
+	if !bytes.Equal(got.Bytes(), e.Bytes()) {
 		t.Error("another change")
 	}
 	if v, err := s.Setting(t.Context(), "draft"); v != "kept" {

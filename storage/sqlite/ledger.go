@@ -68,8 +68,8 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 					}
 					actors[e.Actor] = actor
 				}
-				n, err := t.exec(insertChange, doc, e.Hash[:], actor, int64(e.Seq), e.ReceivedAtMillis,
-					int64(e.Status), e.Own, e.Delivered, int64(storage.Checksum(e)), blob(e.Signature), blob(e.Act), e.Bytes)
+				n, err := t.exec(insertChange, doc, hashOf(e), actor, int64(e.Seq), e.ReceivedAtMillis,
+					int64(e.Status), e.Own, e.Delivered, int64(storage.Checksum(e)), blob(e.Signature), blob(e.Act), e.Bytes())
 				if err != nil {
 					return err
 				}
@@ -95,17 +95,22 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 // repair repairs a damaged stored change with the same change, fetched again. It does not
 // change an intact one.
 func (t *tx) repair(doc, actor int64, e *storage.Entry) error {
-	stored, sum, err := scanEntry(func(into ...any) error {
-		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, e.Hash[:]}, into...)
+	stored, err := scanEntry(func(into ...any) error {
+		return t.row(selectEntry+" WHERE c.document = ? AND c.hash = ?", []any{doc, hashOf(e)}, into...)
 	})
-	if err != nil || isIntact(&stored, sum) {
+	if err != nil || stored.intact {
 		return err
 	}
-	fixed := storage.Repair(&stored, uint32(sum), e)
+	fixed := storage.Repair(&stored.Entry, uint32(stored.sum), e)
 	_, err = t.exec(`UPDATE changes SET actor = ?, seq = ?, received_at = ?, own = ?, checksum = ?, signature = ?, act = ?, bytes = ?
 		WHERE document = ? AND hash = ?`, actor, int64(fixed.Seq), fixed.ReceivedAtMillis, fixed.Own, int64(storage.Checksum(&fixed)),
-		blob(fixed.Signature), blob(fixed.Act), fixed.Bytes, doc, fixed.Hash[:])
+		blob(fixed.Signature), blob(fixed.Act), fixed.Bytes(), doc, hashOf(e))
 	return err
+}
+
+func hashOf(e *storage.Entry) []byte {
+	h := e.Hash()
+	return h[:]
 }
 
 // blob returns nil (NULL) for empty b.
@@ -132,35 +137,39 @@ const (
 	AND c.position > ? ORDER BY c.position LIMIT ?`
 )
 
-// scanEntry reads a row of selectFrom and its checksum.
-func scanEntry(scan func(...any) error) (e storage.Entry, sum int64, err error) {
-	var hash, actor []byte
-	var seq, status int64
-	err = scan(&e.Position, &hash, &actor, &seq, &e.ReceivedAtMillis, &status, &e.Own, &e.Delivered,
-		&sum, &e.Signature, &e.Act, &e.Bytes)
-	if err != nil {
-		return e, 0, err
-	}
-	copy(e.Hash[:], hash)
-	e.Actor, e.Seq, e.Status = wire.ActorID(actor), uint64(seq), storage.Status(status)
-	return e, sum, nil
+// entry is an entry as it was read.
+type entry struct {
+	storage.Entry
+	hash   wire.Hash
+	sum    int64
+	intact bool
 }
 
-// isIntact reports whether a row matches its checksum. A missing actor is read as empty and
-// does not match.
-func isIntact(e *storage.Entry, sum int64) bool {
-	return sum == int64(uint32(sum)) && storage.MatchesChecksum(e, uint32(sum))
+// scanEntry reads a row of selectFrom. A missing actor is read as empty, and then the checksum does
+// not match.
+func scanEntry(scan func(...any) error) (e entry, err error) {
+	var hash, actor, b []byte
+	var seq, status int64
+	err = scan(&e.Position, &hash, &actor, &seq, &e.ReceivedAtMillis, &status, &e.Own, &e.Delivered,
+		&e.sum, &e.Signature, &e.Act, &b)
+	if err != nil {
+		return e, err
+	}
+	copy(e.hash[:], hash)
+	e.Actor, e.Seq, e.Status = wire.ActorID(actor), uint64(seq), storage.Status(status)
+	e.intact = e.SetChunk(e.hash, b, uint32(e.sum)) && e.sum == int64(uint32(e.sum))
+	return e, nil
 }
 
 func (s *Store) walk(ctx context.Context, query string, event qa.EventID, after int64, fn func(storage.Entry) error) error {
 	return storage.Walk(event, after, func(after int64, limit int, page *storage.Page) error {
 		return s.view(ctx, func(t *tx) error {
 			return t.each(query, []any{string(event), after, limit}, func(scan func(...any) error) error {
-				e, sum, err := scanEntry(scan)
+				e, err := scanEntry(scan)
 				if err != nil {
 					return err
 				}
-				page.Add(e, isIntact(&e, sum))
+				page.Add(e.Entry, e.hash, e.intact)
 				return nil
 			})
 		})
@@ -179,22 +188,22 @@ func (s *Store) Undelivered(ctx context.Context, event qa.EventID, fn func(stora
 
 // Entry implements storage.Ledger.
 func (s *Store) Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (storage.Entry, error) {
-	var entry storage.Entry
+	var found storage.Entry
 	err := s.view(ctx, func(t *tx) error {
-		e, sum, err := scanEntry(func(into ...any) error {
+		e, err := scanEntry(func(into ...any) error {
 			return t.row(selectEntry+` WHERE c.document = (SELECT id FROM documents WHERE event = ?) AND c.hash = ?`,
 				[]any{string(event), hash[:]}, into...)
 		})
 		if err != nil {
 			return err
 		}
-		if !isIntact(&e, sum) {
+		if !e.intact {
 			return &storage.DamagedError{Event: event, Hashes: []wire.Hash{hash}}
 		}
-		entry = e
+		found = e.Entry
 		return nil
 	})
-	return entry, err
+	return found, err
 }
 
 // Documents implements storage.Ledger.

@@ -22,12 +22,15 @@ func Entry(kind string, n int, own bool) storage.Entry {
 	}
 	body = body[:200]
 	hashed := append([]byte{1, 0xc8, 0x01}, body...) // type 1, length 200 as uLEB
-	hash := wire.Hash(sha256.Sum256(hashed))
+	hash := sha256.Sum256(hashed)
+	chunk, err := wire.ReadChunk(append(append([]byte{0x85, 0x6f, 0x4a, 0x83}, hash[:4]...), hashed...))
+	if err != nil {
+		panic(err)
+	}
 	e := storage.Entry{
-		Hash:             hash,
+		Chunk:            chunk,
 		Actor:            wire.ActorID(strings.Repeat(kind, 40)[:40]),
 		Seq:              uint64(n) + 1,
-		Bytes:            append(append([]byte{0x85, 0x6f, 0x4a, 0x83}, hash[:4]...), hashed...),
 		Signature:        append(append([]byte{}, hash[:]...), hash[:]...),
 		ReceivedAtMillis: 1_700_000_000_000 + int64(n),
 		Own:              own,

@@ -125,13 +125,13 @@ func exclusion(t *testing.T, open Open) {
 	after := storage.Batch{
 		Event: eventA, Entries: []storage.Entry{proof, again}, ReplaceViews: true,
 		Statuses: map[wire.Hash]storage.Status{
-			old[2].Hash: storage.Excluded, old[3].Hash: storage.Refused, again.Hash: storage.Deferred, {1}: storage.Excluded,
+			old[2].Hash(): storage.Excluded, old[3].Hash(): storage.Refused, again.Hash(): storage.Deferred, {1}: storage.Excluded,
 		},
 		Views: storage.ViewUpdate{Posts: []qa.Post{Post("q", "stays"), Post("r", "again")}},
 	}
 	bad := after
-	bad.Entries = []storage.Entry{proof, {Hash: wire.Hash{2}, Bytes: []byte{1}}}
-	wantError(t, s.Append(t.Context(), bad), storage.ErrMismatch)
+	bad.Entries = []storage.Entry{proof, {}}
+	wantError(t, s.Append(t.Context(), bad), storage.ErrMalformed)
 	wantEqual(t, counts(t, s, eventA), storage.Counts{Changes: 4, Undelivered: 4, Posts: 2, Last: readAll(t, s, eventA, 0)[3].Position})
 
 	must(t, s.Append(t.Context(), after))
@@ -142,7 +142,7 @@ func exclusion(t *testing.T, open Open) {
 		got = append(got, e.Status)
 	}
 	wantEqual(t, got, []storage.Status{storage.InDocument, storage.InDocument, storage.Excluded, storage.Refused, storage.Excluded, storage.Deferred})
-	wantEqual(t, hashes(all), append(hashes(old), proof.Hash, again.Hash))
+	wantEqual(t, hashes(all), append(hashes(old), proof.Hash(), again.Hash()))
 	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 4, Changes: 2, Undelivered: 2, Posts: 2, Last: all[5].Position})
 	_, err := s.Event(t.Context(), eventA)
 	wantError(t, err, storage.ErrNotFound)
@@ -156,7 +156,7 @@ func exclusion(t *testing.T, open Open) {
 	wantEqual(t, len(found), 0)
 
 	// A batch with only statuses, and one that removes all views.
-	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash: storage.InDocument}}))
+	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, Statuses: map[wire.Hash]storage.Status{old[2].Hash(): storage.InDocument}}))
 	must(t, s.Append(t.Context(), storage.Batch{Event: eventA, ReplaceViews: true}))
 	wantEqual(t, counts(t, s, eventA), storage.Counts{NotInDocument: 3, Changes: 3, Undelivered: 3, Last: all[5].Position})
 }

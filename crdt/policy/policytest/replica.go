@@ -43,7 +43,7 @@ func (r *Replica) Apply(s Signed) error {
 
 // ApplyChange is Apply for a decoded change whose signature was checked.
 func (r *Replica) ApplyChange(c *wire.Change) error {
-	return r.add(core.NewChange(c, nil, nil, 0))
+	return r.add(core.NewChange(c, wire.Chunk{}, nil, 0))
 }
 
 func (r *Replica) add(c *core.Change) error {
