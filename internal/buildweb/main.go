@@ -154,7 +154,16 @@ func program(root, pkg string) ([]byte, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("building %s: %w", pkg, err)
 	}
-	return os.ReadFile(path)
+	complete, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	without, err := dropLines(complete)
+	if errors.Is(err, errOtherTables) {
+		fmt.Fprintf(os.Stderr, "buildweb: %v, so %s is larger by an eighth\n", err, pkg)
+		return complete, nil
+	}
+	return without, err
 }
 
 // stamp writes the version and the size of the program into the service worker, so that the

@@ -17,7 +17,7 @@ import (
 // fast, gives a fifth more than what make web serves.
 const (
 	maxProgram    = 22_500_000
-	maxCompressed = 4_600_000
+	maxCompressed = 4_050_000
 	maxFirstPage  = 30_000 // compressed: what is transferred before somebody can read anything
 )
 
