@@ -275,3 +275,44 @@ func TestOthersEntriesInVoidMaps(t *testing.T) {
 		t.Errorf("reactions %+v", p.Reactions)
 	}
 }
+
+// TestSecretInAVoidChangeIsShown: everybody who has a void change knows the secret that it reveals.
+// So the event is touched, and shows the secret, when such a change arrives after its writer is
+// known to equivocate.
+func TestSecretInAVoidChangeIsShown(t *testing.T) {
+	w := policytest.NewWorld(policytest.Options{})
+	author := w.Writer("author")
+	w.Founder.Do(func(d *policytest.Draft) { d.Role(author.ID(), qa.RoleAuthor, true) })
+	secret := make([]byte, qa.DrawSecretSize)
+	hash, err := qa.CommitDraw(w.Event, author.ID(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	author.Do(func(d *policytest.Draft) { d.Set("draw/commit/"+string(author.ID()), wire.BytesValue(hash)) })
+	heads, copied := w.Heads(), author.Clone()
+	author.DoOn(heads, func(d *policytest.Draft) { d.Post("", "One version") })
+	copied.DoOn(heads, func(d *policytest.Draft) { d.Post("", "Another version") })
+	copied.DoOn(heads, func(d *policytest.Draft) { d.Set("draw/reveal/"+string(author.ID()), wire.BytesValue(secret)) })
+	x := policytest.NewReplica(w.Event)
+	var f *projection.Projection
+	for i, s := range w.Changes {
+		if err := x.Apply(s); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			f = projection.New(w.Event, x.Graph, x.Policy.Authority())
+		}
+		if i == len(w.Changes)-1 {
+			f.Touched()
+		}
+		if err := f.Apply(s.Change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := f.Event().Draw; d == nil || len(d.Commitments) != 1 || d.Commitments[0].Secret == "" {
+		t.Errorf("the draw is %+v", d)
+	}
+	if !f.Touched().Event {
+		t.Error("the event is not touched")
+	}
+}

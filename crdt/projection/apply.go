@@ -214,6 +214,8 @@ func (a *applying) apply(k int) {
 		f.touch(o, p, &e)
 	case o.slot == schema.MapPeople: // a view shows that a person has a map, void or not
 		f.touched.people[p.key] = struct{}{}
+	case o.slot == schema.MapReveal: // a secret is known, void or not
+		f.touched.event = true
 	}
 }
 
