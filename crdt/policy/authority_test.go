@@ -493,12 +493,16 @@ func (s *comparison) checkPosts() error {
 		if blocked := outside(s.plain.block(who, s.all)) && !p.Marks.Approved; p.Blocked != blocked {
 			return fmt.Errorf("post %s is hidden by a block: %v", p.ID, p.Blocked)
 		}
-		if author := s.plain.authorizes(who, c.Hash, qa.RoleAuthor, s.all); p.AuthorThen != author {
+		speaks := qa.RoleAuthor
+		if p.AsAuthor { // an organiser imports an author's words
+			speaks = qa.RoleOrganiser
+		}
+		if author := s.plain.authorizes(who, c.Hash, speaks, s.all); p.AuthorThen != author {
 			return fmt.Errorf("post %s is an author's: %v", p.ID, p.AuthorThen)
 		}
 		past := s.replica.Graph.Past(c.Deps)
 		held := s.replica.Policy.Authority().RolesAt(who, &past)
-		if s.undisturbed(c) && p.AuthorThen != (held&authority.Author != 0) {
+		if s.undisturbed(c) && p.AuthorThen != (held&authority.RolesOf(speaks) != 0) {
 			return fmt.Errorf("post %s is an author's: %v, and the policy says that its writer held %b", p.ID, p.AuthorThen, held)
 		}
 		imported := p.IsImported()
