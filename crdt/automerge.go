@@ -189,7 +189,14 @@ func (e *amEngine) heads() []wire.Hash {
 	return out
 }
 
-func (e *amEngine) load(chunks []byte) error {
+// load makes one call with concatenated chunks, because automerge-go's Apply takes quadratic time
+// and memory.
+func (e *amEngine) load(changes []wire.Chunk) error {
+	parts := make([][]byte, len(changes))
+	for i, c := range changes {
+		parts[i] = c.Bytes()
+	}
+	chunks := bytes.Join(parts, nil)
 	e.size += int64(len(chunks))
 	addGarbage(costResult)
 	return e.doc.LoadIncremental(chunks)

@@ -97,7 +97,7 @@ func writeAtRandom(t *testing.T, seed uint64, take func([]byte) *wire.Change) {
 	genesis := add(made.Chunk.Bytes())
 	parties := []*party{{doc: first, has: map[wire.Hash]bool{genesis.Hash: true}}}
 	for i := range 1 + r.IntN(4) {
-		d, err := crdt.Load(actorOf(byte(1+(i+1)/2), byte(10+i)), nil, h.bytes[:1])
+		d, err := crdt.Load(actorOf(byte(1+(i+1)/2), byte(10+i)), nil, chunks(h.bytes[0]))
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -73,14 +73,14 @@ func createWith(open opener, actor wire.ActorID, act qa.Act) (*Document, Made, e
 	return d, made, nil
 }
 
-// Load opens an event from bytes that the caller has checked: a snapshot (nil for none) and
-// changes in causal order, one chunk each. actor makes the local changes and must be new to
-// the document. Load returns ErrNotEvent if the result is not an event.
-func Load(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
+// Load opens an event from a snapshot (nil for none) and changes in causal order, which the caller
+// has checked. actor makes the local changes and must be new to the document. Load returns
+// ErrNotEvent if the result is not an event.
+func Load(actor wire.ActorID, snapshot []byte, changes []wire.Chunk) (*Document, error) {
 	return loadWith(newEngine, actor, snapshot, changes)
 }
 
-func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
+func loadWith(open opener, actor wire.ActorID, snapshot []byte, changes []wire.Chunk) (*Document, error) {
 	if len(actor) != qa.ActorSize {
 		return nil, ErrBadActor
 	}
@@ -107,14 +107,14 @@ const maxWholeText = 256 << 20
 // all changes of the event, in causal order. For the history of a key automerge-go takes
 // quadratic time if it loads changes, and linear time if it loads one document that contains
 // them. For other events Load is faster.
-func LoadAtOnce(actor wire.ActorID, changes [][]byte) (*Document, error) {
+func LoadAtOnce(actor wire.ActorID, changes []wire.Chunk) (*Document, error) {
 	if !slowHistories {
 		return Load(actor, nil, changes)
 	}
 	decoded := make([]*wire.Change, len(changes))
 	heads := map[wire.Hash]bool{}
-	for i, b := range changes {
-		c, err := wire.DecodeChange(b)
+	for i, chunk := range changes {
+		c, err := chunk.Decode(wire.EventLimits)
 		if err != nil {
 			return nil, fmt.Errorf("read a change: %w", err)
 		}
@@ -174,19 +174,17 @@ func (d *Document) WriteAs(actor wire.ActorID) error {
 	return nil
 }
 
-// Absorb applies changes of others, in causal order, one chunk each. The caller must have
-// checked them. Changes that the document has are ignored. After an error the document is
+// Absorb applies changes of others, in causal order. The caller must have checked them, and they
+// may be retained. Changes that the document has are ignored. After an error the document is
 // broken, see ErrBroken, because some changes may have been applied.
-func (d *Document) Absorb(changes [][]byte) error {
+func (d *Document) Absorb(changes []wire.Chunk) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
 	if len(changes) == 0 || d.fromState {
 		return nil
 	}
-	// One call with concatenated chunks, because automerge-go's Apply takes quadratic time
-	// and memory.
-	if err := d.eng.load(bytes.Join(changes, nil)); err != nil {
+	if err := d.eng.load(changes); err != nil {
 		d.broken = true
 		return fmt.Errorf("apply %d changes: %w: %w", len(changes), err, ErrBroken)
 	}

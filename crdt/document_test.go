@@ -143,7 +143,7 @@ func TestIDsMatchOperations(t *testing.T) {
 	defer other.Close()
 	r := do(t, other, qa.Act{Kind: qa.ActPost, Parent: q.Post, Text: "Because."})
 	do(t, d, qa.Act{Kind: qa.ActReact, Post: q.Post, Emoji: "want", On: true})
-	if err := d.Absorb([][]byte{r.Chunk.Bytes()}); err != nil {
+	if err := d.Absorb([]wire.Chunk{r.Chunk}); err != nil {
 		t.Fatal(err)
 	}
 	r2 := do(t, d, qa.Act{Kind: qa.ActPost, Parent: r.Post, Text: "I see."})
@@ -208,14 +208,14 @@ func TestActsThatChangeNothing(t *testing.T) {
 
 func TestMergeJoinsHeads(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
-	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Chunk.Bytes()})
+	b, err := crdt.Load(actorOf(2, 1), nil, []wire.Chunk{g.Chunk})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.Close()
 	do(t, a, qa.Act{Kind: qa.ActPost, Text: "1"})
 	made := do(t, b, qa.Act{Kind: qa.ActPost, Text: "2"})
-	if err := a.Absorb([][]byte{made.Chunk.Bytes()}); err != nil {
+	if err := a.Absorb([]wire.Chunk{made.Chunk}); err != nil {
 		t.Fatal(err)
 	}
 	m := do(t, a, qa.Act{Kind: qa.ActMerge})
@@ -321,7 +321,7 @@ func TestTwentyReactions(t *testing.T) {
 func TestErrorsThatDependOnTheDocument(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
 	q := do(t, a, qa.Act{Kind: qa.ActPost, Text: "Why?"})
-	b, err := crdt.Load(actorOf(2, 1), nil, [][]byte{g.Chunk.Bytes(), q.Chunk.Bytes()})
+	b, err := crdt.Load(actorOf(2, 1), nil, []wire.Chunk{g.Chunk, q.Chunk})
 	if err != nil {
 		t.Fatal(err)
 	}

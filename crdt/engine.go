@@ -31,9 +31,9 @@ type engine interface {
 	maxOp() (uint64, error)
 	// heads returns the heads, ascending.
 	heads() []wire.Hash
-	// load applies concatenated chunks. An engine of FromState returns an error.
-	load(chunks []byte) error
-	// save returns the document as chunks that load accepts, nil for an engine of FromState.
+	// load applies changes in causal order. An engine of FromState returns an error.
+	load(changes []wire.Chunk) error
+	// save returns the document as a snapshot, which opens it again; nil for an engine of FromState.
 	save() []byte
 	// close releases the document. Do not use the engine afterwards.
 	close()

@@ -11,6 +11,6 @@ func CreateNative(actor wire.ActorID, act qa.Act) (*Document, Made, error) {
 }
 
 // LoadNative is Load with the native engine.
-func LoadNative(actor wire.ActorID, snapshot []byte, changes [][]byte) (*Document, error) {
+func LoadNative(actor wire.ActorID, snapshot []byte, changes []wire.Chunk) (*Document, error) {
 	return loadWith(newNative, actor, snapshot, changes)
 }

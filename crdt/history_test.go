@@ -12,15 +12,10 @@ import (
 
 // longHistory returns an event in which several actors have written one key many times,
 // concurrently with each other.
-func longHistory(t testing.TB, actors, writes int) ([][]byte, []wire.Hash) {
+func longHistory(t testing.TB, actors, writes int) ([]wire.Chunk, []wire.Hash) {
 	t.Helper()
-	add := func(out [][]byte, c *wire.Change) ([][]byte, wire.Hash) {
-		b := c.Encode()
-		h, err := wire.ReadHash(b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return append(out, b), h
+	add := func(out []wire.Chunk, c *wire.Change) ([]wire.Chunk, wire.Hash) {
+		return append(out, c.Chunk()), c.Chunk().Hash()
 	}
 	genesis := &wire.Change{Actor: wire.ActorID(fmt.Sprintf("%040d", 0)), Seq: 1, StartOp: 1, TimeMillis: 1, Ops: []wire.Op{
 		{Action: wire.Set, Key: wire.Key{Prop: "kind"}, Value: wire.StringValue("event")},

@@ -56,7 +56,11 @@ func newNative(actor wire.ActorID, snapshot []byte) (engine, error) {
 	if snapshot == nil {
 		return e, nil
 	}
-	if err := e.load(snapshot); err != nil {
+	changes, err := readSnapshot(snapshot)
+	if err == nil {
+		err = e.load(changes)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
 	return e, nil
@@ -227,21 +231,31 @@ func (e *nativeEngine) heads() []wire.Hash {
 	return out
 }
 
-func (e *nativeEngine) load(chunks []byte) error {
-	all, err := wire.SplitChunks(chunks)
+// readSnapshot returns the changes of a snapshot, which it does not alias.
+func readSnapshot(b []byte) ([]wire.Chunk, error) {
+	all, err := wire.SplitChunks(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, chunk := range all {
-		chunk = bytes.Clone(chunk) // so that chunks is not retained
-		c, err := wire.DecodeChange(chunk)
+	changes := make([]wire.Chunk, len(all))
+	for i, part := range all {
+		if changes[i], err = wire.ReadChunk(bytes.Clone(part)); err != nil {
+			return nil, err
+		}
+	}
+	return changes, nil
+}
+
+func (e *nativeEngine) load(changes []wire.Chunk) error {
+	for _, chunk := range changes {
+		if _, known := e.places[chunk.Hash()]; known {
+			continue
+		}
+		c, err := chunk.Decode(wire.EventLimits)
 		if err != nil {
 			return err
 		}
-		if _, known := e.places[c.Hash]; known {
-			continue
-		}
-		if err := e.applyChange(c, chunk); err != nil {
+		if err := e.applyChange(c, chunk.Bytes()); err != nil {
 			return fmt.Errorf("change %s: %w", c.Hash, err)
 		}
 	}

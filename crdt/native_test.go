@@ -123,7 +123,7 @@ func (b *both) pull(t *testing.T, h *history, r *rand.Rand) {
 		}
 	}
 	for _, d := range []*crdt.Document{b.own, b.native} {
-		if err := d.Absorb(take); err != nil {
+		if err := d.Absorb(chunks(take...)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -168,10 +168,10 @@ func enginesAgree(t *testing.T, seed uint64, kinds map[string]int) *history {
 		who := byte(1 + i - r.IntN(2)) // sometimes the second device of a person
 		actor := actorOf(who, byte(10+i))
 		b := &both{has: map[wire.Hash]bool{made.Change.Hash: true}}
-		if b.own, err = crdt.Load(actor, nil, h.bytes[:1]); err != nil {
+		if b.own, err = crdt.Load(actor, nil, chunks(h.bytes[0])); err != nil {
 			t.Fatal(err)
 		}
-		if b.native, err = crdt.LoadNative(actor, nil, h.bytes[:1]); err != nil {
+		if b.native, err = crdt.LoadNative(actor, nil, chunks(h.bytes[0])); err != nil {
 			t.Fatal(err)
 		}
 		b.loadFromState(t, actor, h.bytes[0])
@@ -267,7 +267,7 @@ func TestJavaScriptLoadsWhatTheNativeEngineSaves(t *testing.T) {
 	j := stockjs.Start(t, "changes.mjs")
 	for seed := uint64(1); seed <= 20; seed++ {
 		h := enginesAgree(t, seed, map[string]int{})
-		d, err := crdt.LoadNative(actorOf(9, 9), nil, h.bytes)
+		d, err := crdt.LoadNative(actorOf(9, 9), nil, chunks(h.bytes...))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +292,7 @@ func TestJavaScriptLoadsWhatTheNativeEngineSaves(t *testing.T) {
 // mistakes are errors.
 func TestNativeEngineRefusesChangesOutOfOrder(t *testing.T) {
 	h := enginesAgree(t, 3, map[string]int{})
-	if _, err := crdt.LoadNative(actorOf(9, 9), nil, [][]byte{h.bytes[0], h.bytes[len(h.bytes)-1]}); !errors.Is(err, crdt.ErrBroken) {
+	if _, err := crdt.LoadNative(actorOf(9, 9), nil, chunks(h.bytes[0], h.bytes[len(h.bytes)-1])); !errors.Is(err, crdt.ErrBroken) {
 		t.Errorf("a change without its past: %v", err)
 	}
 	am, err := automerge.Load(bytes.Join(h.bytes, nil))
@@ -310,31 +310,31 @@ func BenchmarkEngines(b *testing.B) {
 	type engine struct {
 		name  string
 		found func(wire.ActorID, qa.Act) (*crdt.Document, crdt.Made, error)
-		load  func(wire.ActorID, []byte, [][]byte) (*crdt.Document, error)
+		load  func(wire.ActorID, []byte, []wire.Chunk) (*crdt.Document, error)
 	}
 	engines := []engine{{"native", crdt.CreateNative, crdt.LoadNative}}
 	if crdt.EngineName != "native" {
 		engines = append(engines, engine{crdt.EngineName, crdt.Create, crdt.Load})
 	}
-	write := func(e engine) (all [][]byte) {
+	write := func(e engine) (all []wire.Chunk) {
 		d, made, err := e.found(actorOf(1, 1), qa.Act{Kind: qa.ActCreate, AtMillis: monday, Event: &qa.Event{Title: "A book"}})
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer d.Close()
-		all = append(all, made.Chunk.Bytes())
+		all = append(all, made.Chunk)
 		for n := range 1_000 {
 			post, err := d.Do(qa.Act{Kind: qa.ActPost, AtMillis: monday, Text: fmt.Sprint("Why is the sky of chapter ", n, " green, and who painted it?")})
 			if err != nil {
 				b.Fatal(err)
 			}
-			all = append(all, post.Chunk.Bytes())
+			all = append(all, post.Chunk)
 			for _, emoji := range []string{"want", "a", "b"} {
 				m, err := d.Do(qa.Act{Kind: qa.ActReact, AtMillis: monday, Post: post.Post, Emoji: emoji, On: true})
 				if err != nil {
 					b.Fatal(err)
 				}
-				all = append(all, m.Chunk.Bytes())
+				all = append(all, m.Chunk)
 			}
 		}
 		return all

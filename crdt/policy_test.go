@@ -117,7 +117,7 @@ func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]i
 	for i := range n {
 		d := first
 		if i > 0 {
-			if d, err = crdt.Load(actorOf(byte(1+r.IntN(5)), byte(10+i)), nil, h.bytes[:1]); err != nil {
+			if d, err = crdt.Load(actorOf(byte(1+r.IntN(5)), byte(10+i)), nil, chunks(h.bytes[0])); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -192,7 +192,7 @@ func pullValidated(t *testing.T, m *member, h *history, r *rand.Rand) {
 		}
 		take = append(take, h.bytes[i])
 	}
-	if err := m.doc.Absorb(take); err != nil {
+	if err := m.doc.Absorb(chunks(take...)); err != nil {
 		t.Fatal(err)
 	}
 }

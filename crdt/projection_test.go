@@ -60,6 +60,18 @@ func (h *history) add(t *testing.T, b []byte) {
 	h.bytes = append(h.bytes, b)
 }
 
+// chunks returns the chunks of changes.
+func chunks(changes ...[]byte) []wire.Chunk {
+	out := make([]wire.Chunk, len(changes))
+	for i, b := range changes {
+		var err error
+		if out[i], err = wire.ReadChunk(b); err != nil {
+			panic(err)
+		}
+	}
+	return out
+}
+
 // shuffle returns a random causal order of the history, as indexes.
 func (h *history) shuffle(r *rand.Rand) []int {
 	at := map[wire.Hash]int{}
@@ -299,7 +311,7 @@ func (p *party) pull(t *testing.T, h *history, r *rand.Rand) {
 			take = append(take, h.bytes[i])
 		}
 	}
-	if err := p.doc.Absorb(take); err != nil {
+	if err := p.doc.Absorb(chunks(take...)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -328,7 +340,7 @@ func randomEvent(t *testing.T, r *rand.Rand) *history {
 		if r.IntN(2) == 0 {
 			who = byte(i) // the second device of a person
 		}
-		d, err := crdt.Load(actorOf(who, byte(10+i)), nil, h.bytes[:1])
+		d, err := crdt.Load(actorOf(who, byte(10+i)), nil, chunks(h.bytes[0]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -579,7 +591,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 		for i := range 2 + r.IntN(10) {
 			k := r.IntN(2)
 			if r.IntN(3) == 0 { // k receives the changes of the other device
-				if err := docs[k].Absorb(known[1-k][sent[1-k]:]); err != nil {
+				if err := docs[k].Absorb(chunks(known[1-k][sent[1-k]:]...)); err != nil {
 					t.Fatal(err)
 				}
 				sent[1-k] = len(known[1-k])
@@ -591,7 +603,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 		}
 		var weeks [2][32]byte
 		for k := range docs {
-			if err := docs[k].Absorb(known[1-k][sent[1-k]:]); err != nil {
+			if err := docs[k].Absorb(chunks(known[1-k][sent[1-k]:]...)); err != nil {
 				t.Fatal(err)
 			}
 			h := &history{}
@@ -632,7 +644,7 @@ func TestTwoDevicesConverge(t *testing.T) {
 func TestConcurrentEditsAreBothShown(t *testing.T) {
 	a, g := found(t, qa.Event{Title: "A book"})
 	q := do(t, a, qa.Act{Kind: qa.ActPost, Text: "first"})
-	b, err := crdt.Load(actorOf(1, 2), nil, [][]byte{g.Chunk.Bytes(), q.Chunk.Bytes()})
+	b, err := crdt.Load(actorOf(1, 2), nil, []wire.Chunk{g.Chunk, q.Chunk})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -653,7 +665,7 @@ func TestConcurrentEditsAreBothShown(t *testing.T) {
 		t.Fatalf("revisions: %+v", p.Revisions)
 	}
 	// A further edit after both resolves the conflict.
-	if err := a.Absorb([][]byte{y.Chunk.Bytes()}); err != nil {
+	if err := a.Absorb([]wire.Chunk{y.Chunk}); err != nil {
 		t.Fatal(err)
 	}
 	h.add(t, do(t, a, qa.Act{Kind: qa.ActEdit, Post: q.Post, Text: "both"}).Chunk.Bytes())

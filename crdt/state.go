@@ -166,7 +166,7 @@ func (e *stateEngine) maxOp() (uint64, error) { return e.state.MaxOp(), nil }
 
 func (e *stateEngine) heads() []wire.Hash { return e.state.Heads() }
 
-func (e *stateEngine) load([]byte) error { return errNothingToLoad }
+func (e *stateEngine) load([]wire.Chunk) error { return errNothingToLoad }
 
 func (e *stateEngine) save() []byte { return nil }
 

@@ -138,7 +138,7 @@ func (doc *document) release(ctx context.Context, hashes []wire.Hash) {
 			doc.engine.drop() // it is loaded again when needed
 			return
 		}
-		doc.engine.addPending(en.Bytes())
+		doc.engine.addPending(en.Chunk)
 	}
 }
 

@@ -39,7 +39,7 @@ type engine struct {
 	// fromState says that doc stores no changes and reads the current values from
 	// host.contents; see openFromState.
 	fromState bool
-	pending   [][]byte      // changes that are on disk and in the contents, but not in doc
+	pending   []wire.Chunk  // changes that are on disk and in the contents, but not in doc
 	busy      chan struct{} // closed when the engine is free again; nil: it is free
 	// generation counts how often doc, or a doc that was being loaded, was dropped.
 	generation int
@@ -177,10 +177,10 @@ func (e *engine) loadNew(ctx context.Context) error {
 
 func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error {
 	host := e.host
-	var changes [][]byte
+	var changes []wire.Chunk
 	err := host.node.store.Entries(ctx, host.id, snapshot.Position, func(en storage.Entry) error {
 		if en.Status == storage.InDocument && host.contents.Graph().Has(en.Hash()) && !host.withheld[en.Hash()] {
-			changes = append(changes, en.Bytes())
+			changes = append(changes, en.Chunk)
 		}
 		return nil
 	})
@@ -216,7 +216,7 @@ func (e *engine) loadFrom(ctx context.Context, snapshot storage.Snapshot) error 
 func (e *engine) isOpen() bool { return e.doc != nil || e.busy != nil }
 
 // addPending records changes for doc that are on disk and in the contents.
-func (e *engine) addPending(changes ...[]byte) {
+func (e *engine) addPending(changes ...wire.Chunk) {
 	if e.isOpen() && !e.fromState {
 		e.pending = append(e.pending, changes...)
 	}

@@ -45,7 +45,7 @@ func (doc *document) addInspected(ctx context.Context, changes []inspected) (Upd
 			doc.releaseAll(ctx)
 		}
 		for i := range batch.Entries {
-			doc.engine.addPending(batch.Entries[i].Bytes())
+			doc.engine.addPending(batch.Entries[i].Chunk)
 		}
 		update = doc.committed(ctx, batch.Views, false)
 	}
