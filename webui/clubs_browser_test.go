@@ -25,11 +25,7 @@ func TestBrowserLooksOfClubs(t *testing.T) {
 			})
 		}
 	})
-	picture := pngOf(t, 400, 600)
-	b.node.edit(b.event, func(w *shownWeek) {
-		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
-		w.event.Cover = qa.BlobKey(picture)
-	})
+	b.node.cover(b.event, pngOf(t, 400, 600))
 	b.enter("/")
 	for name, path := range map[string]string{
 		"club-library": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",

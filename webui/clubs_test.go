@@ -134,23 +134,32 @@ func TestWeekIntoACalendar(t *testing.T) {
 // that have unsent changes and counts the others.
 func TestSyncPageOfManyWeeks(t *testing.T) {
 	s := newSite(t, "")
-	var all []qa.Event
-	for n := range 500 {
-		all = append(all, qa.Event{ID: qa.MakeEventID([16]byte{6, byte(n >> 8), byte(n)}), Title: fmt.Sprintf("Volume %d", n), Founder: noor})
+	var all []qa.EventID
+	deliver := func(delivered bool) {
+		for _, id := range all {
+			if err := s.node.store.SetDelivered(t.Context(), id, delivered); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.node.start()
 	}
-	s.node.addAll(all)
-	one := 1
-	s.node.edit(all[456].ID, func(w *shownWeek) { w.pending = &one })
+	for n := range 500 {
+		inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: fmt.Sprintf("Volume %d", n)}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, inv.Event)
+	}
+	deliver(true)
+	if _, err := s.node.Node.Do(t.Context(), all[456], qa.Act{Kind: qa.ActPost, Text: "Is it sent?"}); err != nil {
+		t.Fatal(err)
+	}
 	page := s.get("/sync")
 	mustContain(t, page, "Volume 456", "with nothing waiting to be sent", "The Patient Ledger")
 	if n := strings.Count(page, "Volume "); n > 100 {
 		t.Errorf("%d weeks are listed", n)
 	}
-	s.node.mu.Lock()
-	for i := range all {
-		s.node.overrides[all[i].ID] = &shownWeek{pending: &one}
-	}
-	s.node.mu.Unlock()
+	deliver(false)
 	page = s.get("/sync")
 	mustContain(t, page, "something waiting to be sent")
 	if n := strings.Count(page, "Volume "); n > 100 {

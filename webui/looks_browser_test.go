@@ -93,7 +93,9 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
 		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('Write a reason')`)
 	})
-	b.node.edit(b.event, func(w *shownWeek) { w.pending = new(int); w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
+	b.leave()
+	b.node.deliver(b.event)
+	b.node.edit(b.event, func(w *shownWeek) { w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
 	b.looks("trust-anonymous", func() {
 		b.run(chromedp.Navigate(b.url(b.week())), main())
 		b.eval(`document.getElementById('anonymous').scrollIntoView()`)

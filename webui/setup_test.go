@@ -139,15 +139,17 @@ func TestCover(t *testing.T) {
 	}
 	// What somebody else's program put there is not served as a page.
 	html := []byte("<!doctype html><script>alert(1)</script>")
-	s.node.edit(s.event, func(w *shownWeek) { w.blobs = map[string][]byte{"html": html} })
-	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/html", nil)); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
+	blob := func(b []byte) *httptest.ResponseRecorder {
+		s.node.does(noor, s.event, qa.Act{Kind: qa.ActBlob, Bytes: b})
+		return s.do(httptest.NewRequest("GET", s.week()+"/blob/"+qa.BlobKey(b), nil))
+	}
+	if got := blob(html); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
 		t.Errorf("%d", got.Code)
 	}
 	large := pngOf(t, 1, 1)
 	binary.BigEndian.PutUint32(large[16:], 40_000_000)
 	binary.BigEndian.PutUint32(large[29:], crc32.ChecksumIEEE(large[12:29]))
-	s.node.edit(s.event, func(w *shownWeek) { w.blobs = map[string][]byte{"large": large} })
-	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/large", nil)); got.Code != http.StatusUnsupportedMediaType || !strings.Contains(got.Body.String(), "too large") {
+	if got := blob(large); got.Code != http.StatusUnsupportedMediaType || !strings.Contains(got.Body.String(), "too large") {
 		t.Errorf("a picture of 40 megapixels an edge: %d", got.Code)
 	}
 	if got := s.do(httptest.NewRequest("GET", s.week()+"/blob/none", nil)); got.Code != http.StatusNotFound {

@@ -199,13 +199,14 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 
 func TestPresenceOfAuthorsIsShown(t *testing.T) {
 	s := newSite(t, "")
-	q, mine := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine))
+	q, mine, unsent := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine)), qa.PostID(s.id(pUnsent))
 	s.node.edit(s.event, func(w *shownWeek) {
 		w.presence = []qa.Presence{
 			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
 			{Kind: qa.PresenceAnswering, By: ilse, Post: q},
 			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
 			{Kind: qa.PresenceSeen, By: ilse, Post: mine},
+			{Kind: qa.PresenceSeen, By: ilse, Post: unsent},
 		}
 	})
 	page := s.get(s.week())
@@ -214,15 +215,10 @@ func TestPresenceOfAuthorsIsShown(t *testing.T) {
 	mustContain(t, article(t, page, s.id(pMine)), `data-state="seen"`, "Delivered to Ilse", "may not have been read")
 	mustContain(t, article(t, page, s.id(pForked)), `data-state="relay"`)
 	// What is only on this device has been seen by nobody.
-	s.node.edit(s.event, func(w *shownWeek) {
-		w.delivery = map[qa.PostID]bool{mine: true}
-		p := w.people[ilse]
-		p.Name = "Wilhelmina-Alexandrina Marrow"
-		w.people[ilse] = p
-	})
-	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), `data-state="device"`)
-	s.node.edit(s.event, func(w *shownWeek) { w.delivery = map[qa.PostID]bool{} })
-	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Delivered to an author")
+	s.node.does(ilse, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wilhelmina-Alexandrina Marrow"}})
+	mustContain(t, article(t, s.get(s.week()), s.id(pUnsent)), `data-state="device"`)
+	s.node.deliver(s.event)
+	mustContain(t, article(t, s.get(s.week()), s.id(pUnsent)), "Delivered to an author")
 }
 
 // TestWritingIsAnnounced: the node sends it on if the reader is an author.

@@ -122,11 +122,7 @@ func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	s := &site{t: t, node: b.node, event: b.event}
 	clubbed(s)
 	b.node.give(b.event, qa.RoleOrganiser)
-	picture := pngOf(t, 300, 400)
-	b.node.edit(b.event, func(w *shownWeek) {
-		w.blobs = map[string][]byte{qa.BlobKey(picture): picture}
-		w.event.Cover = qa.BlobKey(picture)
-	})
+	b.node.cover(b.event, pngOf(t, 300, 400))
 	b.enter("/")
 	b.looks("week-library", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
 	b.looks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })

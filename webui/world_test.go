@@ -216,8 +216,6 @@ type shownWeek struct {
 	people map[qa.Identity]qa.Person
 
 	relay    *qa.RelayStatus
-	pending  *int               // changes that are only on this device
-	delivery map[qa.PostID]bool // and the posts that they are about
 	log      []qa.LogEntry
 	invites  []qa.InviteInfo
 	refusals []qa.NotAccepted
@@ -225,7 +223,6 @@ type shownWeek struct {
 	verified map[qa.PostID]qa.Verification
 	claim    *node.OwnInvitation
 	claims   []qa.Claim // of prizes
-	blobs    map[string][]byte
 }
 
 // failingStore is a store whose disk does what a test says.
@@ -374,6 +371,17 @@ func (n *testNode) put(event qa.EventID, p qa.Post, text string) qa.PostID {
 // give has the founder of the sample give the reader a role.
 func (n *testNode) give(event qa.EventID, role qa.Role) {
 	n.does(noor, event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: role, On: true})
+}
+
+// cover gives an event a cover, as one of its organisers.
+func (n *testNode) cover(event qa.EventID, picture []byte) {
+	week, err := n.Week(context.Background(), event)
+	if err == nil {
+		_, err = node.ChangeWeek(context.Background(), n.Node, &week.Event, &week.Event, picture)
+	}
+	if err != nil {
+		panic(err)
+	}
 }
 
 // deliver says that a relay holds all that this device wrote in an event.
@@ -588,9 +596,6 @@ func (n *testNode) status(s *qa.Status) {
 	if w.relay != nil {
 		s.Relay = *w.relay
 	}
-	if w.pending != nil {
-		s.Pending = *w.pending
-	}
 }
 
 func (n *testNode) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
@@ -659,13 +664,6 @@ func (n *testNode) DiscardRefusal(ctx context.Context, event qa.EventID, hash st
 	return n.Node.DiscardRefusal(ctx, event, hash)
 }
 
-func (n *testNode) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
-	if w := n.override(event); w.delivery != nil {
-		return maps.Clone(w.delivery), nil
-	}
-	return n.Node.Undelivered(ctx, event)
-}
-
 func (n *testNode) Presence(ctx context.Context, event qa.EventID) ([]qa.Presence, error) {
 	if w := n.override(event); w.presence != nil {
 		return slices.Clone(w.presence), nil
@@ -678,13 +676,6 @@ func (n *testNode) VerifyPost(ctx context.Context, event qa.EventID, post qa.Pos
 		return w.verified[post], nil
 	}
 	return n.Node.VerifyPost(ctx, event, post)
-}
-
-func (n *testNode) Blob(ctx context.Context, event qa.EventID, key string) ([]byte, error) {
-	if b, ok := n.override(event).blobs[key]; ok {
-		return b, nil
-	}
-	return n.Node.Blob(ctx, event, key)
 }
 
 func (n *testNode) RecoveryPhrase(ctx context.Context) ([]string, error) {
