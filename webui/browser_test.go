@@ -32,7 +32,8 @@ type inBrowser struct {
 	srv     *httptest.Server
 	node    *testNode
 	event   qa.EventID
-	arrived qa.PostID // the last post that a test put in
+	arrived qa.PostID       // the last post that a test put in
+	invited []qa.InviteInfo // the reader's invitations, see trusting
 	mu      sync.Mutex
 	dead    bool
 	outside []string // requests that left for somewhere else

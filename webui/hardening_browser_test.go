@@ -25,6 +25,7 @@ import (
 
 	"flyleaf/internal/browsertest"
 	"flyleaf/internal/testfixture"
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -150,6 +151,9 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 	}
 }
 
+// claimLetters are people who open an invitation each; others are left open.
+const claimLetters = "ghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // hostile puts a text into every place that can show another person's words.
 func hostile(w *shownWeek, i int, text string) {
 	short := func(n int) string { return text[:min(len(text), n)] }
@@ -170,7 +174,6 @@ func hostile(w *shownWeek, i int, text string) {
 	w.event.Links = append(w.event.Links, qa.Link{Text: text, URL: text}, qa.Link{Text: text, URL: "https://evil.example/" + text})
 	w.event.Roles = append(w.event.Roles, qa.Grant{ID: by, Role: qa.RoleAuthor})
 	w.log = append(w.log, qa.LogEntry{Kind: qa.LogBlock, By: by, Identity: by, On: true, Text: short(schema.MaxReason), AtMillis: at, InEffect: true})
-	w.invites = append(w.invites, qa.InviteInfo{Key: by, Role: qa.RoleAuthor, Label: short(maxLabel), State: qa.InviteClaimed, Claimer: by})
 	w.refusals = append(w.refusals, qa.NotAccepted{Hash: fmt.Sprintf("%064x", i), Code: text, Reason: text, Act: qa.Act{Kind: qa.ActEdit, Text: text}})
 	w.presence = append(w.presence, qa.Presence{Kind: qa.PresenceAnswering, By: by, Post: id})
 	w.verified[id] = qa.Verification{Changes: []qa.VerifiedChange{{Hash: text, By: by, Actor: text, What: text, Reason: text, Code: "x", Signed: true}}}
@@ -250,7 +253,21 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	b.node.give(b.event, qa.RoleOrganiser)
 	all := strings.Join(testfixture.XSS, "\n\n")
 	var question, reply string
+	var claimers []qa.Identity
+	for i, text := range testfixture.XSS {
+		made, err := b.node.Invite(t.Context(), b.event, qa.RoleMember, text[:min(len(text), maxLabel)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i < len(claimLetters) {
+			claimers = append(claimers, person(claimLetters[i]))
+			b.node.by(claimers[i], b.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
+		}
+	}
 	b.node.edit(b.event, func(w *shownWeek) {
+		for i, id := range claimers {
+			w.people[id] = qa.Person{ID: id, Name: testfixture.XSS[i][:min(len(testfixture.XSS[i]), schema.MaxName)]}
+		}
 		w.verified = make(map[qa.PostID]qa.Verification)
 		for i, text := range testfixture.XSS {
 			hostile(w, i, text)

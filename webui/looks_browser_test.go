@@ -18,6 +18,30 @@ import (
 func trusting(b *inBrowser) {
 	n, id, at := b.node, b.event, testNow.UnixMilli()
 	n.give(id, qa.RoleOrganiser)
+	ctx := b.t.Context()
+	join := func(made qa.InviteInfo) func(*node.Device) error {
+		return func(d *node.Device) error { return d.Join(ctx, made.Link) }
+	}
+	// Noor's device grants these roles when somebody next hears from it.
+	forObi, forReader := n.invitedBy(noor, id, qa.RoleModerator), n.invitedBy(noor, id, qa.RoleAuthor)
+	n.by(obi, id, join(forObi))
+	for _, in := range []struct {
+		role  qa.Role
+		label string
+	}{{qa.RoleAuthor, "Maren, by post"}, {qa.RoleMember, ""}, {qa.RoleMember, "somebody"}, {qa.RoleAuthor, "Sunniva, who has lost the first one"}} {
+		made, err := n.Invite(ctx, id, in.role, in.label)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.invited = append(b.invited, made)
+	}
+	n.by(maren, id, join(b.invited[0]))
+	if err := n.RevokeInvite(ctx, id, b.invited[1].Key); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := n.Join(ctx, forReader.Link); err != nil {
+		b.t.Fatal(err)
+	}
 	post := func(i int) qa.PostID { return b.question(i) }
 	n.edit(id, func(w *shownWeek) {
 		w.event.Approve = true
@@ -49,13 +73,6 @@ func trusting(b *inBrowser) {
 		e(qa.LogApproved, true, qa.LogEntry{Post: q[5], By: teodor})
 		e(qa.LogBlock, true, qa.LogEntry{Identity: person('1'), Text: "advertises in every week"})
 		e(qa.LogApprove, true, qa.LogEntry{By: reader})
-		link := qa.Invitation{Event: id, Relay: "wss://relay.example.org", Secret: make([]byte, qa.SecretSize)}
-		w.invites = []qa.InviteInfo{
-			{Key: person('5'), Role: qa.RoleAuthor, Label: "Ilse, by post", State: qa.InviteGranted, Claimer: ilse, AtMillis: at - 9e7},
-			{Key: person('6'), Role: qa.RoleModerator, Label: "Obi", State: qa.InviteClaimed, Claimer: obi, AtMillis: at - 8e6},
-			{Key: person('7'), Role: qa.RoleMember, State: qa.InviteRevoked, AtMillis: at - 7e6},
-			{Key: person('8'), Role: qa.RoleAuthor, Label: "Teodor, who has lost the first one", State: qa.InviteOpen, Link: link, AtMillis: at},
-		}
 		w.refusals = []qa.NotAccepted{
 			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
 			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},
@@ -65,7 +82,6 @@ func trusting(b *inBrowser) {
 			{Hash: strings.Repeat("0f3a", 16), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 4, AtMillis: at - 9e7, What: "writes the reply", Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: at - 1e8},
 			{Hash: strings.Repeat("b71c", 16), By: ilse, Actor: string(ilse) + "8899aabbccddeeff", Seq: 9, AtMillis: at - 8e7, What: "changes its text", Signed: true},
 		}}}
-		w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: qa.InviteClaimed}
 	})
 	if err := n.SetPerson(b.t.Context(), qa.Person{Name: "Wren Castellane", About: "Keeps bees, and a ledger of them.", Link: "https://example.org/wren", PublishAs: "initials"}); err != nil {
 		b.t.Fatal(err)
@@ -78,7 +94,7 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	b.enter("/")
 	q, a, mine := string(b.question(pQuestion)), string(b.question(pAnswer)), string(b.question(pUnsent))
 	for name, path := range map[string]string{
-		"week": b.week(), "people": b.week() + "/people?made=" + string(person('8')), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
+		"week": b.week(), "people": b.week() + "/people?made=" + string(b.invited[3].Key), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
 		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "?show=waiting",
 	} {
@@ -154,9 +170,10 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	})
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}})
 	b.until("who is answering", elem+`.querySelector('.presence')?.textContent === 'Teodor Anand is answering'`)
-	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{}; w.claim = &node.OwnInvitation{} })
+	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}, Status: true})
 	b.until("that nobody is any more", `!`+elem+`.querySelector('.presence')`)
+	b.node.give(b.event, qa.RoleAuthor)
 	b.until("the notice about the invitation to go", `!document.getElementById('claim')`)
 	if !value[bool](b, `window.mark === 7`) {
 		t.Error("the page was loaded anew")
@@ -165,12 +182,14 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	// The list of invitations follows too, unless somebody types there.
 	b.run(chromedp.Navigate(b.url(b.week()+"/people")), main())
 	b.live()
-	b.node.edit(b.event, func(w *shownWeek) { w.invites[3].State, w.invites[3].Claimer = qa.InviteGranted, teodor })
-	b.node.notify(qa.Update{Event: b.event, Status: true})
-	b.until("the grant", `document.querySelector('#main').textContent.includes('Granted: Teodor Anand')`)
+	sunniva := person('2')
+	b.node.does(sunniva, b.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
+	b.node.by(sunniva, b.event, func(d *node.Device) error { return d.Join(t.Context(), b.invited[3].Link) })
+	b.until("the grant", `document.querySelector('#main').textContent.includes('Granted: Sunniva Jarl')`)
 	b.run(keys("#i-label", "Somebody"))
-	b.node.edit(b.event, func(w *shownWeek) { w.invites[1].State = qa.InviteRevoked })
-	b.node.notify(qa.Update{Event: b.event, Status: true})
+	if err := b.node.RevokeInvite(t.Context(), b.event, b.invited[2].Key); err != nil {
+		t.Fatal(err)
+	}
 	b.until("the line at the top to be read again", `document.body.dataset.live === 'yes'`)
 	if v := value[string](b, `document.getElementById('i-label').value`); v != "Somebody" {
 		t.Errorf("what was typed became %q", v)

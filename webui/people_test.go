@@ -130,22 +130,16 @@ func TestInvitationsToARole(t *testing.T) {
 	}
 	link := all[0].Link.String()
 	mustContain(t, page, link, "Ilse, by post", "Not used yet", `<img src="`+s.week()+"/invite/"+string(key)+`.svg"`, "gets the role “author”")
-	for _, c := range []struct{ state, words string }{{qa.InviteClaimed, "Opened; the role is being granted: Maren Holt"}, {qa.InviteGranted, "Granted: Maren Holt"}} {
-		s.node.edit(s.event, func(w *shownWeek) {
-			w.invites = slices.Clone(all)
-			w.invites[0].State, w.invites[0].Claimer = c.state, maren
-		})
-		page = s.get(path)
-		mustContain(t, page, c.words)
-		mustNotContain(t, page, link)
-		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(key)+".svg", nil)); w.Code != http.StatusNotFound {
-			t.Errorf("%s: the code is still there: %d", c.state, w.Code)
-		}
-	}
-	s.node.edit(s.event, func(w *shownWeek) { w.invites = nil })
 	s.sent(s.week()+"/invite", "role", "moderator", "label", "")
 	s.sent(s.week() + "/invite/" + string(s.invitation(key)) + "/revoke")
 	mustContain(t, s.get(s.week()+"/people"), "Revoked", "No name")
+	// The device that made an invitation grants the role; until it has, others see that it was opened.
+	byNoor := s.node.invitedBy(noor, s.event, qa.RoleModerator)
+	s.node.by(obi, s.event, func(d *node.Device) error { return d.Join(t.Context(), byNoor.Link) })
+	mustContain(t, s.get(s.week()+"/people"), "Opened; the role is being granted: Obi Tamsin")
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(byNoor.Key)+".svg", nil)); w.Code != http.StatusNotFound {
+		t.Errorf("the code of another device's invitation: %d", w.Code)
+	}
 	for _, fields := range [][]string{{"role", "organiser"}, {"role", ""}, {"role", "author", "label", strings.Repeat("x", maxLabel+1)}} {
 		if w := s.send(s.week()+"/invite", fields...); w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%.40v: %d", fields, w.Code)
@@ -156,7 +150,12 @@ func TestInvitationsToARole(t *testing.T) {
 	}
 	// Whoever opens it has the role once the organiser's device has answered, by itself.
 	s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), all[0].Link) })
-	mustContain(t, s.get(path), "Granted: Maren Holt")
+	page = s.get(path)
+	mustContain(t, page, "Granted: Maren Holt")
+	mustNotContain(t, page, link)
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(key)+".svg", nil)); w.Code != http.StatusNotFound {
+		t.Errorf("the code is still there: %d", w.Code)
+	}
 	if page := s.get(s.week() + "/people"); !strings.Contains(page, "Remove the role author from Maren Holt") {
 		t.Error("the role is not hers")
 	}
@@ -260,18 +259,33 @@ func TestCloseAndOpenAgain(t *testing.T) {
 func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	s := newSite(t, "")
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
-	for state, words := range map[string]string{
-		qa.InviteOpen: "The role is granted automatically", qa.InviteClaimed: "The role is granted automatically", qa.InviteRevoked: "was revoked", qa.InviteUsedByOther: "Someone else already used",
+	join := func(s *site, made qa.InviteInfo) {
+		if err := s.node.Join(t.Context(), made.Link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	join(s, s.node.invitedBy(noor, s.event, qa.RoleAuthor))
+	mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", "The role is granted automatically")
+	s.node.by(noor, s.event, nothing) // her device grants it
+	mustNotContain(t, s.get(s.week()), `id="claim"`)
+
+	for words, happens := range map[string]func(s *site, made qa.InviteInfo){
+		"was revoked": func(s *site, made qa.InviteInfo) {
+			s.node.by(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, made.Key) })
+		},
+		"Someone else already used": func(s *site, made qa.InviteInfo) {
+			s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
+		},
 	} {
-		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: state} })
+		s := newSite(t, "")
+		made := s.node.invitedBy(noor, s.event, qa.RoleAuthor)
+		happens(s, made)
+		join(s, made)
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
 	}
-	s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleAuthor, State: qa.InviteGranted} })
-	mustNotContain(t, s.get(s.week()), `id="claim"`)
-	// Also before the event has arrived.
-	to := s.sent("/join", "invitation", "flyleaf:"+string(eventID(77)))
-	s.node.edit(eventID(77), func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleModerator, State: qa.InviteOpen} })
-	mustContain(t, s.get(to), "This week is being downloaded", "to be a moderator")
+	// Also before the event has arrived. Then nobody knows for which role it is.
+	link := qa.Invitation{Event: eventID(77), Relay: sampleRelay, Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}
+	mustContain(t, s.get(s.sent("/join", "invitation", link.String())), "This week is being downloaded", "You opened an invitation to a role. The role is granted automatically")
 }
 
 func TestCreateInvitationOnlyWeek(t *testing.T) {
@@ -286,13 +300,19 @@ func TestCreateInvitationOnlyWeek(t *testing.T) {
 // code has that link.
 func TestInvitationThatOpensInABrowser(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
+	const relay = "wss://relay.example"
+	if err := s.node.Join(t.Context(), qa.Invitation{Event: s.event, Relay: relay, Move: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.node.keep("app/"+relay, "yes") // what the relay says when it is connected
 	s.sent(s.week()+"/invite", "role", "author", "label", "Ilse")
 	all, err := s.node.Invitations(t.Context(), s.event)
 	if err != nil || len(all) != 1 {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	all[0].Link.Relay, all[0].Link.Web = "wss://relay.example", true
-	s.node.edit(s.event, func(w *shownWeek) { w.invites = all })
+	if all[0].Link.Relay != relay || !all[0].Link.Web {
+		t.Fatalf("%+v", all[0].Link)
+	}
 	page := s.get(s.week() + "/people?made=" + string(all[0].Key))
 	link, program := all[0].Link.WebLink(), all[0].Link.String()
 	mustContain(t, page, `<input id="fresh" readonly value="`+link+`"`, `<input id="fresh-program" readonly value="`+program+`"`,
@@ -318,11 +338,10 @@ func (n grantsMeanwhile) Week(ctx context.Context, event qa.EventID) (qa.Week, e
 // announces it looks for the new links.
 func TestRoleGrantedWhileAPageIsMade(t *testing.T) {
 	s := newSite(t, "")
-	claim := func(state string) {
-		s.node.edit(s.event, func(w *shownWeek) { w.claim = &node.OwnInvitation{Role: qa.RoleModerator, State: state} })
+	if err := s.node.Join(t.Context(), s.node.invitedBy(noor, s.event, qa.RoleModerator).Link); err != nil {
+		t.Fatal(err)
 	}
-	claim(qa.InviteClaimed)
-	s.serve(grantsMeanwhile{s.node, func() { claim(qa.InviteGranted) }})
+	s.serve(grantsMeanwhile{s.node, func() { s.node.by(noor, s.event, nothing) }})
 	mustContain(t, s.get(s.week()), `id="claim"`)
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 }

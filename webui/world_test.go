@@ -217,12 +217,9 @@ type shownWeek struct {
 
 	relay    *qa.RelayStatus
 	log      []qa.LogEntry
-	invites  []qa.InviteInfo
 	refusals []qa.NotAccepted
 	presence []qa.Presence
 	verified map[qa.PostID]qa.Verification
-	claim    *node.OwnInvitation
-	claims   []qa.Claim // of prizes
 }
 
 // failingStore is a store whose disk does what a test says.
@@ -340,6 +337,18 @@ func (n *testNode) by(who qa.Identity, event qa.EventID, do func(*node.Device) e
 		panic(err)
 	}
 	exchange(d, n.Node, event)
+}
+
+// nothing is for by: what others have done arrives, and their device does by itself what is to be done.
+func nothing(*node.Device) error { return nil }
+
+// invitedBy is an invitation to a role that somebody else has made.
+func (n *testNode) invitedBy(who qa.Identity, event qa.EventID, role qa.Role) (made qa.InviteInfo) {
+	n.by(who, event, func(d *node.Device) (err error) {
+		made, err = d.Invite(context.Background(), event, role, "")
+		return err
+	})
+	return made
 }
 
 // does is by for acts. It returns the last post that was made.
@@ -468,20 +477,6 @@ func (n *testNode) add(e qa.Event) {
 	}
 	n.start()
 	n.edit(e.ID, func(w *shownWeek) { w.event = e })
-}
-
-// addAll is add for many.
-func (n *testNode) addAll(all []qa.Event) {
-	for i := range all {
-		err := n.store.Follow(context.Background(), storage.Following{Event: all[i].ID, JoinedAtMillis: testNow.UnixMilli() + int64(i)})
-		if err == nil {
-			err = n.store.ReplaceViews(context.Background(), all[i].ID, storage.ViewUpdate{Event: &all[i]})
-		}
-		if err != nil {
-			panic(err)
-		}
-	}
-	n.start()
 }
 
 func (n *testNode) setFail(err error) { n.store.set(err) }
@@ -622,27 +617,6 @@ func (n *testNode) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, er
 		return slices.Clone(w.log), nil
 	}
 	return n.Node.Log(ctx, event)
-}
-
-func (n *testNode) Invitations(ctx context.Context, event qa.EventID) ([]qa.InviteInfo, error) {
-	if w := n.override(event); w.invites != nil {
-		return slices.Clone(w.invites), nil
-	}
-	return n.Node.Invitations(ctx, event)
-}
-
-func (n *testNode) OwnInvitation(ctx context.Context, event qa.EventID) (node.OwnInvitation, error) {
-	if w := n.override(event); w.claim != nil {
-		return *w.claim, nil
-	}
-	return n.Node.OwnInvitation(ctx, event)
-}
-
-func (n *testNode) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim, error) {
-	if w := n.override(event); w.claims != nil {
-		return slices.Clone(w.claims), nil
-	}
-	return n.Node.PrizeClaims(ctx, event)
 }
 
 func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error) {

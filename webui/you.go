@@ -125,14 +125,17 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	if err != nil {
 		return ""
 	}
-	role := own.Role
+	as := "to a role" // the event has not been downloaded, so its role is not known
+	if own.Role != "" {
+		as = "to be " + roleWords(own.Role)
+	}
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "You opened an invitation to be " + roleWords(role) + ". The role is granted automatically when the organiser’s device is next online."
+		return "You opened an invitation " + as + ". The role is granted automatically when the organiser’s device is next online."
 	case qa.InviteUsedByOther:
-		return "Someone else already used your invitation to be " + roleWords(role) + ". Each invitation works once. Ask an organiser for another."
+		return "Someone else already used your invitation " + as + ". Each invitation works once. Ask an organiser for another."
 	case qa.InviteRevoked:
-		return "Your invitation to be " + roleWords(role) + " was revoked. Ask an organiser for another."
+		return "Your invitation " + as + " was revoked. Ask an organiser for another."
 	}
 	return ""
 }
