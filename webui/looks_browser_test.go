@@ -19,6 +19,13 @@ func trusting(b *inBrowser) {
 	n, id, at := b.node, b.event, testNow.UnixMilli()
 	n.give(id, qa.RoleOrganiser)
 	ctx := b.t.Context()
+	n.does(noor, id, qa.Act{Kind: qa.ActBlock, Identity: person('1'), Text: "advertises in every week"})
+	n.notInEffect(id, qa.Act{Kind: qa.ActMark, Post: b.question(pBehalf), Mark: "approved", On: true})
+	for _, act := range []qa.Act{{Kind: qa.ActMark, Post: b.question(pMine), Mark: "pinned", On: true}, {Kind: qa.ActEvent, Fields: map[string]any{"approve": true}}} {
+		if _, err := n.Node.Do(ctx, id, act); err != nil {
+			b.t.Fatal(err)
+		}
+	}
 	join := func(made qa.InviteInfo) func(*node.Device) error {
 		return func(d *node.Device) error { return d.Join(ctx, made.Link) }
 	}
@@ -44,7 +51,6 @@ func trusting(b *inBrowser) {
 	}
 	post := func(i int) qa.PostID { return b.question(i) }
 	n.edit(id, func(w *shownWeek) {
-		w.event.Approve = true
 		w.event.Roles = append(w.event.Roles, qa.Grant{ID: maren, Role: qa.RoleMember})
 		p := w.people[noor]
 		p.Link = "mailto:noor@example.org"
@@ -58,21 +64,6 @@ func trusting(b *inBrowser) {
 	})
 	q := []qa.PostID{post(pQuestion), post(pAnswer), post(pHidden), post(pDuplicate), post(pUnsent), post(pBehalf), post(pMine)}
 	n.edit(id, func(w *shownWeek) {
-		e := func(kind qa.LogKind, on bool, more qa.LogEntry) {
-			more.Kind, more.On, more.AtMillis = kind, on, at-int64(1e6)*int64(10-len(w.log))
-			more.InEffect = kind != qa.LogApproved
-			if more.By == "" {
-				more.By = noor
-			}
-			w.log = append(w.log, more)
-		}
-		e(qa.LogRole, true, qa.LogEntry{Identity: ilse, Role: qa.RoleAuthor})
-		e(qa.LogHidden, true, qa.LogEntry{Post: q[2], Text: "an advertisement, third time"})
-		e(qa.LogDuplicate, true, qa.LogEntry{Post: q[3], Of: q[0]})
-		e(qa.LogPinned, true, qa.LogEntry{Post: q[6], By: reader})
-		e(qa.LogApproved, true, qa.LogEntry{Post: q[5], By: teodor})
-		e(qa.LogBlock, true, qa.LogEntry{Identity: person('1'), Text: "advertises in every week"})
-		e(qa.LogApprove, true, qa.LogEntry{By: reader})
 		w.refusals = []qa.NotAccepted{
 			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
 			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},

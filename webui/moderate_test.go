@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -219,30 +220,38 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 func TestLogTellsEverybody(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()+"/log"), "made Ilse Marrow an author.") // what the sample's founder did
-	s.node.edit(s.event, func(w *shownWeek) { w.log = []qa.LogEntry{} })
-	mustContain(t, s.get(s.week()+"/log"), "No entries yet")
-	at := testNow.UnixMilli()
+	inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: "A week of the reader's"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, s.get(eventPath(inv.Event)+"/log"), "No entries yet")
 	q, dup := qa.PostID(s.id(pQuestion)), qa.PostID(s.id(pDuplicate))
+	s.node.give(s.event, qa.RoleModerator)
+	s.node.notInEffect(s.event, qa.Act{Kind: qa.ActBlock, Identity: obi, Text: "floods"})
+	s.node.does(noor, s.event,
+		qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "a mistake"},
+		qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden"},
+		qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true},
+		qa.Act{Kind: qa.ActMark, Post: dup, Mark: "duplicateOf"})
+	if _, err := s.node.Do(t.Context(), s.event, qa.Act{Kind: qa.ActMark, Post: dup, Mark: "duplicateOf", Text: string(q)}); err != nil {
+		t.Fatal(err)
+	}
+	s.node.invitedBy(noor, s.event, qa.RoleMember)
+	revoked := s.node.invitedBy(noor, s.event, qa.RoleAuthor)
+	s.node.by(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, revoked.Key) })
+	s.node.does(noor, s.event,
+		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}},
+		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": false}},
+		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	s.node.edit(s.event, func(w *shownWeek) {
 		w.log = []qa.LogEntry{
-			{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: qa.PostID(s.id(pHidden)), Text: "an advertisement", InEffect: true},
-			{Kind: qa.LogHidden, By: noor, AtMillis: at, Post: q, InEffect: true},
-			{Kind: qa.LogPinned, By: noor, AtMillis: at, On: true, Post: q, InEffect: true},
-			{Kind: qa.LogDuplicate, By: reader, AtMillis: at, On: true, Post: dup, Of: q, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: ilse, Role: qa.RoleAuthor, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: teodor, Role: qa.RoleModerator, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, On: true, Identity: person('i'), Role: qa.RoleInviteMember, InEffect: true},
-			{Kind: qa.LogRole, By: noor, AtMillis: at, Identity: person('i'), Role: qa.RoleInviteAuthor, InEffect: true},
-			{Kind: qa.LogBlock, By: teodor, AtMillis: at, On: true, Identity: obi, Text: "floods", InEffect: false},
-			{Kind: qa.LogClosed, By: noor, AtMillis: at, On: true, InEffect: true},
-			{Kind: qa.LogApprove, By: noor, AtMillis: at, InEffect: true},
-			{Kind: qa.LogPinned, By: noor, AtMillis: at, On: true, Post: "not-here", InEffect: true},
-			{Kind: "novelty", By: noor, AtMillis: at, InEffect: true},
+			{Kind: qa.LogPinned, By: noor, AtMillis: testNow.UnixMilli(), On: true, Post: "not-here", InEffect: true},
+			{Kind: "novelty", By: noor, AtMillis: testNow.UnixMilli(), InEffect: true},
 		}
 	})
 	page := s.get(s.week() + "/log")
 	for _, words := range []string{
-		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement</q>.`,
+		`<b>Noor Adeyemi</b> hid <a href="` + s.week() + "/go/" + s.id(pHidden) + `">a post</a>: <q>an advertisement, third time</q>.`,
 		`unhid <a href="` + s.week() + "/go/" + s.id(pQuestion) + `">a post</a> by Maren Holt.`,
 		"pinned <a", "<b>You</b> marked <a", "as a duplicate of <a", "a post</a> by Maren Holt.", "made Ilse Marrow an author.", "removed Teodor Anand as moderator.", "made an invitation for a member.", "revoked or used up an author invitation.",
 		"Not applied", "blocked Obi Tamsin: <q>floods</q>.", "closed the event.", "let posts appear without approval.", "pinned a post that is not on this device.",
@@ -256,11 +265,12 @@ func TestLogTellsEverybody(t *testing.T) {
 		t.Error("the newest does not stand first")
 	}
 
-	s.node.edit(s.event, func(w *shownWeek) {
-		for i := range 2*linesOnPage + 10 {
-			w.log = append(w.log, qa.LogEntry{Kind: qa.LogHidden, By: noor, AtMillis: at, On: true, Post: q, Text: "number " + strconv.Itoa(i), InEffect: true})
-		}
-	})
+	var many []qa.Act
+	for i := range 2*linesOnPage + 10 {
+		many = append(many, qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "number " + strconv.Itoa(i)})
+	}
+	s.node.does(noor, s.event, many...)
+	s.node.edit(s.event, func(w *shownWeek) { w.log = nil })
 	page = s.get(s.week() + "/log")
 	if n := strings.Count(page, "<q>"); n != linesOnPage {
 		t.Errorf("%d lines on a page", n)

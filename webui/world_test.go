@@ -366,6 +366,20 @@ func (n *testNode) does(who qa.Identity, event qa.EventID, acts ...qa.Act) (post
 	return post
 }
 
+// notInEffect has Teodor do something as a moderator while Noor takes this role from him.
+func (n *testNode) notInEffect(event qa.EventID, act qa.Act) {
+	role := qa.Act{Kind: qa.ActRole, Identity: teodor, Role: qa.RoleModerator, On: true}
+	n.does(noor, event, role)
+	n.by(teodor, event, nothing) // he knows it
+	role.On = false
+	n.does(noor, event, role)
+	d := n.devices[teodor]
+	if _, err := d.Do(context.Background(), event, act); err != nil {
+		panic(err)
+	}
+	exchange(d, n.Node, event)
+}
+
 // put is a post of somebody else, with reactions to it.
 func (n *testNode) put(event qa.EventID, p qa.Post, text string) qa.PostID {
 	id := n.does(p.By, event, qa.Act{
@@ -613,10 +627,8 @@ func (n *testNode) Summary(ctx context.Context) (node.Summary, error) {
 }
 
 func (n *testNode) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
-	if w := n.override(event); w.log != nil {
-		return slices.Clone(w.log), nil
-	}
-	return n.Node.Log(ctx, event)
+	log, err := n.Node.Log(ctx, event)
+	return append(log, n.override(event).log...), err
 }
 
 func (n *testNode) Refusals(ctx context.Context, event qa.EventID) ([]qa.NotAccepted, error) {
