@@ -69,10 +69,6 @@ func trusting(b *inBrowser) {
 			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},
 		}
 		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: q[3]}, {Kind: qa.PresenceSeen, By: ilse, Post: q[6]}}
-		w.verified = map[qa.PostID]qa.Verification{q[1]: {Changes: []qa.VerifiedChange{
-			{Hash: strings.Repeat("0f3a", 16), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 4, AtMillis: at - 9e7, What: "writes the reply", Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: at - 1e8},
-			{Hash: strings.Repeat("b71c", 16), By: ilse, Actor: string(ilse) + "8899aabbccddeeff", Seq: 9, AtMillis: at - 8e7, What: "changes its text", Signed: true},
-		}}}
 	})
 	if err := n.SetPerson(b.t.Context(), qa.Person{Name: "Wren Castellane", About: "Keeps bees, and a ledger of them.", Link: "https://example.org/wren", PublishAs: "initials"}); err != nil {
 		b.t.Fatal(err)
@@ -84,6 +80,11 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	trusting(b)
 	b.enter("/")
 	q, a, mine := string(b.question(pQuestion)), string(b.question(pAnswer)), string(b.question(pUnsent))
+	proof, err := b.node.VerifyPost(t.Context(), b.event, b.question(pQuestion))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.node.store.forge(proof.Changes[0].Hash)
 	for name, path := range map[string]string{
 		"week": b.week(), "people": b.week() + "/people?made=" + string(b.invited[3].Key), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",

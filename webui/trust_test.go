@@ -2,6 +2,7 @@ package webui
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -172,29 +173,43 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	mustContain(t, article(t, s.get(s.week()), s.id(pAnswer)), `href="`+s.post(pAnswer)+`/proof"`)
 	// The real one: each of its changes is checked from its bytes.
 	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "Every change to this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", string(ilse))
-	s.node.edit(s.event, func(w *shownWeek) { w.verified = map[qa.PostID]qa.Verification{} })
-	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "has no changes of this post", "Do not rely on this post")
-	good := qa.VerifiedChange{
-		Hash: strings.Repeat("12", 32), By: ilse, Actor: string(ilse) + "0011223344556677", Seq: 3, AtMillis: testNow.UnixMilli(), What: "replies",
-		Signed: true, Role: qa.RoleAuthor, GrantedBy: noor, GrantedAtMillis: testNow.UnixMilli(),
+	real, err := s.node.VerifyPost(t.Context(), s.event, id)
+	if err != nil || len(real.Changes) != 1 {
+		t.Fatalf("%+v, %v", real, err)
 	}
-	set := func(changes ...qa.VerifiedChange) {
-		s.node.edit(s.event, func(w *shownWeek) { w.verified = map[qa.PostID]qa.Verification{id: {Event: s.event, Changes: changes}} })
-	}
-	set(good)
+	good := real.Changes[0]
 	page := s.get(s.post(pAnswer) + "/proof")
-	mustContain(t, page, "Every change to this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", good.Hash, good.Actor+", change 3", string(ilse))
+	mustContain(t, page, good.Hash, fmt.Sprintf("%s, change %d", good.Actor, good.Seq))
 	mustNotContain(t, page, "grave", "Do not rely")
 
-	forged, forbidden := good, good
-	forged.Signed = false
-	forbidden.Code, forbidden.Reason = "role", "its writer is no author"
-	for words, change := range map[string]qa.VerifiedChange{"<b>Not valid.</b>": forged, "<b>Not allowed.</b> Its writer is no author.": forbidden} {
-		set(good, change)
-		page = s.get(s.post(pAnswer) + "/proof")
+	s.node.does(teodor, s.event, qa.Act{Kind: qa.ActMark, Post: qa.PostID(s.id(pQuestion)), Mark: "assigned", On: true})
+	mustContain(t, s.get(s.post(pQuestion)+"/proof"), "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", "by the key of Teodor Anand")
+
+	// A view without a change.
+	var invented qa.PostID
+	s.node.edit(s.event, func(w *shownWeek) {
+		p := w.posts[pAnswer]
+		p.ID, p.Op.Counter = p.ID+"0", p.Op.Counter*10
+		w.posts = append(w.posts, p)
+		invented = p.ID
+	})
+	mustContain(t, s.get(s.week()+"/p/"+string(invented)+"/proof"), "has no changes of this post", "Do not rely on this post")
+
+	bad := func(words string) {
+		t.Helper()
+		page := s.get(s.post(pAnswer) + "/proof")
 		mustContain(t, page, words, "Something is wrong with this post", "notice grave")
 		mustNotContain(t, page, "Checked just now")
 	}
+	s.node.store.forge(good.Hash)
+	bad("<b>Not valid.</b>")
+	// The device would exclude such a change.
+	forbidden := good
+	forbidden.Code, forbidden.Reason = "role", "its writer is no author"
+	s.node.edit(s.event, func(w *shownWeek) {
+		w.verified = map[qa.PostID]qa.Verification{id: {Event: s.event, Changes: []qa.VerifiedChange{good, forbidden}}}
+	})
+	bad("<b>Not allowed.</b> Its writer is no author.")
 }
 
 func TestPresenceOfAuthorsIsShown(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"flyleaf/crdt/wire"
 	personkeys "flyleaf/keys"
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -184,7 +185,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 })
 
 // testNode is a real node on storage/mem. What pages do to it is noted; and of what only a
-// network brings, or another program, a test can say what there is (edit).
+// network brings, or a program with other rules, a test can say what there is (edit).
 type testNode struct {
 	node.Node // the device of the reader's
 
@@ -208,25 +209,46 @@ type watcher struct {
 	c     chan qa.Update
 }
 
-// shownWeek is what a node shows of an event. The first three are what its store holds
-// as views. Of the others nil says that the device is asked.
+// shownWeek is what a node shows of an event: views that its store holds, also such as another
+// version of the program wrote, and what no device of a test can have by itself.
 type shownWeek struct {
 	event  qa.Event
 	posts  []qa.Post // in the order of their making
 	people map[qa.Identity]qa.Person
 
+	// From a network. Of these, nil says that the device is asked.
 	relay    *qa.RelayStatus
-	log      []qa.LogEntry
-	refusals []qa.NotAccepted
 	presence []qa.Presence
+	refusals []qa.NotAccepted // by a relay, or by rules that are not this version's
+	// After the real ones: entries of acts that this version does not know.
+	log []qa.LogEntry
+	// Changes that break the rules, which a device excludes. nil says that the device is asked.
 	verified map[qa.PostID]qa.Verification
 }
 
 // failingStore is a store whose disk does what a test says.
 type failingStore struct {
 	storage.Store
-	mu   sync.Mutex
-	fail error
+	mu     sync.Mutex
+	fail   error
+	forged map[string]bool // changes whose signature is not what was stored, by hash
+}
+
+// forge damages the signature of a change.
+func (s *failingStore) forge(hash string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forged = map[string]bool{hash: true}
+}
+
+func (s *failingStore) Entry(ctx context.Context, event qa.EventID, h wire.Hash) (storage.Entry, error) {
+	en, err := s.Store.Entry(ctx, event, h)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forged[h.String()] {
+		en.Signature = make([]byte, len(en.Signature))
+	}
+	return en, err
 }
 
 func (s *failingStore) set(err error) {
