@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -114,20 +113,6 @@ func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	if row := winnersRowOf(t, s.get(s.week()+"/winners"), "Maren Holt"); strings.Contains(row, " checked") {
 		t.Error("not taken back")
 	}
-}
-
-// secretOf is a commitment of somebody to a secret, opened or not.
-func secretOf(event qa.EventID, by qa.Identity, open bool) qa.Commitment {
-	secret := []byte(by[:qa.DrawSecretSize])
-	hash, err := qa.CommitDraw(event, by, secret)
-	if err != nil {
-		panic(err)
-	}
-	c := qa.Commitment{By: by, Hash: hex.EncodeToString(hash)}
-	if open {
-		c.Secret = hex.EncodeToString(secret)
-	}
-	return c
 }
 
 func TestWinnersDraw(t *testing.T) {
