@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/policy/policytest"
+	"flyleaf/crdt/projection"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -306,6 +308,8 @@ func (x *randomWrites) value(r *schema.Row) wire.Value {
 		return text(qa.DrawAll, qa.DrawFounderLast)
 	case r.In == schema.MapPost && r.Key == schema.KeySource:
 		return text("page:1")
+	case r.Key == schema.KeyRelay:
+		return text("", "ws://one", "ws://two")
 	}
 	switch r.Type {
 	case schema.Text, schema.Line:
@@ -353,36 +357,50 @@ func (x *randomWrites) ofDraw(in schema.Map) []byte {
 	return secret[:]
 }
 
-// TestRandomWritesCoverTheSchema: for every row of the schema that can be written after the
-// genesis, the random events contain valid changes, by somebody.
-func TestRandomWritesCoverTheSchema(t *testing.T) {
+// TestEveryRowIsWrittenAndShown: for every row of the schema that can be written after the genesis,
+// the random events contain valid changes by somebody, and the views or the log show such a change.
+func TestEveryRowIsWrittenAndShown(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, kind := range []string{schema.KindEvent, schema.KindClub} {
-		p := newScene(t, policytest.Options{Kind: kind})
-		invitation := p.Writer("invitation")
-		p.do(p.founder, func(d *policytest.Draft) { d.Role(invitation.ID(), qa.RoleInviteMember, true) })
-		people := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, invitation}
-		posts := []qa.PostID{p.question}
-		p.do(p.organiser, func(d *policytest.Draft) { posts = append(posts, d.Post("", "Why not?")) })
-		accepted := func(row *schema.Row) bool {
-			for range 20 {
-				for _, x := range people {
-					d := x.Clone().Draft()
-					random := randomWrites{r: r, d: d, me: x.ID(), people: people, event: p.Event, posts: posts}
-					random.write(row)
-					if len(d.Ops) > 0 && p.r.Policy.Validate(d.Sign().Change) == nil {
-						return true
-					}
-				}
-			}
-			return false
-		}
 		for _, rows := range rowsByAct(kind) {
 			for _, row := range rows {
-				if !accepted(row) {
-					t.Errorf("%s: nobody wrote a valid value in a %s", row.Path, kind)
+				written, shown := false, false
+				for try := 0; try < 8 && !shown; try++ { // chance may not write what the row needs to be shown
+					valid, changed := writeAndShow(t, r, kind, rows, row)
+					written, shown = written || valid, changed
+				}
+				// replica/invitation reads claims, and pages read a picture when an event has it as its cover.
+				if act := row.In.Act(); act == schema.ActClaim || act == schema.ActBlob {
+					shown = true
+				}
+				if !written || !shown {
+					t.Errorf("%s in a %s: written in a valid change: %v, shown: %v", row.Path, kind, written, shown)
 				}
 			}
+		}
+	}
+	for _, row := range schema.MapPost.Values() {
+		if row.When != schema.AtCreation {
+			continue
+		}
+		views := map[string]bool{}
+		for _, with := range []bool{false, true} {
+			p := newScene(t, policytest.Options{})
+			p.do(p.organiser, func(d *policytest.Draft) {
+				at := "posts/" + string(d.Post("", "Why not?", row.Key)) + "/" + row.Key
+				switch {
+				case with:
+					d.Set(at, validFor(row, p.question))
+				case row.Required && row.Type == schema.Time:
+					d.Set(at, wire.IntValue(0))
+				case row.Required:
+					d.Str(at, "")
+				}
+			})
+			views[viewOf(t, p)] = true
+		}
+		if len(views) != 2 {
+			t.Errorf("%s of a new post is not shown", row.Path)
 		}
 	}
 	for _, row := range schema.Rows() {
@@ -390,4 +408,65 @@ func TestRandomWritesCoverTheSchema(t *testing.T) {
 			t.Errorf("%s: new posts in the random events do not contain it", row.Path)
 		}
 	}
+}
+
+// writeAndShow writes random values for a row, and before it for others of its act, without which it
+// may not be shown. It reports whether a change was valid, and whether one changed the views.
+func writeAndShow(t *testing.T, r *rand.Rand, kind string, rows []*schema.Row, row *schema.Row) (written, shown bool) {
+	p := newScene(t, policytest.Options{Kind: kind})
+	invitation := p.Writer("invitation")
+	p.do(p.founder, func(d *policytest.Draft) { d.Role(invitation.ID(), qa.RoleInviteMember, true) })
+	people := []*policytest.Writer{p.founder, p.organiser, p.author, p.moderator, p.reader, invitation}
+	posts := []qa.PostID{p.question}
+	p.do(p.organiser, func(d *policytest.Draft) { posts = append(posts, d.Post("", "Why not?")) })
+	write := func(x *policytest.Writer, row *schema.Row) bool {
+		tried := x.Clone()
+		d := tried.Draft()
+		random := randomWrites{r: r, d: d, me: x.ID(), people: people, event: p.Event, posts: posts}
+		if random.write(row); len(d.Ops) == 0 {
+			return false
+		}
+		s := d.Sign()
+		if p.r.Policy.Validate(s.Change) != nil {
+			return false
+		}
+		p.apply(p.Add(s))
+		*x = *tried
+		return true
+	}
+	for range 3 {
+		for _, x := range people {
+			for _, other := range rows {
+				if other != row {
+					write(x, other)
+				}
+			}
+			before := viewOf(t, p)
+			if write(x, row) {
+				written = true
+				shown = shown || viewOf(t, p) != before
+			}
+			if shown {
+				return written, shown
+			}
+		}
+	}
+	return written, shown
+}
+
+// viewOf returns what pages and programs read of an event.
+func viewOf(t *testing.T, p *scene) string {
+	f := projection.New(p.Event, p.r.Graph, p.r.Policy.Authority())
+	for _, c := range p.r.Applied {
+		if err := f.Apply(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := f.Event()
+	e.Edits = 0 // not about what was written
+	view, err := json.Marshal([]any{qa.NewWeek(e, f.Posts(), f.People()), qa.Blocks(f.Log()), f.Contacts()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(view)
 }
