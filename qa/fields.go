@@ -7,14 +7,14 @@ import (
 	"flyleaf/schema"
 )
 
-// The fields of Event, Person, ListedWeek and Link have the values of the document. The name of a field is
+// The fields of Event, Person, ListedWeek, Link and Marks have the values of the document. The name of a field is
 // the same in the schema (Row.Field), in the JSON tag and in Act.Fields.
 
 // fieldsByName are the indexes of a struct's fields by their JSON names.
 var fieldsByName = map[reflect.Type]map[string]int{}
 
 func init() {
-	for _, t := range []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Person](), reflect.TypeFor[ListedWeek](), reflect.TypeFor[Link]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[Event](), reflect.TypeFor[Person](), reflect.TypeFor[ListedWeek](), reflect.TypeFor[Link](), reflect.TypeFor[Marks]()} {
 		fieldsByName[t] = map[string]int{}
 		for i := range t.NumField() {
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
@@ -23,8 +23,9 @@ func init() {
 	}
 }
 
-// SetField sets a field of an *Event, *Person, *ListedWeek or *Link by its name. The value is
-// a string, int64, uint64 or bool, as the schema's type of the field is. It panics when
+// SetField sets a field of an *Event, *Person, *ListedWeek, *Link or *Marks by its name. The value is
+// a string, int64, uint64 or bool, as the schema's type of the field is, or the people who set a mark.
+// It panics when
 // the struct does not have the field, which would be an error in the schema.
 func SetField(of any, name string, value any) {
 	v := reflect.ValueOf(of).Elem()

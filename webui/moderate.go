@@ -135,21 +135,21 @@ var errNoReason = errors.New("write a reason; everyone can read it")
 // markFrom returns the act of the button that was pressed. The button's name is the mark.
 func markFrom(form url.Values) (act qa.Act, err error) {
 	act.Kind = qa.ActMark
-	for _, mark := range []string{schema.KeyHidden, schema.KeyPinned, schema.KeyApproved, schema.KeyAnswered, schema.KeyDuplicateOf} {
-		if !form.Has(mark) {
+	for _, r := range schema.MapMarks.Values() {
+		if !form.Has(r.Key) {
 			continue
 		}
-		act.Mark = mark
-		on := form.Get(mark) == "1"
-		switch mark {
-		case schema.KeyHidden:
+		act.Mark = r.Key
+		on := form.Get(r.Key) == "1"
+		switch r.Type {
+		case schema.Text:
 			if !on {
 				return act, nil
 			}
 			if act.Text = strings.Join(strings.Fields(form.Get("reason")), " "); act.Text == "" {
 				err = errNoReason
 			}
-		case schema.KeyDuplicateOf:
+		case schema.PostID:
 			if on {
 				act.Text = form.Get("of")
 			}

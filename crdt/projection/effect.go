@@ -32,21 +32,8 @@ func (f *Projection) touchEffect(id qa.Identity) {
 // touchActs touches what a person did in a role.
 func (f *Projection) touchActs(id qa.Identity) {
 	f.eachPost(func(key string, o *object) {
-		if f.by(o.Place) == id {
+		if f.by(o.Place) == id || f.wroteIn(child(o, schema.KeyMarks), id) {
 			f.touched.posts[key] = struct{}{}
-		}
-		marks := child(o, schema.KeyMarks)
-		for _, m := range []*object{marks, child(marks, schema.KeyAssigned), child(marks, schema.KeyCandidate)} {
-			if m == nil {
-				continue
-			}
-			for i := range m.props {
-				for k := range m.props[i].current {
-					if f.by(m.props[i].current[k].Place) == id {
-						f.touched.posts[key] = struct{}{}
-					}
-				}
-			}
 		}
 	})
 	// Blocks that the person made or lifted may have come into or out of effect, and so may
@@ -54,10 +41,8 @@ func (f *Projection) touchActs(id qa.Identity) {
 	blocked := map[string]bool{}
 	if blocks := child(&f.root, schema.KeyBlocks); blocks != nil {
 		for i := range blocks.props {
-			for k := range blocks.props[i].current {
-				if f.by(blocks.props[i].current[k].Place) == id {
-					blocked[blocks.props[i].key] = true
-				}
+			if f.wroteCurrent(&blocks.props[i], id) {
+				blocked[blocks.props[i].key] = true
 			}
 		}
 	}
@@ -65,10 +50,10 @@ func (f *Projection) touchActs(id qa.Identity) {
 		if !slices.ContainsFunc(at.in.props[at.key].history.all, func(e write) bool { return f.by(e.Place) == id }) {
 			continue
 		}
-		switch at.in.slot {
-		case schema.MapMarks, schema.MapAssigned, schema.MapCandidate:
+		switch at.in.slot.Act() {
+		case schema.ActMark:
 			f.touched.posts[postOf(at.in)] = struct{}{}
-		case schema.MapBlocks:
+		case schema.ActBlock:
 			blocked[at.in.props[at.key].key] = true
 		}
 	}
@@ -76,6 +61,24 @@ func (f *Projection) touchActs(id qa.Identity) {
 		f.touchBlock(who)
 	}
 	f.touchClosing(id)
+}
+
+// wroteCurrent reports whether a person wrote a current value of a key.
+func (f *Projection) wroteCurrent(p *prop, id qa.Identity) bool {
+	return slices.ContainsFunc(p.current, func(e write) bool { return f.by(e.Place) == id })
+}
+
+// wroteIn reports whether a person wrote a current value in a map, or in a map in it.
+func (f *Projection) wroteIn(o *object, id qa.Identity) bool {
+	if o == nil {
+		return false
+	}
+	for i := range o.props {
+		if p := &o.props[i]; f.wroteCurrent(p, id) || f.wroteIn(p.obj, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // touchClosing touches all posts if a person has closed or reopened the event, because the

@@ -218,23 +218,28 @@ func (f *Projection) marks(o *object, owner qa.Identity) qa.Marks {
 	if o == nil {
 		return qa.Marks{}
 	}
-	get := func(key string) *write { return f.effectiveFor(o, key, owner) }
-	m := qa.Marks{
-		Hidden:      get(schema.KeyHidden).str(),
-		Pinned:      get(schema.KeyPinned).isTrue(),
-		Approved:    get(schema.KeyApproved).isTrue(),
-		DuplicateOf: qa.PostID(get(schema.KeyDuplicateOf).str()),
-		Answered:    get(schema.KeyAnswered).isTrue(),
-		Assigned:    f.marked(child(o, schema.KeyAssigned)),
-		Candidate:   f.marked(child(o, schema.KeyCandidate)),
+	m := qa.Marks{InDraw: f.inDraw(child(o, schema.KeyCandidate))}
+	for _, r := range schema.MapMarks.Values() {
+		e := f.effectiveFor(o, r.Key, owner)
+		if e == nil {
+			continue
+		}
+		qa.SetField(&m, r.Field, e.schemaValue(r))
+		switch r.Key {
+		case schema.KeyHidden:
+			if m.Hidden != "" {
+				m.HiddenBy, m.HiddenAtMillis = f.by(e.Place), f.when(e.Place, false)
+			}
+		case schema.KeyDuplicateOf:
+			if m.DuplicateOf != "" {
+				m.DuplicateBy = f.by(e.Place)
+			}
+		}
 	}
-	m.InDraw = f.inDraw(child(o, schema.KeyCandidate))
-	if m.Hidden != "" {
-		e := get(schema.KeyHidden)
-		m.HiddenBy, m.HiddenAtMillis = f.by(e.Place), f.when(e.Place, false)
-	}
-	if m.DuplicateOf != "" {
-		m.DuplicateBy = f.by(get(schema.KeyDuplicateOf).Place)
+	for _, r := range schema.MapMarks.Maps() {
+		if people := f.marked(child(o, r.Key)); people != nil {
+			qa.SetField(&m, r.Field, people)
+		}
 	}
 	return m
 }
