@@ -150,7 +150,7 @@ func tokenize(text string) []token {
 		var parts []string
 		begin := 0
 		for i := 1; i < len(word); i++ {
-			if unicode.Is(unicode.Latin, word[i]) && unicode.IsUpper(word[i]) && (unicode.IsLower(word[i-1]) || i+1 < len(word) && unicode.IsUpper(word[i-1]) && unicode.IsLower(word[i+1])) {
+			if unicode.IsUpper(word[i]) && unicode.Is(unicode.Latin, word[i]) && (unicode.IsLower(word[i-1]) || i+1 < len(word) && unicode.IsUpper(word[i-1]) && unicode.IsLower(word[i+1])) {
 				parts = append(parts, fold(word[begin:i]))
 				begin = i
 			}
@@ -166,6 +166,8 @@ func tokenize(text string) []token {
 	runes := []rune(norm.NFKD.String(text))
 	for i := 0; i < len(runes); i++ {
 		switch r := runes[i]; {
+		case r <= unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsNumber(r)): // most are; the tables of the other cases are slow
+			word = append(word, r)
 		case unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Sk, r): // invisible, or a modifier
 		case isWordByItself(r) && !unicode.IsMark(r) && (unicode.IsLetter(r) || unicode.IsNumber(r)):
 			flush()

@@ -97,3 +97,10 @@ func TestSearchText(t *testing.T) {
 		t.Errorf("only a superseded revision: %q", got)
 	}
 }
+
+func BenchmarkWords(b *testing.B) {
+	const text = "Who reads a ledger that is correct, signed and boring? And who may close it, if the author of the NewWeek is away from Monday to Thursday: nobody, or everybody who has asked?"
+	for b.Loop() {
+		storage.Words(text)
+	}
+}

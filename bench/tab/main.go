@@ -5,7 +5,8 @@
 //   - how long it takes from opening a link until the question box can be used, with nothing cached
 //     and from the cache, and from the running program after the browser has ended the worker;
 //   - an event of many posts: fetching it (all signatures and permissions checked, everything stored),
-//     opening it again, and the memory of the browser's page and worker processes;
+//     opening it again, and how much more memory the browser's page and worker processes have than with
+//     an empty page;
 //   - beside it, fetching and storing the same event with automerge-repo's own browser client, which
 //     checks no signatures, from the same relay in the same browser. It needs Node and
 //     `npm ci` in e2e/js; without them this column says "-".
@@ -69,7 +70,7 @@ type result struct {
 	page                 float64 // seconds to the loaded page, from the running worker
 	pull                 float64 // seconds from opening the link until every post is stored
 	repo                 float64 // the same with automerge-repo's client; 0: not measured
-	memory               int     // MiB of all renderer processes, afterwards
+	memory               int     // MiB of all renderer processes, afterwards, more than with an empty page
 }
 
 // version is a build of the app and the relay.
@@ -119,7 +120,7 @@ func run(posts string, runs int, fast bool, before, out string) error {
 	repo := bundleRepo(work)
 	var b strings.Builder
 	b.WriteString("# Flyleaf in a browser tab\n\nWritten by `go run ./bench/tab`; its first lines say what is measured. All runs, in seconds unless said otherwise.\n\n" +
-		"| posts | version | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | the same with automerge-repo | memory, MiB |\n" +
+		"| posts | version | before the page can be read, KB | until it can be used, KB | link to question box, nothing cached | from the cache | worker ended to first byte | to question box | loaded page, worker running | all posts fetched and stored | the same with automerge-repo | memory, MiB more than an empty page |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, text := range strings.Split(posts, ",") {
 		n, err := strconv.Atoi(text)
@@ -311,6 +312,7 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 	}
 
 	week := s.url + "/e/" + event
+	empty := renderers(profile)
 	began := time.Now()
 	if r.fresh, err = until(ctx, s.url+"/join/"+event, usable); err != nil {
 		return r, fmt.Errorf("opening the link: %w", err)
@@ -320,7 +322,7 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 		return r, fmt.Errorf("fetching all posts: %w", err)
 	}
 	r.pull = time.Since(began).Seconds()
-	r.memory = renderers(profile)
+	r.memory = renderers(profile) - empty
 	if repo != "" {
 		if r.repo, err = pullWithRepo(ctx, repo, s.relay, event, posts); err != nil {
 			return r, fmt.Errorf("fetching all posts with automerge-repo: %w", err)
