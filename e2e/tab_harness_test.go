@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -125,7 +126,7 @@ type wire struct {
 	mu    sync.Mutex
 	sent  bytes.Buffer
 	cut   bool
-	conns map[net.Conn]bool
+	conns map[net.Conn]*atomic.Bool // whether the network has lost the connection
 }
 
 func newWire(t *testing.T, to string) *wire {
@@ -134,7 +135,7 @@ func newWire(t *testing.T, to string) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{Listener: ln, to: to, conns: map[net.Conn]bool{}}
+	w := &wire{Listener: ln, to: to, conns: map[net.Conn]*atomic.Bool{}}
 	t.Cleanup(func() { ln.Close(); w.setCut(true) })
 	go func() {
 		for {
@@ -155,26 +156,52 @@ func (w *wire) pass(c net.Conn) {
 		return
 	}
 	defer s.Close()
+	var lost atomic.Bool
 	w.mu.Lock()
 	cut := w.cut
-	w.conns[c] = true
+	w.conns[c] = &lost
 	w.mu.Unlock()
 	if cut {
 		return
 	}
 	done := make(chan error, 2)
 	go func() {
-		_, err := io.Copy(c, s)
+		_, err := io.Copy(losing{c, &lost}, s)
 		done <- err
 	}()
 	go func() {
-		_, err := io.Copy(s, io.TeeReader(c, (*wireNotes)(w)))
+		_, err := io.Copy(losing{s, &lost}, io.TeeReader(c, (*wireNotes)(w)))
 		done <- err
 	}()
 	<-done
+	if lost.Load() { // neither side hears that the other has closed the connection
+		<-done
+	}
 	w.mu.Lock()
 	delete(w.conns, c)
 	w.mu.Unlock()
+}
+
+// losing drops what is written once the network has lost the connection.
+type losing struct {
+	net.Conn
+	lost *atomic.Bool
+}
+
+func (l losing) Write(b []byte) (int, error) {
+	if l.lost.Load() {
+		return len(b), nil
+	}
+	return l.Conn.Write(b)
+}
+
+// lose drops all that is sent over the connections that exist now, without closing them.
+func (w *wire) lose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, lost := range w.conns {
+		lost.Store(true)
+	}
 }
 
 type wireNotes wire

@@ -164,6 +164,29 @@ func TestALinkIsEnough(t *testing.T) {
 	}
 }
 
+// TestLostConnectionInTheTab: the network drops a tab's connection to the relay without telling it.
+// When the browser says that there is a network, the tab finds that out and connects anew.
+func TestLostConnectionInTheTab(t *testing.T) {
+	p := newTab(t, "")
+	relay := newRelay(t).upWithWeb()
+	line := newWire(t, relay.addr)
+	p.site = "http://" + line.Addr().String()
+	desktop := newDevice(t)
+	week := desktop.createWeek("ws://" + line.Addr().String())
+	desktop.run("sync")
+	p.open("/join/" + week.Event)
+	p.finds("#q")
+	desktop.run("ask", "--event", week.Event, "Is this line alive?")
+	desktop.run("sync")
+	p.isTold("Is this line alive?")
+
+	line.lose()
+	desktop.run("ask", "--event", week.Event, "And now?")
+	desktop.run("sync")
+	ask[bool](t, p.ctx, `dispatchEvent(new Event("online"))`)
+	p.isTold("And now?")
+}
+
 // flat returns the posts of a device's list as a stock client shows them.
 func flat(posts []post) map[string]stockPost {
 	all := map[string]stockPost{}

@@ -134,7 +134,8 @@ type Node interface {
 	// CheckRelay reports whether a relay can be reached now. It uses the open connection, if
 	// there is one; otherwise it dials the relay.
 	CheckRelay(ctx context.Context, relay string) (qa.RelayStatus, error)
-	// ReconnectNow makes connections that wait before the next attempt try again at once.
+	// ReconnectNow makes connections that wait before the next attempt try again at once, and the
+	// others make sure that the relay still answers.
 	ReconnectNow(ctx context.Context) error
 	// Refusals lists this device's changes to an event that are known to have been refused or
 	// deferred, oldest first. RefreshRefusals asks the relay first.

@@ -157,6 +157,26 @@ func TestInflationIsBounded(t *testing.T) {
 	}
 }
 
+// TestPingMessagesAreAnswered: each ping of a client that cannot send pings of the WebSocket is
+// answered, as fast as the client reads.
+func TestPingMessagesAreAnswered(t *testing.T) {
+	s := start(t, relay.Config{Limits: relay.Limits{Queue: 4}})
+	ws := dial(t, s, "browser")
+	const pings = 200
+	for range pings {
+		send(t, ws, &repo.Message{Type: repo.TypePing, SenderID: "browser", TargetID: s.ID()})
+	}
+	for i := range pings {
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatalf("after %d answers: %v", i, err)
+		}
+		if m, err := repo.Decode(b); err != nil || m.Type != repo.TypePing || m.SenderID != s.ID() || m.TargetID != "browser" {
+			t.Fatalf("the answer is %+v, %v", m, err)
+		}
+	}
+}
+
 // TestPingIsAnswered: the writer goroutine answers a ping with the ping's bytes.
 func TestPingIsAnswered(t *testing.T) {
 	s := start(t, relay.Config{})

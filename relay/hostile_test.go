@@ -148,7 +148,7 @@ func TestHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m.Type != repo.TypePeer || m.SelectedProtocolVersion != "1" || m.SenderID != s.ID() || m.TargetID != "x" || !m.PeerMetadata.IsEphemeral || m.PeerMetadata.StorageID != "" {
+		if m.Type != repo.TypePeer || m.SelectedProtocolVersion != "1" || m.SenderID != s.ID() || m.TargetID != "x" || !m.PeerMetadata.IsEphemeral || !m.PeerMetadata.AnswersPings || m.PeerMetadata.StorageID != "" {
 			t.Errorf("the answer is %+v", m)
 		}
 	})

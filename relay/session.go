@@ -310,7 +310,7 @@ func (s *session) join(b []byte) error {
 		Type: repo.TypePeer, TargetID: s.peer, SelectedProtocolVersion: repo.ProtocolVersion,
 		// Ephemeral and without a storage ID, so that clients store nothing about this
 		// relay: to them, a relay that lost its disk is a new one.
-		PeerMetadata: repo.PeerMetadata{IsEphemeral: true},
+		PeerMetadata: repo.PeerMetadata{IsEphemeral: true, AnswersPings: true},
 	})
 	return nil
 }
@@ -335,7 +335,7 @@ func (s *session) handleAnswer(b []byte) bool {
 // sends faster than the disk can store waits in the network.
 func (s *session) handle(m *repo.Message) error {
 	switch m.Type {
-	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave, repo.TypeProof, repo.TypeAccess:
+	case repo.TypeRequest, repo.TypeSync, repo.TypeLeave, repo.TypeProof, repo.TypeAccess, repo.TypePing:
 		if m.SenderID != s.peer {
 			return &closeReason{websocket.ClosePolicyViolation, "senderId is not the one this connection joined with"}
 		}
@@ -354,6 +354,9 @@ func (s *session) handle(m *repo.Message) error {
 			}
 			d.proveIdentity(s, m)
 		}
+	case repo.TypePing:
+		s.out.waitForSpace()
+		s.queueMessage(&repo.Message{Type: repo.TypePing, TargetID: s.peer})
 	case repo.TypeLeave:
 		return errPeerLeft
 	case repo.TypeJoin:

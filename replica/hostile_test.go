@@ -116,6 +116,8 @@ func (c *fakeConn) Write(b []byte) error {
 	}
 }
 
+func (c *fakeConn) NoticesSilence() bool { return true }
+
 func (c *fakeConn) Relay() relayclient.RelayInfo { return relayclient.RelayInfo{} }
 
 func (c *fakeConn) Close() error {

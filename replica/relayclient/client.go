@@ -186,8 +186,8 @@ func (c *Client) Send(id qa.EventID, m Ephemeral) {
 	}
 }
 
-// Wake makes all connections that wait before their next attempt start it now: the network
-// has come back, or a person has asked for it.
+// Wake makes all connections that wait before their next attempt start it now, and the others
+// make sure that the relay still answers: the network has come back, or a person has asked for it.
 func (c *Client) Wake() {
 	c.mu.Lock()
 	all := make([]*connection, 0, len(c.connections))
@@ -197,6 +197,7 @@ func (c *Client) Wake() {
 	c.mu.Unlock()
 	for _, conn := range all {
 		conn.wakeUp()
+		setToken(conn.check)
 	}
 }
 

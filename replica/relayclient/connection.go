@@ -36,6 +36,7 @@ type connection struct {
 	url    string
 	wake   chan struct{} // holds a token when the next attempt has to start at once
 	more   chan struct{} // holds a token while dirty is not empty
+	check  chan struct{} // holds a token when the session has to make sure that the relay answers
 
 	mu     lockorder.Mutex[lockorder.Connection] // guards what follows
 	events map[qa.EventID]*attached
@@ -62,7 +63,7 @@ type queued struct {
 
 func newConnection(c *Client, url string) *connection {
 	return &connection{
-		client: c, url: url, wake: make(chan struct{}, 1), more: make(chan struct{}, 1),
+		client: c, url: url, wake: make(chan struct{}, 1), more: make(chan struct{}, 1), check: make(chan struct{}, 1),
 		events: map[qa.EventID]*attached{}, dirty: map[qa.EventID]bool{}, asked: map[qa.EventID]bool{}, state: qa.RelayConnecting,
 	}
 }
@@ -90,10 +91,7 @@ func (c *connection) drop(id qa.EventID) {
 // mark makes the session handle an event. mu is held.
 func (c *connection) mark(id qa.EventID) {
 	c.dirty[id] = true
-	select {
-	case c.more <- struct{}{}:
-	default:
-	}
+	setToken(c.more)
 }
 
 // takeDirty returns and clears the marked events, each with its document; nil for an event
@@ -124,9 +122,12 @@ func (c *connection) documents() []Document {
 	return out
 }
 
-func (c *connection) wakeUp() {
+func (c *connection) wakeUp() { setToken(c.wake) }
+
+// setToken puts a token into a channel with space for one, unless it holds one.
+func setToken(c chan<- struct{}) {
 	select {
-	case c.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -22,9 +22,10 @@ type Dialer interface {
 // Conn is a connection that carries whole frames. Read and Write may be called
 // at the same time, each by one goroutine; Close by any, any number of times.
 type Conn interface {
-	// Read returns the next frame, at most wire.MaxFrame bytes. It fails within
-	// 15 s after the other side stopped answering, even if neither side sends frames.
+	// Read returns the next frame, at most wire.MaxFrame bytes. If NoticesSilence, it fails
+	// within 15 s after the other side stopped answering, even if neither side sends frames.
 	Read() ([]byte, error)
+	NoticesSilence() bool
 	// Write sends a frame. It fails when the other side has not received it within 10 s.
 	Write(frame []byte) error
 	Close() error

@@ -18,8 +18,7 @@ import (
 )
 
 // Browser dials relays with the browser's own WebSocket. A browser does not say why a
-// connection failed, and does not let a program send pings: a half-open connection is
-// noticed only when the browser notices it.
+// connection failed, and does not let a program send pings of the WebSocket.
 type Browser struct{}
 
 // PlatformDialer returns a Browser.
@@ -102,6 +101,9 @@ func (c *browserConn) begin(url string) (err error) {
 	})
 	return nil
 }
+
+// NoticesSilence implements Conn.
+func (c *browserConn) NoticesSilence() bool { return false }
 
 // Relay implements Conn. A browser does not show programs the headers of the WebSocket
 // handshake, so the relay's time is unknown, and only the relay that served this program is

@@ -106,6 +106,9 @@ func relayInfo(response *http.Response) RelayInfo {
 	return info
 }
 
+// NoticesSilence implements Conn.
+func (c *webSocketConn) NoticesSilence() bool { return true }
+
 // Relay implements Conn.
 func (c *webSocketConn) Relay() RelayInfo { return c.relay }
 

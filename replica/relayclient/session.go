@@ -12,6 +12,14 @@ import (
 // askAgainEvery is how often a relay that did not have an event is asked for it again.
 const askAgainEvery = 10 * time.Second
 
+// Where the connection does not notice that the relay has stopped answering, the session pings a
+// relay that was silent for silentAfter, and ends the connection if pongWait passes without any
+// message.
+const (
+	silentAfter = 20 * time.Second
+	pongWait    = 10 * time.Second
+)
+
 // session is one established connection. One goroutine reads; the goroutine that runs the
 // session does everything else. So the messages about an event are sent in the order in
 // which they were made.
@@ -23,6 +31,9 @@ type session struct {
 	conversations  map[qa.EventID]*conversation
 	lastError      string // the last error message of the relay
 	ephemeralCount uint64 // of the ephemeral messages sent
+	silent         *time.Timer
+	pings          bool      // the relay is pinged after silence
+	pinged         time.Time // when a ping was sent that nothing has followed; zero: none
 }
 
 func newSession(c *connection, conn Conn) *session {
@@ -70,6 +81,8 @@ func (s *session) run(ctx context.Context) error {
 	defer handshake.Stop()
 	askAgain := time.NewTicker(askAgainEvery)
 	defer askAgain.Stop()
+	s.silent = time.NewTimer(silentAfter)
+	defer s.silent.Stop()
 	for {
 		more := s.connection.more
 		if s.relay == "" {
@@ -88,8 +101,24 @@ func (s *session) run(ctx context.Context) error {
 			}
 			return err
 		case b := <-frames:
+			s.pinged = time.Time{}
+			s.silent.Reset(silentAfter)
 			if err := s.handle(ctx, b); err != nil {
 				return err
+			}
+		case <-s.silent.C:
+			// If the timer is late, this program was not running, and the answer may be there unread.
+			if !s.pinged.IsZero() && time.Since(s.pinged) < pongWait+time.Second {
+				return &relayError{"the relay does not answer", nil}
+			}
+			if err := s.ping(); err != nil {
+				return err
+			}
+		case <-s.connection.check:
+			if s.pinged.IsZero() {
+				if err := s.ping(); err != nil {
+					return err
+				}
 			}
 		case <-more:
 			if err := s.handleDirty(ctx); err != nil {
@@ -121,6 +150,16 @@ func (s *session) sendAll(out []*repo.Message) error {
 	return nil
 }
 
+// ping asks the relay for a message, if it answers pings and the connection needs them.
+func (s *session) ping() error {
+	if !s.pings {
+		return nil
+	}
+	s.pinged = time.Now()
+	s.silent.Reset(pongWait)
+	return s.send(&repo.Message{Type: repo.TypePing})
+}
+
 // handle processes a frame from the relay.
 func (s *session) handle(ctx context.Context, b []byte) error {
 	m, err := repo.Decode(b)
@@ -132,7 +171,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 		if s.relay != "" {
 			return &relayError{"the relay introduced itself twice", nil}
 		}
-		s.relay = m.SenderID
+		s.relay, s.pings = m.SenderID, m.PeerMetadata.AnswersPings && !s.conn.NoticesSilence()
 		for _, doc := range s.connection.documents() {
 			// The first exchange answers everything that a probe would ask, also for
 			// callers of Ask from before this connection.

@@ -47,6 +47,10 @@ const (
 	// signature, and then repeats its request or sync message.
 	TypeAccess = "flyleaf-access"
 
+	// TypePing asks the server for a message of the same type. Only servers whose metadata has
+	// AnswersPings get it, from clients that cannot send pings of the WebSocket.
+	TypePing = "flyleaf-ping"
+
 	// AccessAddress is the Message of a challenge that the server repeats because the answer
 	// named the address of another relay.
 	AccessAddress = "address"
@@ -96,6 +100,8 @@ type PeerMetadata struct {
 	// AcceptsVersions is set if the peer accepts several changes with one actor and sequence
 	// number, and changes that depend on each of them. Stock clients never set it.
 	AcceptsVersions bool `cbor:"flyleafVersions,omitempty"`
+	// AnswersPings is set if the peer answers TypePing. Only relays of Flyleaf set it.
+	AnswersPings bool `cbor:"flyleafPings,omitempty"`
 }
 
 // Refusal tells the sender of a change that the change was not accepted.
@@ -151,7 +157,7 @@ type Message struct {
 //
 //	{ "type": text, "senderId": text, "targetId": text, "documentId": text,
 //	  "data": bytes, "signatures": bytes,
-//	  "peerMetadata": {"storageId": text, "isEphemeral": bool, "flyleafVersions": bool},
+//	  "peerMetadata": {"storageId": text, "isEphemeral": bool, "flyleafVersions": bool, "flyleafPings": bool},
 //	  "supportedProtocolVersions": [text], "selectedProtocolVersion": text,
 //	  "count": uint, "sessionId": text, "message": text,
 //	  "refused": [{"hash": bytes, "code": text, "reason": text, "deferred": bool}],
@@ -358,7 +364,7 @@ func (m *Message) check() error {
 func (m *Message) checkComplete() error {
 	var sender, document, data bool
 	switch m.Type {
-	case TypeJoin, TypePeer, TypeLeave, TypeError:
+	case TypeJoin, TypePeer, TypeLeave, TypeError, TypePing:
 		sender = true
 	case TypeRequest, TypeSync, TypeEphemeral:
 		sender, document, data = true, true, true

@@ -106,6 +106,8 @@ func TestRoundTrip(t *testing.T) {
 	for _, m := range []Message{
 		{Type: TypeJoin, SenderID: "a", PeerMetadata: PeerMetadata{StorageID: "s", IsEphemeral: true}, SupportedProtocolVersions: []string{"1"}},
 		{Type: TypePeer, SenderID: "r", TargetID: "a", SelectedProtocolVersion: "1"},
+		{Type: TypePeer, SenderID: "r", TargetID: "a", SelectedProtocolVersion: "1", PeerMetadata: PeerMetadata{IsEphemeral: true, AnswersPings: true}},
+		{Type: TypePing, SenderID: "a", TargetID: "r"},
 		{Type: TypeLeave, SenderID: "a"},
 		{Type: TypeRequest, SenderID: "a", TargetID: "r", DocumentID: "d", Data: []byte{0x42}},
 		{Type: TypeSync, SenderID: "a", TargetID: "r", DocumentID: "d", Data: []byte{0x42}, Signatures: bytes.Repeat([]byte{1}, 128)},
