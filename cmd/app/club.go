@@ -20,7 +20,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "new --title TITLE [flags]",
 		Short:   "Create a club",
-		Long:    "Create a club; prints its ID and the invitation link to share.",
+		Long:    "Create a club; prints its ID and the invitation links to share.",
 		Example: `  flyleaf club new --title "The Lamplight Readers" --relay ws://127.0.0.1:3030`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -38,11 +38,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 				if err != nil {
 					return a.explain(err)
 				}
-				if a.json {
-					return a.printJSON(map[string]string{"club": string(inv.Event), "invitation": inv.String()})
-				}
-				a.printf("club        %s\ninvitation  %s\n", inv.Event, inv)
-				return nil
+				return a.printNew("club", inv)
 			})
 		},
 	}

@@ -47,17 +47,35 @@ func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]strin
 		}
 	}
 	if a.json {
-		fields["event"], fields["invitation"] = string(inv.Event), inv.String()
-		if len(links) > 1 {
-			fields["web"] = text
-		}
-		return a.printJSON(fields)
+		fields["event"] = string(inv.Event)
+		return a.printJSON(addLinks(fields, inv))
 	}
 	for _, link := range links {
 		a.printf("%s\n", link)
 	}
 	if l.qr {
 		a.printf("\n%s", code.text(a.std.colours()))
+	}
+	return nil
+}
+
+// addLinks adds an invitation's links to the fields of a JSON object, and returns them.
+func addLinks(fields map[string]string, inv qa.Invitation) map[string]string {
+	fields["invitation"] = inv.String()
+	if links := inv.Links(); len(links) > 1 {
+		fields["web"] = links[0]
+	}
+	return fields
+}
+
+// printNew prints the ID and the links of a new event or club; what says which it is.
+func (a *app) printNew(what string, inv qa.Invitation) error {
+	if a.json {
+		return a.printJSON(addLinks(map[string]string{what: string(inv.Event)}, inv))
+	}
+	a.printf("%-12s%s\n", what, inv.Event)
+	for _, link := range inv.Links() {
+		a.printf("%-12s%s\n", "invitation", link)
 	}
 	return nil
 }

@@ -144,7 +144,7 @@ func (a *app) eventNewCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "new --title TITLE --by AUTHORS [flags]",
 		Short: "Set up a week",
-		Long: `Set up a week; prints its ID and the invitation link to share. With --starts it runs five days,
+		Long: `Set up a week; prints its ID and the invitation links to share. With --starts it runs five days,
 such as Monday to Friday: people can ask on all of them, the authors answer on the first four,
 and on the fifth they choose who wins. ` + "`flyleaf event set`" + ` can change all of
 this later, except --access and --relay.`,
@@ -188,11 +188,7 @@ this later, except --access and --relay.`,
 				if err != nil {
 					return a.explain(err)
 				}
-				if a.json {
-					return a.printJSON(map[string]string{"event": string(inv.Event), "invitation": inv.String()})
-				}
-				a.printf("event       %s\ninvitation  %s\n", inv.Event, inv)
-				return nil
+				return a.printNew("event", inv)
 			})
 		},
 	}
