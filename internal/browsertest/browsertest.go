@@ -25,10 +25,7 @@ func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Contex
 	t.Helper()
 	path := find()
 	if path == "" {
-		if os.Getenv("FLYLEAF_REQUIRE_ALL") != "" {
-			t.Fatal("Chromium is missing: install the package chromium")
-		}
-		t.Skip("SKIPPED, NOT TESTED: Chromium is missing (the package chromium)")
+		missing(t, "Chromium", "chromium")
 	}
 	if testing.Short() {
 		t.Skip("a browser is slow; run without -short")
