@@ -84,11 +84,11 @@ func (d *Device) RevealDraw(ctx context.Context, event qa.EventID) error {
 	if err != nil {
 		return err
 	}
-	opening, err := qa.RevealDraw(secret, w.Event.Draw.Closing)
+	reveal, err := qa.RevealDraw(secret, w.Event.Draw.Closing)
 	if err != nil {
 		return err
 	}
-	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyReveal, Bytes: opening})
+	_, err = d.Do(ctx, event, qa.Act{Kind: qa.ActDraw, Mark: schema.KeyReveal, Bytes: reveal})
 	return err
 }
 

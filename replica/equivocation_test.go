@@ -101,11 +101,11 @@ func TestEquivocationAfterTheDrawChangesNoDraw(t *testing.T) {
 	}
 	closing := w.Founder.Do(func(d *policytest.Draft) { d.Bool("event/closed", true) })
 	for _, x := range []*policytest.Writer{author, w.Founder} {
-		opening, err := qa.RevealDraw(secret(x), closing.Change.Hash.String())
+		reveal, err := qa.RevealDraw(secret(x), closing.Change.Hash.String())
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.Do(func(d *policytest.Draft) { d.Set("draw/reveal/"+string(x.ID()), wire.BytesValue(opening)) })
+		x.Do(func(d *policytest.Draft) { d.Set("draw/reveal/"+string(x.ID()), wire.BytesValue(reveal)) })
 	}
 
 	friday := asBundle(w.Changes...)

@@ -306,8 +306,8 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	a.printf("event       %s\nrule        %s\n", w.Event.ID, d.Rule)
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
-		for _, o := range e.Reveals {
-			a.printf("opening     %s  for %s  %s\n", o.By, o.Closing, plainName(node.PersonName(w, o.By)))
+		for _, r := range e.Reveals {
+			a.printf("reveal      %s  for %s  %s\n", r.By, r.Closing, plainName(node.PersonName(w, r.By)))
 		}
 	}
 	for _, c := range d.Commitments {

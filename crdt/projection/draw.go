@@ -80,26 +80,26 @@ func (f *Projection) inEffectAt(change int32, e *write, roles authority.Roles) b
 	return f.authority.RankIn(&past, f.personOf(e.Place), f.hash(e.Place), roles) != authority.NotCounted
 }
 
-// opening is a secret that matches its writer's commitment, and the closing that it is for.
+// reveal is a secret that matches its writer's commitment, and the closing that it is for.
 // It was written after that closing.
-type opening struct {
+type reveal struct {
 	e       *write
 	by      qa.Identity
 	secret  string // 32 bytes
 	closing *write
 }
 
-// drawState is the state of the draw, as the openings of secrets determine it.
+// drawState is the state of the draw, as the reveals of secrets determine it.
 type drawState struct {
-	applied  int // Projection.applied when this was computed
-	closing  *write
-	openings []opening // ascending by operation
-	void     string    // a qa.Void…, "" for a valid draw
+	applied int // Projection.applied when this was computed
+	closing *write
+	reveals []reveal // ascending by operation
+	void    string   // a qa.Void…, "" for a valid draw
 }
 
-// drawState returns the closing that the draw is for, and the openings. The past of an
-// opening decides which closing it is for. The draw is for the closing that everybody's
-// openings are for. So nobody who knows the secrets can make another closing count, or
+// drawState returns the closing that the draw is for, and the reveals. The past of a
+// reveal decides which closing it is for. The draw is for the closing that everybody's
+// reveals are for. So nobody who knows the secrets can make another closing count, or
 // another set of candidates.
 func (f *Projection) drawState() *drawState {
 	if f.drawn == nil || f.drawn.applied != f.applied {
@@ -110,17 +110,17 @@ func (f *Projection) drawState() *drawState {
 
 func (f *Projection) computeDrawState() *drawState {
 	d := &drawState{applied: f.applied}
-	d.openings = f.openings()
-	if len(d.openings) == 0 {
+	d.reveals = f.reveals()
+	if len(d.reveals) == 0 {
 		d.closing = f.closing()
 		return d
 	}
-	// The closings for which everybody wrote an opening.
+	// The closings for which everybody revealed a secret.
 	people := map[qa.Identity]bool{}
 	by := map[*write]map[qa.Identity]bool{}
-	for i := range d.openings {
+	for i := range d.reveals {
 		f.steps++
-		o := &d.openings[i]
+		o := &d.reveals[i]
 		people[o.by] = true
 		if by[o.closing] == nil {
 			by[o.closing] = map[qa.Identity]bool{}
@@ -133,7 +133,7 @@ func (f *Projection) computeDrawState() *drawState {
 			common = append(common, c)
 		}
 	}
-	// There are several only if everybody opened twice. The first closing decides if all
+	// There are several only if everybody revealed twice. The first closing decides if all
 	// others were written after it; it has the lowest operation then.
 	slices.SortFunc(common, f.compareWrites)
 	for i, c := range common {
@@ -144,7 +144,7 @@ func (f *Projection) computeDrawState() *drawState {
 		}
 	}
 	if len(common) == 0 {
-		d.closing, d.void = d.openings[0].closing, qa.VoidClosings
+		d.closing, d.void = d.reveals[0].closing, qa.VoidClosings
 		return d
 	}
 	d.closing = common[0]
@@ -172,33 +172,33 @@ func (f *Projection) closings() map[wire.Hash]*write {
 	return last
 }
 
-// openings returns the openings that are for a closing, ascending by operation.
-func (f *Projection) openings() []opening {
+// reveals returns the reveals that are for a closing, ascending by operation.
+func (f *Projection) reveals() []reveal {
 	all := child(&f.root, schema.KeyDraw)
-	commits, reveals := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
-	if commits == nil || reveals == nil {
+	commits, revealMap := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
+	if commits == nil || revealMap == nil {
 		return nil
 	}
-	type reveal struct {
+	type revealWrite struct {
 		e  *write
 		by string
 	}
-	var written []reveal
-	for i := range reveals.props {
-		p := &reveals.props[i]
+	var written []revealWrite
+	for i := range revealMap.props {
+		p := &revealMap.props[i]
 		for e := range f.allWrites(p) {
 			if len(secretIn(e.bytes())) == qa.DrawSecretSize {
-				written = append(written, reveal{e, p.key})
+				written = append(written, revealWrite{e, p.key})
 			}
 		}
 	}
 	if len(written) == 0 {
 		return nil
 	}
-	slices.SortFunc(written, func(a, b reveal) int { return f.compareWrites(a.e, b.e) })
+	slices.SortFunc(written, func(a, b revealWrite) int { return f.compareWrites(a.e, b.e) })
 	closings := f.closings()
 	// A person's commitment at a closing is looked up once, because the person may have
-	// written many commitments and many openings.
+	// written many commitments and many reveals.
 	type at struct {
 		closing *write
 		by      string
@@ -221,7 +221,7 @@ func (f *Projection) openings() []opening {
 		device
 		closing *write
 	}
-	var out, firsts []opening // firsts: the first opening of each device for each closing; the device's others depend on it
+	var out, firsts []reveal // firsts: the first reveal of each device for each closing; the device's others depend on it
 	seen, begun := map[act]bool{}, map[deviceFor]bool{}
 	for _, w := range written {
 		f.steps++
@@ -235,7 +235,7 @@ func (f *Projection) openings() []opening {
 		if c == nil || c.Place == w.e.Place || !f.inPast(c.Place, w.e.Place) {
 			continue
 		}
-		o := opening{e: w.e, by: qa.Identity(w.by), secret: string(secretIn(b)), closing: c}
+		o := reveal{e: w.e, by: qa.Identity(w.by), secret: string(secretIn(b)), closing: c}
 		is := act{w.by, c, w.e.Place}
 		if seen[is] || !f.matches(o.by, b, commitment(c, w.by)) {
 			continue
@@ -265,10 +265,10 @@ func (f *Projection) deviceOf(change int32) device {
 	return d
 }
 
-// impliedClosing returns the closing that an opening is for if the opening names none, as
-// earlier versions wrote them. It is the closing of the openings in its past; if there are
+// impliedClosing returns the closing that a reveal is for if the reveal names none, as
+// earlier versions wrote them. It is the closing of the reveals in its past; if there are
 // none, the closing that its writer saw.
-func (f *Projection) impliedClosing(closings map[wire.Hash]*write, earlier []opening, e *write) *write {
+func (f *Projection) impliedClosing(closings map[wire.Hash]*write, earlier []reveal, e *write) *write {
 	var meant *write
 	for i := range earlier {
 		f.steps++
@@ -294,7 +294,7 @@ func (f *Projection) impliedClosing(closings map[wire.Hash]*write, earlier []ope
 // commitments and the candidates are those at the closing.
 func (f *Projection) draw() *qa.Draw {
 	all := child(&f.root, schema.KeyDraw)
-	commits, reveals := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
+	commits, revealMap := child(all, schema.KeyCommit), child(all, schema.KeyReveal)
 	if commits == nil {
 		return nil
 	}
@@ -307,19 +307,19 @@ func (f *Projection) draw() *qa.Draw {
 	if c != nil {
 		d.Closing = f.hash(c.Place).String()
 	}
-	for i := range state.openings {
-		o := &state.openings[i]
+	for i := range state.reveals {
+		o := &state.reveals[i]
 		d.Reveals = append(d.Reveals, qa.Reveal{By: o.by, Closing: f.hash(o.closing.Place).String(), ClosedBy: f.by(o.closing.Place)})
 	}
-	openingsBy := func(by qa.Identity) (out []*opening) {
-		for i := range state.openings {
-			if o := &state.openings[i]; o.by == by && o.closing == c {
+	revealsBy := func(by qa.Identity) (out []*reveal) {
+		for i := range state.reveals {
+			if o := &state.reveals[i]; o.by == by && o.closing == c {
 				out = append(out, o)
 			}
 		}
 		return out
 	}
-	founders := openingsBy(f.founder)
+	founders := revealsBy(f.founder)
 	for i := range commits.props {
 		by := qa.Identity(commits.props[i].key)
 		hash := f.valueAt(c, commits, string(by)).bytes()
@@ -327,20 +327,20 @@ func (f *Projection) draw() *qa.Draw {
 			continue
 		}
 		m := qa.Commitment{By: by, Hash: hex.EncodeToString(hash)}
-		opened := openingsBy(by)
-		if len(opened) > 0 {
-			m.Secret = hex.EncodeToString([]byte(opened[0].secret))
-			m.Last = !slices.ContainsFunc(state.openings, func(x opening) bool {
-				return x.by != by && x.closing == c && f.isAncestor(opened[0].e.Place, x.e.Place)
+		revealed := revealsBy(by)
+		if len(revealed) > 0 {
+			m.Secret = hex.EncodeToString([]byte(revealed[0].secret))
+			m.Last = !slices.ContainsFunc(state.reveals, func(x reveal) bool {
+				return x.by != by && x.closing == c && f.isAncestor(revealed[0].e.Place, x.e.Place)
 			})
-		} else if e := f.unusedSecret(reveals, by, hash); e != nil {
+		} else if e := f.unusedSecret(revealMap, by, hash); e != nil {
 			m.Secret, m.NotForClosing = hex.EncodeToString(secretIn(e.bytes())), true
 		}
-		m.TooEarly = f.openedTooEarly(c, reveals, by, hash)
-		// A change that depends on a later opening of a device also depends on its first.
-		var firsts []*opening
+		m.TooEarly = f.revealedTooEarly(c, revealMap, by, hash)
+		// A change that depends on a later reveal of a device also depends on its first.
+		var firsts []*reveal
 		begun := map[device]bool{}
-		for _, o := range opened {
+		for _, o := range revealed {
 			if of := f.deviceOf(o.e.Place); !begun[of] {
 				begun[of] = true
 				firsts = append(firsts, o)
@@ -348,9 +348,9 @@ func (f *Projection) draw() *qa.Draw {
 		}
 		for k, founders := range founders {
 			f.steps += int64(len(firsts))
-			known := by != f.founder && slices.ContainsFunc(firsts, func(o *opening) bool { return f.inPast(o.e.Place, founders.e.Place) })
+			known := by != f.founder && slices.ContainsFunc(firsts, func(o *reveal) bool { return f.inPast(o.e.Place, founders.e.Place) })
 			if k > 0 && known != m.KnownToFounder && d.Rule == qa.DrawFounderLast {
-				d.Void = cmp.Or(d.Void, qa.VoidFounder) // somebody could choose afterwards which of the founder's openings counts
+				d.Void = cmp.Or(d.Void, qa.VoidFounder) // somebody could choose afterwards which of the founder's reveals counts
 			}
 			if k == 0 {
 				m.KnownToFounder = known
@@ -365,7 +365,7 @@ func (f *Projection) draw() *qa.Draw {
 	return d
 }
 
-// secretIn returns the secret in the bytes of an opening, which may name a closing as well.
+// secretIn returns the secret in the bytes of a reveal, which may name a closing as well.
 func secretIn(b []byte) []byte {
 	if len(b) == qa.DrawRevealSize {
 		return b[:qa.DrawSecretSize]
@@ -373,19 +373,19 @@ func secretIn(b []byte) []byte {
 	return b
 }
 
-// matches reports whether the secret in the bytes of an opening matches a commitment.
+// matches reports whether the secret in the bytes of a reveal matches a commitment.
 func (f *Projection) matches(by qa.Identity, b, commitment []byte) bool {
 	want, err := qa.CommitDraw(f.event, by, secretIn(b))
 	return err == nil && bytes.Equal(want, commitment)
 }
 
-// openedTooEarly reports whether a secret was written before the event was closed. Then it
+// revealedTooEarly reports whether a secret was written before the event was closed. Then it
 // was known from that time on, even if another value replaced it.
-func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, hash []byte) bool {
-	if c == nil || reveals == nil {
+func (f *Projection) revealedTooEarly(c *write, revealMap *object, by qa.Identity, hash []byte) bool {
+	if c == nil || revealMap == nil {
 		return false
 	}
-	p := reveals.find(string(by))
+	p := revealMap.find(string(by))
 	if p == nil {
 		return false
 	}
@@ -399,11 +399,11 @@ func (f *Projection) openedTooEarly(c *write, reveals *object, by qa.Identity, h
 
 // unusedSecret returns a secret that a person wrote and that is for no closing: one that
 // matches the commitment, else the last; nil if there is none.
-func (f *Projection) unusedSecret(reveals *object, by qa.Identity, hash []byte) *write {
-	if reveals == nil {
+func (f *Projection) unusedSecret(revealMap *object, by qa.Identity, hash []byte) *write {
+	if revealMap == nil {
 		return nil
 	}
-	p := reveals.find(string(by))
+	p := revealMap.find(string(by))
 	if p == nil {
 		return nil
 	}

@@ -55,7 +55,7 @@ func drawnOf(t *testing.T, w qa.Week) qa.Drawn {
 }
 
 // TestDrawOfAnEarlierVersion: a week keeps its seed and order if it was closed, reopened,
-// closed again and drawn by a version whose openings do not name their closing.
+// closed again and drawn by a version whose reveals do not name their closing.
 func TestDrawOfAnEarlierVersion(t *testing.T) {
 	w := weekOf(t, "testdata/drawn-by-v0.bundle")
 	d := drawnOf(t, w)
@@ -145,7 +145,7 @@ func (p *drawPlay) commit(d *device) {
 	d.write(raw("draw/commit/"+string(d.id()), hash))
 }
 
-func (p *drawPlay) open(d *device, closing *wire.Change) {
+func (p *drawPlay) reveal(d *device, closing *wire.Change) {
 	b, err := qa.RevealDraw(p.secret(d), closing.Hash.String())
 	if err != nil {
 		p.t.Fatal(err)
@@ -153,8 +153,8 @@ func (p *drawPlay) open(d *device, closing *wire.Change) {
 	d.write(raw("draw/reveal/"+string(d.id()), b))
 }
 
-// openOld writes an opening in the format of earlier versions.
-func (p *drawPlay) openOld(d *device) { d.write(raw("draw/reveal/"+string(d.id()), p.secret(d))) }
+// revealOld writes a reveal in the format of earlier versions.
+func (p *drawPlay) revealOld(d *device) { d.write(raw("draw/reveal/"+string(d.id()), p.secret(d))) }
 
 func (p *drawPlay) candidate(d *device, post string, on bool) {
 	d.write(put("posts/"+post+"/marks/candidate/"+string(d.id()), on))
@@ -179,8 +179,8 @@ func (p *drawPlay) result() (qa.Drawn, *qa.Draw) {
 }
 
 // ready returns the closing of an event in which author and boss have committed, there are two
-// candidates, and the author has opened.
-func (p *drawPlay) ready(open func(*device, *wire.Change)) (closing *wire.Change) {
+// candidates, and the author has revealed a secret.
+func (p *drawPlay) ready(reveal func(*device, *wire.Change)) (closing *wire.Change) {
 	p.commit(p.author)
 	p.candidate(p.author, "a", true)
 	p.sync(p.boss, p.extra)
@@ -189,7 +189,7 @@ func (p *drawPlay) ready(open func(*device, *wire.Change)) (closing *wire.Change
 	p.sync(p.boss, p.author)
 	closing = p.boss.write(put("event/closed", true))
 	p.sync(p.author)
-	open(p.author, closing)
+	reveal(p.author, closing)
 	return closing
 }
 
@@ -210,9 +210,9 @@ func (p *drawPlay) closeConcurrently(c *wire.Change) *wire.Change {
 func TestNobodyCanChangeADraw(t *testing.T) {
 	posts := func(d *drawPlay) int { e, _ := d.result(); return len(e.Entrants) }
 	honest := newDrawPlay(t)
-	c := honest.ready(honest.open)
+	c := honest.ready(honest.reveal)
 	honest.sync(honest.boss)
-	honest.open(honest.boss, c)
+	honest.reveal(honest.boss, c)
 	want, _ := honest.result()
 	if want.State != qa.DrawDone || len(want.Last) != 1 || want.Last[0] != honest.boss.id() {
 		t.Fatalf("%+v", want)
@@ -225,17 +225,17 @@ func TestNobodyCanChangeADraw(t *testing.T) {
 		name string
 		do   func(p *drawPlay, c *wire.Change)
 		void string // "": the same draw
-		wait bool   // the draw waits: an opening does not count
+		wait bool   // the draw waits: a reveal does not count
 	}
 	attacks := []attack{
-		{"closes again before opening", func(p *drawPlay, c *wire.Change) {
+		{"closes again before revealing", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
 			p.boss.write(put("event/closed", true))
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 		}, "", false},
 		{"reopens, accepts more candidates, closes again", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 			p.boss.write(put("event/closed", false))
 			p.sync(p.author)
 			p.candidate(p.author, "c", true)
@@ -244,7 +244,7 @@ func TestNobodyCanChangeADraw(t *testing.T) {
 		}, "", false},
 		{"reopens for good", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 			p.boss.write(put("event/closed", false))
 		}, "", false},
 		{"closes concurrently, with a smaller past and higher operations", func(p *drawPlay, c *wire.Change) {
@@ -252,61 +252,61 @@ func TestNobodyCanChangeADraw(t *testing.T) {
 				p.extra.write(put("event/closed", true))
 			}
 			p.sync(p.boss)
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 		}, "", false},
-		{"opens for a closing without the commitment in its past", func(p *drawPlay, _ *wire.Change) {
+		{"reveals for a closing without the commitment in its past", func(p *drawPlay, _ *wire.Change) {
 			other := p.extra.write(put("event/closed", true))
 			p.sync(p.boss)
-			p.open(p.boss, other)
+			p.reveal(p.boss, other)
 		}, "", true},
-		{"opens for another closing", func(p *drawPlay, c *wire.Change) {
+		{"reveals for another closing", func(p *drawPlay, c *wire.Change) {
 			other := p.closeConcurrently(c)
 			p.sync(p.boss)
-			p.open(p.boss, other)
+			p.reveal(p.boss, other)
 		}, qa.VoidClosings, false},
-		{"opens for both", func(p *drawPlay, c *wire.Change) {
+		{"reveals for both", func(p *drawPlay, c *wire.Change) {
 			other := p.closeConcurrently(c)
 			p.sync(p.boss)
-			p.open(p.boss, other)
-			p.open(p.boss, c)
+			p.reveal(p.boss, other)
+			p.reveal(p.boss, c)
 		}, "", false},
-		{"opens for a change that is not a closing", func(p *drawPlay, _ *wire.Change) {
+		{"reveals for a change that is not a closing", func(p *drawPlay, _ *wire.Change) {
 			p.sync(p.boss)
 			nothing := p.boss.write(put("event/title", "x"))
-			p.open(p.boss, nothing)
+			p.reveal(p.boss, nothing)
 		}, "", true},
 		{"sets the rule afterwards", func(p *drawPlay, c *wire.Change) {
 			p.boss.write(put("draw/rule", qa.DrawFounderLast)) // concurrent with the author's secret
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 		}, "", false},
 		{"revokes the author's role concurrently", func(p *drawPlay, c *wire.Change) {
 			p.extra.role(p.author, qa.RoleAuthor, false)
 			p.sync(p.boss)
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 		}, "", false},
 		{"grants a role and adds commitments afterwards", func(p *drawPlay, c *wire.Change) {
 			p.sync(p.boss)
-			p.open(p.boss, c)
+			p.reveal(p.boss, c)
 			p.sync(p.other)
 			p.commit(p.other)
 			p.candidate(p.other, "d", true)
-			p.openOld(p.other)
+			p.revealOld(p.other)
 		}, "", false},
-		{"opens as an earlier version does, after two closings", func(p *drawPlay, _ *wire.Change) {
+		{"reveals as an earlier version does, after two closings", func(p *drawPlay, _ *wire.Change) {
 			p.extra.write(put("event/closed", true))
 			p.sync(p.boss)
-			p.openOld(p.boss)
+			p.revealOld(p.boss)
 		}, "", false},
 	}
-	for _, how := range []string{"openings name the closing", "openings of an earlier version"} {
+	for _, how := range []string{"reveals name the closing", "reveals of an earlier version"} {
 		for _, a := range attacks {
 			t.Run(how+"/"+a.name, func(t *testing.T) {
 				p := newDrawPlay(t)
-				open := p.open
+				reveal := p.reveal
 				if strings.HasSuffix(how, "version") {
-					open = func(d *device, _ *wire.Change) { p.openOld(d) }
+					reveal = func(d *device, _ *wire.Change) { p.revealOld(d) }
 				}
-				c := p.ready(open)
+				c := p.ready(reveal)
 				a.do(p, c)
 				got, d := p.result()
 				switch {
@@ -329,24 +329,24 @@ func TestNobodyCanChangeADraw(t *testing.T) {
 }
 
 // TestFounderCannotChooseBetweenOpenings: the rule founder-last ignores secrets that are not in
-// the past of the founder's opening. A founder cannot open again with another past.
+// the past of the founder's reveal. A founder cannot reveal again with another past.
 func TestFounderCannotChooseBetweenOpenings(t *testing.T) {
 	p := newDrawPlay(t)
 	p.boss.write(put("draw/rule", qa.DrawFounderLast))
-	c := p.ready(p.open)
+	c := p.ready(p.reveal)
 	p.extra.from(p.boss)
 	p.sync(p.boss)
-	p.open(p.boss, c) // the author's secret is in its past
+	p.reveal(p.boss, c) // the author's secret is in its past
 	if got, _ := p.result(); got.State != qa.DrawDone || len(got.Secrets) != 2 {
 		t.Fatalf("%+v", got)
 	}
 	q := newDrawPlay(t)
 	q.boss.write(put("draw/rule", qa.DrawFounderLast))
-	c = q.ready(q.open)
-	q.extra.from(q.boss) // without the author's opening
+	c = q.ready(q.reveal)
+	q.extra.from(q.boss) // without the author's reveal
 	q.sync(q.boss)
-	q.open(q.boss, c)
-	q.open(q.extra, c)
+	q.reveal(q.boss, c)
+	q.reveal(q.extra, c)
 	if got, d := q.result(); got.State != qa.DrawVoid || d.Void != qa.VoidFounder {
 		t.Errorf("%+v", got)
 	}
@@ -356,7 +356,7 @@ func TestFounderCannotChooseBetweenOpenings(t *testing.T) {
 // changes.
 func TestCandidatesAreTouchedWithTheClosing(t *testing.T) {
 	p := newDrawPlay(t)
-	c := p.ready(p.open)
+	c := p.ready(p.reveal)
 	p.sync(p.other)
 	p.extra.write(put("event/closed", true), put("event/closed", true), put("event/closed", true), put("event/closed", true), put("event/closed", true))
 	p.boss.from(p.extra)

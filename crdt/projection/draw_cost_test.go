@@ -6,29 +6,29 @@ import (
 	"flyleaf/crdt/wire"
 )
 
-// TestManyOpeningsCostFewSteps: the cost of a draw is linear in the number of openings, also
-// when one person closes and opens as often as the policy allows.
-func TestManyOpeningsCostFewSteps(t *testing.T) {
+// TestManyRevealsCostFewSteps: the cost of a draw is linear in the number of reveals, also
+// when one person closes and reveals as often as the policy allows.
+func TestManyRevealsCostFewSteps(t *testing.T) {
 	for name, flood := range map[string]func(p *drawPlay, n int){
-		"old openings": func(p *drawPlay, n int) {
+		"old reveals": func(p *drawPlay, n int) {
 			p.boss.write(put("event/closed", true))
 			for range n {
-				p.openOld(p.boss)
+				p.revealOld(p.boss)
 			}
 		},
-		"old openings, each for another closing": func(p *drawPlay, n int) {
+		"old reveals, each for another closing": func(p *drawPlay, n int) {
 			for range n {
 				p.boss.write(put("event/closed", true))
-				p.openOld(p.boss)
+				p.revealOld(p.boss)
 			}
 		},
-		"openings, each for another closing": func(p *drawPlay, n int) {
+		"reveals, each for another closing": func(p *drawPlay, n int) {
 			var closings []*wire.Change
 			for range n {
 				closings = append(closings, p.boss.write(put("event/closed", true)))
 			}
 			for _, c := range closings {
-				p.open(p.boss, c)
+				p.reveal(p.boss, c)
 			}
 		},
 	} {
@@ -45,7 +45,7 @@ func TestManyOpeningsCostFewSteps(t *testing.T) {
 				t.Fatalf("%+v", d)
 			}
 			if steps := f.Steps() - before; steps < n || steps > 10*n {
-				t.Errorf("%d openings: %d steps", n, steps)
+				t.Errorf("%d reveals: %d steps", n, steps)
 			}
 		})
 	}

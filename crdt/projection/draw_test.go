@@ -68,7 +68,7 @@ func TestDrawAndWinners(t *testing.T) {
 		t.Fatal("wrong candidates before the closing")
 	}
 	// Concurrently with the closing there are a late commitment and a late candidate, and the
-	// author opens too early.
+	// author reveals too early.
 	author.write(reveal(author))
 	boss.from(author)
 	boss.write(put("event/closed", true), put("draw/rule", qa.DrawFounderLast))
