@@ -61,7 +61,7 @@ func (e *Event) Contradictions() []Contradiction {
 	times := e.Times()
 	for _, key := range []string{schema.KeyStartsAt, schema.KeyEndsAt, schema.KeyAnswersFrom, schema.KeyAnswersUntil, schema.KeyWinnersAt} {
 		if ms := *times[key]; ms != 0 && zeroIfOutOfRange(ms) == 0 {
-			add(key, "%s in a year outside of 1900 to 2199", timeWords[key])
+			add(key, "%s in a year outside 1900 to 2199", timeWords[key])
 		}
 	}
 	start, end := zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)

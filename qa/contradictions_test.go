@@ -24,7 +24,7 @@ func contradictory() map[string]struct {
 		"answersUntil": {Event{AnswersFromMillis: day(12), AnswersUntilMillis: day(10)}, "due on 10 March 2026, 09:00, before the authors begin to answer on 12 March"},
 		"due early":    {Event{StartsAtMillis: day(9), AnswersUntilMillis: day(2)}, "due on 2 March 2026, 09:00, before the week begins"},
 		"winnersAt":    {Event{StartsAtMillis: day(9), EndsAtMillis: day(13), WinnersAtMillis: day(8)}, "choose on 8 March 2026, 09:00, before the week begins"},
-		"year 20026":   {Event{StartsAtMillis: far}, "a year outside of 1900 to 2199"},
+		"year 20026":   {Event{StartsAtMillis: far}, "a year outside 1900 to 2199"},
 		"last":         {Event{EndsAtMillis: math.MaxInt64}, "the week ends in a year"},
 		"first":        {Event{StartsAtMillis: math.MinInt64}, "the week begins in a year"},
 		"antiquity":    {Event{WinnersAtMillis: time.Date(-44, 3, 15, 0, 0, 0, 0, time.UTC).UnixMilli()}, "the authors choose in a year"},

@@ -32,12 +32,12 @@ type inBrowser struct {
 	srv     *httptest.Server
 	node    *testNode
 	event   qa.EventID
-	arrived qa.PostID       // the last post that a test put in
-	invited []qa.InviteInfo // the reader's invitations, see trusting
+	arrived qa.PostID       // the last post that a test added
+	invited []qa.InviteInfo // the reader's invitations, see setUpTrust
 	mu      sync.Mutex
 	dead    bool
-	outside []string // requests that left for somewhere else
-	served  []string // what was answered, while recording
+	outside []string // requests to other servers
+	served  []string // responses while recording
 	records bool
 }
 
@@ -205,7 +205,7 @@ func (b *inBrowser) question(n int) qa.PostID {
 // arrive adds a post of another person, as if it had just been received.
 func (b *inBrowser) arrive(p qa.Post, text string) qa.PostID {
 	p.AtMillis = testNow.UnixMilli()
-	return b.node.put(b.event, p, text)
+	return b.node.addPost(b.event, p, text)
 }
 
 func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
@@ -268,11 +268,11 @@ func TestBrowserAskAndLiveReplyWhileTyping(t *testing.T) {
 	if box != "I was going to say something" {
 		t.Errorf("after a reload the box holds %q", box)
 	}
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 }
 
-// nothingLeft fails the test if the browser sent a request to another server.
-func (b *inBrowser) nothingLeft() {
+// checkNoForeignRequests fails the test if the browser sent a request to another server.
+func (b *inBrowser) checkNoForeignRequests() {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -310,7 +310,7 @@ func TestBrowserChangesInPlace(t *testing.T) {
 	b.size(1440, 900, false)
 	b.enter(b.week())
 	b.live()
-	q := b.question(4) // Priya's question, of which nobody has wanted anything
+	q := b.question(4) // Priya's question, which has no votes
 	elem := `document.getElementById('p-` + string(q) + `')`
 	b.eval(elem + `.scrollIntoView(), ` + elem + `.querySelector('button.want').focus()`)
 	b.run(click(`#p-` + string(q) + ` button.want`))
@@ -319,8 +319,8 @@ func TestBrowserChangesInPlace(t *testing.T) {
 		t.Error("the focus left the button that was pressed")
 	}
 
-	// An edit of somebody else does not change words under the reader's eyes.
-	b.node.does(noor, b.event, qa.Act{Kind: qa.ActEdit, Post: q, Text: "Edited meanwhile.\n\nAnd longer."})
+	// Somebody else's edit does not change the text while the reader reads it.
+	b.node.doAs(noor, b.event, qa.Act{Kind: qa.ActEdit, Post: q, Text: "Edited meanwhile.\n\nAnd longer."})
 	b.until("the bar to speak of it", `document.querySelector('#news').textContent === '1 changed. Show it'`)
 	words := value[string](b, elem+`.textContent`)
 	if strings.Contains(words, "Edited meanwhile") {
@@ -346,7 +346,7 @@ func TestBrowserLooks(t *testing.T) {
 		if i == 6 {
 			e.StartsAtMillis = testNow.AddDate(0, 1, 0).UnixMilli()
 		}
-		b.node.add(e)
+		b.node.addEvent(e)
 	}
 	b.enter("/")
 	q, mine := string(b.question(0)), string(b.question(8))
@@ -355,13 +355,13 @@ func TestBrowserLooks(t *testing.T) {
 		"edit": b.week() + "/p/" + mine + "/edit", "withdraw": b.week() + "/p/" + mine + "/withdraw", "nowhere": "/nowhere",
 	}
 	for name, path := range pages {
-		b.looks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
+		b.checkLooks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 }
 
-// looks shows a page in every size and theme, checks it with basics, and takes screenshots.
-func (b *inBrowser) looks(name string, open func()) {
+// checkLooks opens a page in every size and theme, checks it with basics, and takes screenshots.
+func (b *inBrowser) checkLooks(name string, open func()) {
 	b.t.Helper()
 	for _, v := range []struct {
 		name   string

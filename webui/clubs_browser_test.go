@@ -14,9 +14,9 @@ import (
 func TestBrowserLooksOfClubs(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, h: b.srv.Config.Handler, node: b.node, event: b.event}
-	club := clubbed(s)
-	b.node.give(b.event, qa.RoleOrganiser)
-	b.node.edit(club, func(w *shownWeek) {
+	club := addToClub(s)
+	b.node.giveReaderRole(b.event, qa.RoleOrganiser)
+	b.node.editViews(club, func(w *shownWeek) {
 		w.event.Founder = reader
 		for n, title := range []string{"A Field Guide to Silence", "Borrowed Clocks", "The Honest Cache", "Rooms Without Servers", "Twelve Kinds of Maybe", "Letters to a Young Parser"} {
 			at := testNow.AddDate(0, 0, -30-14*n)
@@ -30,7 +30,7 @@ func TestBrowserLooksOfClubs(t *testing.T) {
 	for name, path := range map[string]string{
 		"club-library": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",
 	} {
-		b.looks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
+		b.checkLooks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 }

@@ -14,7 +14,7 @@ import (
 // ones, of each downloaded week, and says which weeks are not downloaded.
 func TestLibraryCountsQuestions(t *testing.T) {
 	s := newSite(t, "")
-	clubbed(s)
+	addToClub(s)
 	week, err := s.node.Week(t.Context(), s.event)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestLibraryOfAHugeClub(t *testing.T) {
 		}
 		club.Weeks = append(club.Weeks, l)
 	}
-	s.node.add(club)
+	s.node.addEvent(club)
 	page := s.get("/")
 	if n := strings.Count(page, "Volume "); n > 200 {
 		t.Errorf("%d titles in the library", n)
@@ -117,13 +117,13 @@ func TestWeekIntoACalendar(t *testing.T) {
 		t.Errorf("%v", w.Header())
 	}
 	mustContain(t, w.Body.String(), "UID:"+string(s.event)+"-readers@flyleaf", "SEQUENCE:0", "SUMMARY:Book of the week: The Patient Ledger")
-	s.node.edit(s.event, func(w *shownWeek) { w.event.Edits = 3 })
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.Edits = 3 })
 	mustContain(t, get("").Body.String(), "SEQUENCE:3")
 	mustContain(t, get("?for=authors").Body.String(), "Last answers: The Patient Ledger")
 	mustNotContain(t, s.get(s.week()), "calendar.ics?for=authors")
-	s.node.give(s.event, qa.RoleAuthor)
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
 	mustContain(t, s.get(s.week()), "calendar.ics?for=authors")
-	s.node.edit(s.event, func(w *shownWeek) { w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.WinnersAtMillis = 0, 0, 0 })
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.WinnersAtMillis = 0, 0, 0 })
 	mustNotContain(t, s.get(s.week()), "calendar.ics")
 	if w := get(""); w.Code != 404 {
 		t.Errorf("%d", w.Code)

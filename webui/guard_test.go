@@ -151,14 +151,14 @@ func TestEveryMutationIsListed(t *testing.T) {
 
 func TestMutationsNeedTheFormsToken(t *testing.T) {
 	s := newSite(t, testToken)
-	s.node.give(s.event, qa.RoleOrganiser)
-	s.node.give(s.event, qa.RoleAuthor)
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
 	if _, err := s.node.Invite(t.Context(), s.event, qa.RoleAuthor, ""); err != nil {
 		t.Fatal(err)
 	}
 	refuse(s, qa.NotAccepted{Hash: strings.Repeat("ab", 32)})
 	s.letIn()
-	good, settings := s.csrf, s.node.settings()
+	good, settings := s.csrf, s.node.countSettings()
 	for path, fields := range s.mutations() {
 		for _, bad := range []string{"", "wrong", s.cookies[0].Value} {
 			s.csrf = bad
@@ -175,8 +175,8 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 			}
 		}
 	}
-	if len(s.node.acts()) != 0 || s.node.settings() != settings || len(s.followed()) != 1 || s.node.reconnects != 0 || s.identities != 0 {
-		t.Errorf("something was changed: %+v %v", s.node.acts(), s.node.settings())
+	if len(s.node.acts()) != 0 || s.node.countSettings() != settings || len(s.followed()) != 1 || s.node.reconnects != 0 || s.identities != 0 {
+		t.Errorf("something was changed: %+v %v", s.node.acts(), s.node.countSettings())
 	}
 	invites, err := s.node.Invitations(t.Context(), s.event)
 	if refusals := s.node.override(s.event).refusals; err != nil || len(invites) != 1 || invites[0].State != qa.InviteOpen || len(refusals) != 1 {

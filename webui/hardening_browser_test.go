@@ -46,7 +46,7 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (b *inBrowser) record(r *http.Request, w *statusWriter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// What a page of ours asks for, the one that says no included, is not meant here.
+	// Requests by Flyleaf's own pages, error pages included, are not recorded.
 	if b.records && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
 		b.served = append(b.served, fmt.Sprintf("%d %s %s", w.code, r.Method, r.URL.Path))
 	}
@@ -61,7 +61,7 @@ func (b *inBrowser) recording(on bool) []string {
 	return was
 }
 
-// leave goes to an empty page and waits until the last one's stream has ended.
+// leave opens an empty page and waits until the previous page's stream has ended.
 func (b *inBrowser) leave() {
 	b.t.Helper()
 	b.run(chromedp.Navigate("about:blank"))
@@ -99,7 +99,7 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 		if n := value[int](b, `[...document.querySelectorAll('iframe')].filter(f => { try { return f.contentDocument && f.contentDocument.body.innerText.includes('Ledger') } catch { return false } }).length`); n != 0 {
 			t.Errorf("%s: a frame can be read", name)
 		}
-		// The form that leaves the page, last.
+		// The form that leaves the page comes last.
 		b.run(chromedp.Navigate(address))
 		b.eval(`document.getElementById('plain').target = '_top', document.getElementById('plain').submit()`)
 		b.until("the refusal", `document.body.innerText.includes('another page')`)
@@ -113,13 +113,13 @@ func TestBrowserRefusesOtherPages(t *testing.T) {
 			t.Errorf("%s: only %d attempts came here: %v", name, len(served), served)
 		}
 	}
-	if len(b.node.acts()) != 0 || b.node.settings() != 0 {
-		t.Errorf("another origin wrote %+v %v", b.node.acts(), b.node.settings())
+	if len(b.node.acts()) != 0 || b.node.countSettings() != 0 {
+		t.Errorf("another origin wrote %+v %v", b.node.acts(), b.node.countSettings())
 	}
 }
 
-// TestBrowserRefusesReboundNames: a request is refused if its Host is a name of the attacker's
-// that now leads to this machine. The attacker's page would have the same origin as Flyleaf.
+// TestBrowserRefusesReboundNames: a request is refused if its Host is one of the attacker's names
+// that now resolves to this machine. The attacker's page would have the same origin as Flyleaf.
 func TestBrowserRefusesReboundNames(t *testing.T) {
 	b := openBrowserOn(t, chromedp.Flag("host-resolver-rules", "MAP rebound.example 127.0.0.1"))
 	b.enter("/")
@@ -134,7 +134,7 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 	b.eval(`window.ends = [], fetch('/you').then(r => ends.push(r.status)), fetch('/you', {method: 'POST', body: new URLSearchParams({name: 'forged'})}).then(r => ends.push(r.status)),
 		Object.assign(new EventSource('/stream'), {onopen: () => ends.push('OPEN'), onerror: e => { ends.push('closed'); e.target.close() }}),
 		Object.assign(new WebSocket('ws://' + location.host + '/stream'), {onopen: () => ends.push('OPEN'), onerror: () => ends.push('closed')})`)
-	// The answer's own policy stops the page's requests; what gets through is refused.
+	// The response's own policy blocks the page's requests; any that get through are refused.
 	b.until("the attempts to end", `ends.length >= 2`)
 	for _, end := range value[[]any](b, `ends`) {
 		if end != "closed" && fmt.Sprint(end) != "403" {
@@ -146,16 +146,16 @@ func TestBrowserRefusesReboundNames(t *testing.T) {
 			t.Errorf("answered %s", line)
 		}
 	}
-	if len(b.node.acts()) != 0 || b.node.settings() != 0 {
-		t.Errorf("something was changed: %v %v", b.node.acts(), b.node.settings())
+	if len(b.node.acts()) != 0 || b.node.countSettings() != 0 {
+		t.Errorf("something was changed: %v %v", b.node.acts(), b.node.countSettings())
 	}
 }
 
-// claimLetters are people who open an invitation each; others are left open.
+// claimLetters are people who each open one invitation. The other invitations stay open.
 const claimLetters = "ghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
-// hostile puts a text into every place that can show another person's words.
-func hostile(w *shownWeek, i int, text string) {
+// putTextEverywhere puts a text into every place that can show text by other people.
+func putTextEverywhere(w *shownWeek, i int, text string) {
 	short := func(n int) string { return text[:min(len(text), n)] }
 	by := qa.Identity(fmt.Sprintf("%064x", 0xbad00+i))
 	w.people[by] = qa.Person{ID: by, Name: short(schema.MaxName), About: text, Link: short(schema.MaxPersonLink)}
@@ -179,7 +179,7 @@ func hostile(w *shownWeek, i int, text string) {
 	w.verified[id] = qa.Verification{Changes: []qa.VerifiedChange{{Hash: text, By: by, Actor: text, What: text, Reason: text, Code: "x", Signed: true}}}
 }
 
-// hosts are the names that were called.
+// hosts collects the host names of the connections.
 type hosts struct {
 	mu    sync.Mutex
 	names []string
@@ -199,16 +199,16 @@ func (h *hosts) list() []string {
 	return slices.Clone(h.names)
 }
 
-// peeked is a connection of which something was looked at.
-type peeked struct {
+// peekedConn is a connection whose first bytes have been read into a buffer.
+type peekedConn struct {
 	net.Conn
 	r io.Reader
 }
 
-func (p peeked) Read(b []byte) (int, error) { return p.r.Read(b) }
+func (p peekedConn) Read(b []byte) (int, error) { return p.r.Read(b) }
 
-// whoIsCalled reads from a connection's first bytes which host it is meant for.
-func whoIsCalled(c net.Conn) string {
+// calledHost reads the host name from the first bytes of a connection.
+func calledHost(c net.Conn) string {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
 	first := bufio.NewReader(c)
@@ -217,16 +217,16 @@ func whoIsCalled(c net.Conn) string {
 		return "plain: " + strings.TrimSpace(line)
 	}
 	name := "TLS"
-	_ = tls.Server(peeked{c, first}, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	_ = tls.Server(peekedConn{c, first}, &tls.Config{GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		name = hello.ServerName
 		return nil, errors.New("nobody is here")
 	}}).Handshake()
 	return name
 }
 
-// TestBrowserRunsNothingAndFetchesNothing: no text of a corpus of attacks runs a script or
-// makes the browser send a request, on any page that shows the text. Every host name in the
-// corpus leads to a listener that records which names were called.
+// TestBrowserRunsNothingAndFetchesNothing: no text of a corpus of attacks runs a script or makes
+// the browser send a request, on any page that shows the text. Every host name in the corpus
+// resolves to a listener that records the names.
 func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -240,7 +240,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 			if err != nil {
 				return
 			}
-			done.Go(func() { called.add(whoIsCalled(c)) })
+			done.Go(func() { called.add(calledHost(c)) })
 		}
 	})
 	t.Cleanup(func() { _ = ln.Close(); done.Wait() })
@@ -250,7 +250,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		t.Fatalf("a corpus of %d texts", len(testfixture.XSS))
 	}
 
-	b.node.give(b.event, qa.RoleOrganiser)
+	b.node.giveReaderRole(b.event, qa.RoleOrganiser)
 	all := strings.Join(testfixture.XSS, "\n\n")
 	var question, reply string
 	var claimers []qa.Identity
@@ -261,16 +261,16 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		}
 		if i < len(claimLetters) {
 			claimers = append(claimers, person(claimLetters[i]))
-			b.node.by(claimers[i], b.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
+			b.node.onDeviceOf(claimers[i], b.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
 		}
 	}
-	b.node.edit(b.event, func(w *shownWeek) {
+	b.node.editViews(b.event, func(w *shownWeek) {
 		for i, id := range claimers {
 			w.people[id] = qa.Person{ID: id, Name: testfixture.XSS[i][:min(len(testfixture.XSS[i]), schema.MaxName)]}
 		}
 		w.verified = make(map[qa.PostID]qa.Verification)
 		for i, text := range testfixture.XSS {
-			hostile(w, i, text)
+			putTextEverywhere(w, i, text)
 		}
 		w.event.Title, w.event.Authors, w.event.Description = all, all, all
 		w.relay = &qa.RelayStatus{URL: all, State: qa.RelayOffline, Why: all}
@@ -278,7 +278,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		question, reply = string(w.posts[n-3].ID), string(w.posts[n-2].ID)
 	})
 	for _, key := range []string{"name", "web/about", "web/link"} {
-		b.node.keep(key, all)
+		b.node.setSetting(key, all)
 	}
 	var canary atomic.Int64
 	if err := chromedp.Listen(b.ctx, func(ev any) {
@@ -315,11 +315,11 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 			t.Errorf("%s: %s", path, fault)
 		}
 	}
-	// And what arrives while the page is open.
+	// The same for a post that arrives while the page is open.
 	b.run(chromedp.Navigate(b.url(b.week()+"/p/"+question)), main())
 	b.live()
-	// It was written by another version, so only the views can hold it.
-	b.node.edit(b.event, func(w *shownWeek) {
+	// Only another version could have written it, so it can only be put into the views.
+	b.node.editViews(b.event, func(w *shownWeek) {
 		p := w.posts[len(w.posts)-2]
 		p.ID, p.Op.Counter = p.ID+"0", p.Op.Counter*10
 		w.posts = append(w.posts, p)
@@ -338,10 +338,10 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	if canary.Load() != 0 {
 		t.Error("a dialog was opened")
 	}
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 
 	// The listener works: following a link is recorded.
-	_ = chromedp.Do(b.ctx, chromedp.Navigate("https://evil.example/")) // nobody is there
+	_ = chromedp.Do(b.ctx, chromedp.Navigate("https://evil.example/")) // no server answers
 	for deadline := time.Now().Add(20 * time.Second); !slices.Contains(called.list(), "evil.example"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("a request for https://evil.example/ was not noticed: %v", called.list())

@@ -13,8 +13,8 @@ import (
 // asAuthor makes the reader an author of the sample week, and puts in a question of
 // two parts that waits.
 func asAuthor(s *site) (parts qa.PostID) {
-	s.node.give(s.event, qa.RoleAuthor)
-	return s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 1000, Reactions: []qa.Reaction{
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	return s.node.addPost(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 1000, Reactions: []qa.Reaction{
 		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
 	}}, "Two more:\n\n1. Who reads it?\n2. Who may close it?")
 }

@@ -59,8 +59,8 @@ func (c *counting) Summary(ctx context.Context) (node.Summary, error) {
 // status of its event at most once, and the summary of all events at most once.
 func TestAPageLoadsItsWeekOnce(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleOrganiser)
-	s.node.give(s.event, qa.RoleAuthor)
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
 	c := &counting{Node: s.node}
 	s.serve(c)
 	post, mine := s.week()+"/p/"+s.id(pQuestion), s.week()+"/p/"+s.id(pMine)

@@ -13,14 +13,14 @@ import (
 	"flyleaf/qa"
 )
 
-// trusting makes the sample week one with everything about trust in it, seen by
-// its organiser.
-func trusting(b *inBrowser) {
+// setUpTrust adds to the sample week one of everything about trust: invitations, roles, blocks,
+// refusals. The reader becomes an organiser.
+func setUpTrust(b *inBrowser) {
 	n, id, at := b.node, b.event, testNow.UnixMilli()
-	n.give(id, qa.RoleOrganiser)
+	n.giveReaderRole(id, qa.RoleOrganiser)
 	ctx := b.t.Context()
-	n.does(noor, id, qa.Act{Kind: qa.ActBlock, Identity: person('1'), Text: "advertises in every week"})
-	n.notInEffect(id, qa.Act{Kind: qa.ActMark, Post: b.question(pBehalf), Mark: "approved", On: true})
+	n.doAs(noor, id, qa.Act{Kind: qa.ActBlock, Identity: person('1'), Text: "advertises in every week"})
+	n.doNotInEffect(id, qa.Act{Kind: qa.ActMark, Post: b.question(pBehalf), Mark: "approved", On: true})
 	for _, act := range []qa.Act{{Kind: qa.ActMark, Post: b.question(pMine), Mark: "pinned", On: true}, {Kind: qa.ActEvent, Fields: map[string]any{"approve": true}}} {
 		if _, err := n.Node.Do(ctx, id, act); err != nil {
 			b.t.Fatal(err)
@@ -29,9 +29,9 @@ func trusting(b *inBrowser) {
 	join := func(made qa.InviteInfo) func(*node.Device) error {
 		return func(d *node.Device) error { return d.Join(ctx, made.Link) }
 	}
-	// Noor's device grants these roles when somebody next hears from it.
-	forObi, forReader := n.invitedBy(noor, id, qa.RoleModerator), n.invitedBy(noor, id, qa.RoleAuthor)
-	n.by(obi, id, join(forObi))
+	// Noor's device grants these roles the next time it exchanges changes.
+	forObi, forReader := n.inviteAs(noor, id, qa.RoleModerator), n.inviteAs(noor, id, qa.RoleAuthor)
+	n.onDeviceOf(obi, id, join(forObi))
 	for _, in := range []struct {
 		role  qa.Role
 		label string
@@ -42,7 +42,7 @@ func trusting(b *inBrowser) {
 		}
 		b.invited = append(b.invited, made)
 	}
-	n.by(maren, id, join(b.invited[0]))
+	n.onDeviceOf(maren, id, join(b.invited[0]))
 	if err := n.RevokeInvite(ctx, id, b.invited[1].Key); err != nil {
 		b.t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func trusting(b *inBrowser) {
 		b.t.Fatal(err)
 	}
 	post := func(i int) qa.PostID { return b.question(i) }
-	n.edit(id, func(w *shownWeek) {
+	n.editViews(id, func(w *shownWeek) {
 		w.event.Roles = append(w.event.Roles, qa.Grant{ID: maren, Role: qa.RoleMember})
 		p := w.people[noor]
 		p.Link = "mailto:noor@example.org"
@@ -63,7 +63,7 @@ func trusting(b *inBrowser) {
 		w.posts[pMine].Marks.Pinned = true
 	})
 	q := []qa.PostID{post(pQuestion), post(pAnswer), post(pHidden), post(pDuplicate), post(pUnsent), post(pBehalf), post(pMine)}
-	n.edit(id, func(w *shownWeek) {
+	n.editViews(id, func(w *shownWeek) {
 		w.refusals = []qa.NotAccepted{
 			{Hash: strings.Repeat("ab", 32), Code: "closed", Reason: "the week had been closed before this was written", Act: qa.Act{Kind: qa.ActPost, Text: "Would you let an accountant edit this book?\n\nDid one?"}, AtMillis: at},
 			{Hash: strings.Repeat("cd", 32), Code: "quota", Reason: "you have written more today than this relay takes", Deferred: true, ByRelay: true, Post: q[4], Act: qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin?"}, AtMillis: at},
@@ -77,7 +77,7 @@ func trusting(b *inBrowser) {
 
 func TestBrowserLooksOfTrust(t *testing.T) {
 	b := openBrowserOn(t)
-	trusting(b)
+	setUpTrust(b)
 	b.enter("/")
 	q, a, mine := string(b.question(pQuestion)), string(b.question(pAnswer)), string(b.question(pUnsent))
 	proof, err := b.node.VerifyPost(t.Context(), b.event, b.question(pQuestion))
@@ -90,39 +90,39 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
 		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "?show=waiting",
 	} {
-		b.looks("trust-"+name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
+		b.checkLooks("trust-"+name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}
-	b.looks("trust-phrase", func() {
+	b.checkLooks("trust-phrase", func() {
 		b.run(chromedp.Navigate(b.url("/you")), main(), click(`form[action="/you/phrase"] button`))
 		b.until("the words", `document.readyState === 'complete' && document.querySelectorAll('.phrase li').length === 24`)
 	})
-	b.looks("trust-no-reason", func() {
+	b.checkLooks("trust-no-reason", func() {
 		b.run(chromedp.Navigate(b.url(b.week()+"/p/"+q+"/moderate")), main())
 		b.eval(`document.getElementById('reason').required = false, document.getElementById('reason').form.querySelector('button').click()`)
 		b.until("the refusal", `document.readyState === 'complete' && document.querySelector('.error')?.textContent.includes('Write a reason')`)
 	})
 	b.leave()
 	b.node.deliver(b.event)
-	b.node.edit(b.event, func(w *shownWeek) { w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
-	b.looks("trust-anonymous", func() {
+	b.node.editViews(b.event, func(w *shownWeek) { w.refusals = []qa.NotAccepted{}; w.event.Approve = false })
+	b.checkLooks("trust-anonymous", func() {
 		b.run(chromedp.Navigate(b.url(b.week())), main())
 		b.eval(`document.getElementById('anonymous').scrollIntoView()`)
 	})
-	b.node.edit(b.event, func(w *shownWeek) { w.event.Closed = true })
-	b.looks("trust-closed", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
-	b.nothingLeft()
+	b.node.editViews(b.event, func(w *shownWeek) { w.event.Closed = true })
+	b.checkLooks("trust-closed", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
+	b.checkNoForeignRequests()
 }
 
 // TestBrowserKeyboardReachesEverything: the Tab key alone reaches every control, and each
 // control shows that it has the focus.
 func TestBrowserKeyboardReachesEverything(t *testing.T) {
 	b := openBrowserOn(t)
-	trusting(b)
+	setUpTrust(b)
 	b.size(1200, 900, false)
 	b.enter("/")
 	for _, path := range []string{b.week() + "/people", b.week() + "/p/" + string(b.question(pQuestion)) + "/moderate", "/you", "/sync", b.week() + "/log"} {
 		b.run(chromedp.Navigate(b.url(path)), main())
-		// Focusable and visible, in the page's order.
+		// All focusable and visible elements, in the page's order.
 		b.eval(`window.stops = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')].filter(e => e.checkVisibility() && e.tabIndex >= 0 && !e.disabled), window.seen = new Set(), window.faint = []`)
 		want := value[int](b, `stops.length`)
 		for range want + 2 {
@@ -143,8 +143,8 @@ func TestBrowserKeyboardReachesEverything(t *testing.T) {
 // one moderator shows on the other pages without a reload.
 func TestBrowserModerationIsLive(t *testing.T) {
 	b := openBrowserOn(t)
-	trusting(b)
-	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
+	setUpTrust(b)
+	b.node.editViews(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
 	b.size(1440, 900, false)
 	b.enter(b.week())
 	b.live()
@@ -157,26 +157,26 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	if act := b.node.acts()[len(b.node.acts())-1]; act.Mark != "approved" || !act.On || act.Post != dup {
 		t.Errorf("act = %+v", act)
 	}
-	b.node.edit(b.event, func(w *shownWeek) {
+	b.node.editViews(b.event, func(w *shownWeek) {
 		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: dup}}
 	})
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}})
 	b.until("who is answering", elem+`.querySelector('.presence')?.textContent === 'Teodor Anand is answering'`)
-	b.node.edit(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
+	b.node.editViews(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{dup}, Status: true})
 	b.until("that nobody is any more", `!`+elem+`.querySelector('.presence')`)
-	b.node.give(b.event, qa.RoleAuthor)
+	b.node.giveReaderRole(b.event, qa.RoleAuthor)
 	b.until("the notice about the invitation to go", `!document.getElementById('claim')`)
 	if !value[bool](b, `window.mark === 7`) {
 		t.Error("the page was loaded anew")
 	}
 
-	// The list of invitations follows too, unless somebody types there.
+	// The list of invitations is updated too, unless somebody is typing there.
 	b.run(chromedp.Navigate(b.url(b.week()+"/people")), main())
 	b.live()
 	sunniva := person('2')
-	b.node.does(sunniva, b.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
-	b.node.by(sunniva, b.event, func(d *node.Device) error { return d.Join(t.Context(), b.invited[3].Link) })
+	b.node.doAs(sunniva, b.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
+	b.node.onDeviceOf(sunniva, b.event, func(d *node.Device) error { return d.Join(t.Context(), b.invited[3].Link) })
 	b.until("the grant", `document.querySelector('#main').textContent.includes('Granted: Sunniva Jarl')`)
 	b.run(keys("#i-label", "Somebody"))
 	if err := b.node.RevokeInvite(t.Context(), b.event, b.invited[2].Key); err != nil {

@@ -103,7 +103,7 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
 	}
 	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.nameOrYou(p.By)
-	page.Wrote = v.writtenAt(page.Writer.First) // there is one: p itself
+	page.Wrote = v.writtenAt(page.Writer.First) // never empty: there is at least p
 	block, blocked := qa.Blocks(s.log(r.Context(), v.Event.ID))[p.By]
 	page.Blocked = blocked || p.Blocked
 	page.Blockable = !v.mine(p) && v.Event.MayBlock(p.By)

@@ -12,11 +12,11 @@ import (
 	"flyleaf/qa"
 )
 
-// asRole is a site whose reader holds a role.
+// asRole returns a site whose reader holds a role.
 func asRole(t *testing.T, role qa.Role) *site {
 	t.Helper()
 	s := newSite(t, "")
-	s.node.give(s.event, role)
+	s.node.giveReaderRole(s.event, role)
 	return s
 }
 
@@ -98,7 +98,7 @@ func TestReadersCannotModerate(t *testing.T) {
 	for _, role := range []qa.Role{"", qa.RoleMember, qa.RoleAuthor} {
 		s := newSite(t, "")
 		if role != "" {
-			s.node.give(s.event, role)
+			s.node.giveReaderRole(s.event, role)
 		}
 		mustNotContain(t, s.get(s.week()), "/moderate", "Approve")
 		for _, path := range []string{"/mark", "/block"} {
@@ -113,7 +113,7 @@ func TestReadersCannotModerate(t *testing.T) {
 			t.Errorf("%q: %+v", role, s.node.acts())
 		}
 	}
-	// Whether it is answered, who asked may say, and an author.
+	// The asker and authors may mark a question as answered.
 	s := newSite(t, "")
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "Mark as answered", s.post(pMine)+"/mark")
 	mustNotContain(t, article(t, s.get(s.week()), s.id(pQuestion)), "as answered")
@@ -164,7 +164,7 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 			approve = append(approve, qa.Act{Kind: qa.ActMark, Post: id, Mark: "approved", On: true})
 		}
 	}
-	s.node.does(noor, s.event, approve...)
+	s.node.doAs(noor, s.event, approve...)
 	page := s.get(s.week())
 	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve<span", "To approve")
 	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and moderators")
@@ -173,7 +173,7 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 	}
 	mustNotContain(t, s.get(s.week()+"/fragment?post="+s.id(pDuplicate)), "forgery")
 
-	s.node.give(s.event, qa.RoleModerator)
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
 	page = s.get(s.week())
 	mustContain(t, page, `To approve <span class="count">2</span>`)
 	mustContain(t, article(t, page, s.id(pDuplicate)), "already forgery", "Waiting for approval", "Approve<span")
@@ -191,8 +191,8 @@ func TestApproveBeforeOthersSeeIt(t *testing.T) {
 // without approval. The page says what is published until then, and approving empties the list.
 func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleModerator)
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.event.Closed = true
 		w.posts[pDuplicate].Late = true
 		q := &w.posts[pQuestion]
@@ -226,9 +226,9 @@ func TestLogTellsEverybody(t *testing.T) {
 	}
 	mustContain(t, s.get(eventPath(inv.Event)+"/log"), "No entries yet")
 	q, dup := qa.PostID(s.id(pQuestion)), qa.PostID(s.id(pDuplicate))
-	s.node.give(s.event, qa.RoleModerator)
-	s.node.notInEffect(s.event, qa.Act{Kind: qa.ActBlock, Identity: obi, Text: "floods"})
-	s.node.does(noor, s.event,
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	s.node.doNotInEffect(s.event, qa.Act{Kind: qa.ActBlock, Identity: obi, Text: "floods"})
+	s.node.doAs(noor, s.event,
 		qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "a mistake"},
 		qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden"},
 		qa.Act{Kind: qa.ActMark, Post: q, Mark: "pinned", On: true},
@@ -236,14 +236,14 @@ func TestLogTellsEverybody(t *testing.T) {
 	if _, err := s.node.Do(t.Context(), s.event, qa.Act{Kind: qa.ActMark, Post: dup, Mark: "duplicateOf", Text: string(q)}); err != nil {
 		t.Fatal(err)
 	}
-	s.node.invitedBy(noor, s.event, qa.RoleMember)
-	revoked := s.node.invitedBy(noor, s.event, qa.RoleAuthor)
-	s.node.by(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, revoked.Key) })
-	s.node.does(noor, s.event,
+	s.node.inviteAs(noor, s.event, qa.RoleMember)
+	revoked := s.node.inviteAs(noor, s.event, qa.RoleAuthor)
+	s.node.onDeviceOf(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, revoked.Key) })
+	s.node.doAs(noor, s.event,
 		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}},
 		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": false}},
 		qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.log = []qa.LogEntry{
 			{Kind: qa.LogPinned, By: noor, AtMillis: testNow.UnixMilli(), On: true, Post: "not-here", InEffect: true},
 			{Kind: "novelty", By: noor, AtMillis: testNow.UnixMilli(), InEffect: true},
@@ -269,8 +269,8 @@ func TestLogTellsEverybody(t *testing.T) {
 	for i := range 2*linesOnPage + 10 {
 		many = append(many, qa.Act{Kind: qa.ActMark, Post: q, Mark: "hidden", Text: "number " + strconv.Itoa(i)})
 	}
-	s.node.does(noor, s.event, many...)
-	s.node.edit(s.event, func(w *shownWeek) { w.log = nil })
+	s.node.doAs(noor, s.event, many...)
+	s.node.editViews(s.event, func(w *shownWeek) { w.log = nil })
 	page = s.get(s.week() + "/log")
 	if n := strings.Count(page, "<q>"); n != linesOnPage {
 		t.Errorf("%d lines on a page", n)
@@ -283,7 +283,7 @@ func TestLogTellsEverybody(t *testing.T) {
 func TestHiddenPostsSayWhenAndByWhom(t *testing.T) {
 	s := newSite(t, "")
 	at := testNow.Add(-90 * 60 * 1e9).UnixMilli()
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.posts[pWithdrawn].WithdrawnAtMillis = at
 		w.posts[pHidden].Marks.HiddenBy, w.posts[pHidden].Marks.HiddenAtMillis = noor, at
 		w.posts[pMine].Marks.Hidden, w.posts[pMine].Marks.HiddenBy = "please ask one thing at a time", noor

@@ -17,7 +17,7 @@ func TestNamesThatLookLikeAnAuthors(t *testing.T) {
 	for name, want := range map[string]string{
 		"Ilse\u200b Marrow": "Not the author Ilse Marrow", "IIse Marrow (author)": "Not the author Ilse Marrow", "Obi ✓ Author": "Not an author", "Obi Tamsin": "",
 	} {
-		s.node.edit(s.event, func(w *shownWeek) { w.people[obi] = qa.Person{ID: obi, Name: name} })
+		s.node.editViews(s.event, func(w *shownWeek) { w.people[obi] = qa.Person{ID: obi, Name: name} })
 		page := s.raw(s.week())
 		a := article(t, page, s.id(pReply))
 		if !strings.Contains(a, "<b><bdi>"+name+"</bdi></b>") || strings.Contains(a, `class="badge author"`) {
@@ -35,9 +35,9 @@ func TestNamesThatLookLikeAnAuthors(t *testing.T) {
 // Names, titles and reasons are isolated; words take their own direction.
 func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleModerator)
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
 	const name = "אורי"
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.people[obi] = qa.Person{ID: obi, Name: name}
 		w.people[ilse] = qa.Person{ID: ilse, Name: "עדה"}
 	})
@@ -69,8 +69,8 @@ func TestWhatPeopleWroteIsIsolated(t *testing.T) {
 // shown under another name.
 func TestModerationShowsWhoIsBlocked(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleModerator)
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	s.node.editViews(s.event, func(w *shownWeek) {
 		for i := range w.posts {
 			if w.posts[i].By == obi && w.posts[i].Parent == "" {
 				w.posts[i].OnBehalfOf = "Ilse Marrow"
@@ -117,7 +117,7 @@ func TestForbiddenCharactersAreNotSaved(t *testing.T) {
 // TestNameOfAnEarlierVersionIsKept: a name that only an earlier version accepted is kept.
 func TestNameOfAnEarlierVersionIsKept(t *testing.T) {
 	s := newSite(t, "")
-	s.node.keep("name", "Ti\x00no\n")
+	s.node.setSetting("name", "Ti\x00no\n")
 	if w := s.send(s.week()+"/ask", "body", "Still here?"); w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
@@ -131,8 +131,8 @@ func TestNameOfAnEarlierVersionIsKept(t *testing.T) {
 // TestWinnersTellsTwoOfOneNameApart: the table of winners tells two people with one name apart.
 func TestWinnersTellsTwoOfOneNameApart(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleAuthor)
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.people[maren] = qa.Person{ID: maren, Name: "Obi Tamsin"}
 		w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
 	})

@@ -18,7 +18,7 @@ import (
 
 func TestPeoplePageForEverybody(t *testing.T) {
 	s := newSite(t, "")
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		p := w.people[noor]
 		p.Link = "https://example.org/noor"
 		w.people[noor] = p
@@ -29,7 +29,7 @@ func TestPeoplePageForEverybody(t *testing.T) {
 	page := s.get(s.week() + "/people")
 	mustContain(t, page, "Organisers", "Noor Adeyemi", "Authors", "Ilse Marrow", "Moderators", "Open: everyone", `href="https://example.org/noor" rel="noopener nofollow noreferrer"`, "javascript:alert(1)</span>")
 	mustNotContain(t, page, "Create invitation", ">Remove<", "Close the week", `href="javascript`, "Members")
-	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.Access = "invited" })
 	mustContain(t, s.get(s.week()+"/people"), "Invitation only: only the people named here")
 	mustContain(t, s.get(s.week()), "To read it, they also need a role")
 }
@@ -87,10 +87,10 @@ func TestOnlyOrganisersOrganise(t *testing.T) {
 	}
 }
 
-// noInvitation stands for the key of an invitation where none was made.
+// noInvitation is returned instead of the key of an invitation if there is none.
 const noInvitation = qa.Identity("none")
 
-// invitation is the key of an invitation to a role in the sample week, not one of those known.
+// invitation returns the key of a role invitation in the sample week that is not in known.
 func (s *site) invitation(known ...qa.Identity) qa.Identity {
 	s.t.Helper()
 	all, err := s.node.Node.Invitations(s.t.Context(), s.event)
@@ -105,7 +105,7 @@ func (s *site) invitation(known ...qa.Identity) qa.Identity {
 	return noInvitation
 }
 
-// link is the newest invitation itself.
+// link returns the link of the newest invitation.
 func (s *site) link() string {
 	s.t.Helper()
 	all, err := s.node.Node.Invitations(s.t.Context(), s.event)
@@ -133,9 +133,10 @@ func TestInvitationsToARole(t *testing.T) {
 	s.sent(s.week()+"/invite", "role", "moderator", "label", "")
 	s.sent(s.week() + "/invite/" + string(s.invitation(key)) + "/revoke")
 	mustContain(t, s.get(s.week()+"/people"), "Revoked", "No name")
-	// The device that made an invitation grants the role; until it has, others see that it was opened.
-	byNoor := s.node.invitedBy(noor, s.event, qa.RoleModerator)
-	s.node.by(obi, s.event, func(d *node.Device) error { return d.Join(t.Context(), byNoor.Link) })
+	// The device that made an invitation grants the role. Until then, others see that the
+	// invitation was opened.
+	byNoor := s.node.inviteAs(noor, s.event, qa.RoleModerator)
+	s.node.onDeviceOf(obi, s.event, func(d *node.Device) error { return d.Join(t.Context(), byNoor.Link) })
 	mustContain(t, s.get(s.week()+"/people"), "Opened; the role is being granted: Obi Tamsin")
 	if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+string(byNoor.Key)+".svg", nil)); w.Code != http.StatusNotFound {
 		t.Errorf("the code of another device's invitation: %d", w.Code)
@@ -148,8 +149,9 @@ func TestInvitationsToARole(t *testing.T) {
 	if w := s.send(s.week() + "/invite/nothing/revoke"); w.Code != http.StatusNotFound {
 		t.Errorf("an unknown invitation: %d", w.Code)
 	}
-	// Whoever opens it has the role once the organiser's device has answered, by itself.
-	s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), all[0].Link) })
+	// The person who opens it has the role once the organiser's device has granted it
+	// automatically.
+	s.node.onDeviceOf(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), all[0].Link) })
 	page = s.get(path)
 	mustContain(t, page, "Granted: Maren Holt")
 	mustNotContain(t, page, link)
@@ -185,7 +187,7 @@ func TestInvitationCodes(t *testing.T) {
 		t.Errorf("the open invitation: %d", w.Code)
 	}
 	link := s.link()
-	s.node.does(noor, s.event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: qa.RoleOrganiser})
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: qa.RoleOrganiser})
 	for _, name := range []string{string(s.invitation()) + ".svg", "nothing.svg", "all.png", "all"} {
 		if w := s.do(httptest.NewRequest("GET", s.week()+"/invite/"+name, nil)); w.Code != http.StatusNotFound {
 			t.Errorf("%s for a reader: %d", name, w.Code)
@@ -264,26 +266,26 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	join(s, s.node.invitedBy(noor, s.event, qa.RoleAuthor))
+	join(s, s.node.inviteAs(noor, s.event, qa.RoleAuthor))
 	mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", "The role is granted automatically")
-	s.node.by(noor, s.event, nothing) // her device grants it
+	s.node.onDeviceOf(noor, s.event, noAction) // her device grants it
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 
 	for words, happens := range map[string]func(s *site, made qa.InviteInfo){
 		"was revoked": func(s *site, made qa.InviteInfo) {
-			s.node.by(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, made.Key) })
+			s.node.onDeviceOf(noor, s.event, func(d *node.Device) error { return d.RevokeInvite(t.Context(), s.event, made.Key) })
 		},
 		"Someone else already used": func(s *site, made qa.InviteInfo) {
-			s.node.by(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
+			s.node.onDeviceOf(maren, s.event, func(d *node.Device) error { return d.Join(t.Context(), made.Link) })
 		},
 	} {
 		s := newSite(t, "")
-		made := s.node.invitedBy(noor, s.event, qa.RoleAuthor)
+		made := s.node.inviteAs(noor, s.event, qa.RoleAuthor)
 		happens(s, made)
 		join(s, made)
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
 	}
-	// Also before the event has arrived. Then nobody knows for which role it is.
+	// Also before the event has arrived. Until then the role is unknown.
 	link := qa.Invitation{Event: eventID(77), Relay: sampleRelay, Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}
 	mustContain(t, s.get(s.sent("/join", "invitation", link.String())), "This week is being downloaded", "You opened an invitation to a role. The role is granted automatically")
 }
@@ -304,7 +306,7 @@ func TestInvitationThatOpensInABrowser(t *testing.T) {
 	if err := s.node.Join(t.Context(), qa.Invitation{Event: s.event, Relay: relay, Move: true}); err != nil {
 		t.Fatal(err)
 	}
-	s.node.keep("app/"+relay, "yes") // what the relay says when it is connected
+	s.node.setSetting("app/"+relay, "yes") // what the relay reports on connecting
 	s.sent(s.week()+"/invite", "role", "author", "label", "Ilse")
 	all, err := s.node.Invitations(t.Context(), s.event)
 	if err != nil || len(all) != 1 {
@@ -334,14 +336,14 @@ func (n grantsMeanwhile) Week(ctx context.Context, event qa.EventID) (qa.Week, e
 	return n.testNode.Week(ctx, event)
 }
 
-// TestRoleGrantedWhileAPageIsMade: such a page still announces the role, since only a page that
-// announces it looks for the new links.
+// TestRoleGrantedWhileAPageIsMade: such a page still announces the role, because only a page that
+// announces a role loads the new links.
 func TestRoleGrantedWhileAPageIsMade(t *testing.T) {
 	s := newSite(t, "")
-	if err := s.node.Join(t.Context(), s.node.invitedBy(noor, s.event, qa.RoleModerator).Link); err != nil {
+	if err := s.node.Join(t.Context(), s.node.inviteAs(noor, s.event, qa.RoleModerator).Link); err != nil {
 		t.Fatal(err)
 	}
-	s.serve(grantsMeanwhile{s.node, func() { s.node.by(noor, s.event, nothing) }})
+	s.serve(grantsMeanwhile{s.node, func() { s.node.onDeviceOf(noor, s.event, noAction) }})
 	mustContain(t, s.get(s.week()), `id="claim"`)
 	mustNotContain(t, s.get(s.week()), `id="claim"`)
 }

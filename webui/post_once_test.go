@@ -80,7 +80,7 @@ func TestAnotherPostWithTheSameWords(t *testing.T) {
 		t.Errorf("the same tags, written otherwise: %q, %s", again, seen[again])
 	}
 
-	s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli()}, "Of Maren")
+	s.node.addPost(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli()}, "Of Maren")
 	another("another person's", s.sent(s.week()+"/ask", "body", "Of Maren"))
 
 	first := ask()

@@ -65,11 +65,11 @@ func TestSetupIsForOrganisers(t *testing.T) {
 	}
 }
 
-// TestSetupChangesOnlyWhatWasChanged: a form that is sent as it came is no change.
+// TestSetupChangesOnlyWhatWasChanged: a form that is sent back unchanged changes nothing.
 func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleOrganiser)
-	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Links: []qa.Link{{Text: "The book", URL: "https://example.org/ledger"}}})
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Links: []qa.Link{{Text: "The book", URL: "https://example.org/ledger"}}})
 	form := func(change ...string) []string {
 		page := s.get(s.week() + "/setup")
 		fields := []string{"title", "The Patient Ledger", "authors", "Ilse Marrow, Teodor Anand", "description", s.node.shown(s.event).event.Description, "zone", "UTC", "links", "https://example.org/ledger The book\r\n", "copies", "3"}
@@ -117,7 +117,7 @@ func TestSetupChangesOnlyWhatWasChanged(t *testing.T) {
 
 func TestCover(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleOrganiser)
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
 	w := s.upload(s.week()+"/setup", pngOf(t, 1200, 1600), "title", "The Patient Ledger")
 	if w.Code != http.StatusSeeOther {
 		t.Fatalf("%d %s", w.Code, w.Body)
@@ -137,10 +137,10 @@ func TestCover(t *testing.T) {
 			t.Errorf("%s: %d", name, w.Code)
 		}
 	}
-	// What somebody else's program put there is not served as a page.
+	// Bytes that another program stored there are not served as a page.
 	html := []byte("<!doctype html><script>alert(1)</script>")
 	blob := func(b []byte) *httptest.ResponseRecorder {
-		s.node.does(noor, s.event, qa.Act{Kind: qa.ActBlob, Bytes: b})
+		s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActBlob, Bytes: b})
 		return s.do(httptest.NewRequest("GET", s.week()+"/blob/"+qa.BlobKey(b), nil))
 	}
 	if got := blob(html); got.Code != http.StatusUnsupportedMediaType || bytes.Contains(got.Body.Bytes(), html) {
@@ -161,13 +161,13 @@ func TestCover(t *testing.T) {
 	}
 }
 
-// clubbed puts the sample week, and others that are not here, on a club's list.
-func clubbed(s *site) qa.EventID {
+// addToClub adds the sample week, and weeks that are not on this device, to a club's list.
+func addToClub(s *site) qa.EventID {
 	id := eventID(7)
 	day := func(y, m, d int) int64 { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC).UnixMilli() }
 	here := s.node.shown(s.event).event
 	here.ID = s.event
-	s.node.add(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor, Description: "One book *a week*.", Weeks: []qa.ListedWeek{
+	s.node.addEvent(qa.Event{ID: id, Kind: "club", Title: "The Lamplight Readers", Founder: noor, Description: "One book *a week*.", Weeks: []qa.ListedWeek{
 		here.Listing(),
 		{ID: eventID(8), Title: "Small Weather", Authors: "Aino Berglund", StartsAtMillis: day(2026, 11, 16), EndsAtMillis: day(2026, 11, 20)},
 		{ID: eventID(9), Title: "Slow Indexes", Authors: "Perpetua Lindqvist", StartsAtMillis: day(2026, 10, 26), EndsAtMillis: day(2026, 10, 30)},
@@ -178,7 +178,7 @@ func clubbed(s *site) qa.EventID {
 
 func TestLibraryOfAClub(t *testing.T) {
 	s := newSite(t, "")
-	id := clubbed(s)
+	id := addToClub(s)
 	page := s.get("/")
 	mustContain(t, page, "<h1>The Lamplight Readers</h1>", "One book <em>a week</em>.", "The Patient Ledger", ">Upcoming<", "Small Weather", ">2025<", "Twelve Folding Chairs", "not downloaded yet", "Invite someone to the club")
 	if n := strings.Count(page, "The Patient Ledger</a>"); n != 1 {
@@ -232,15 +232,15 @@ func TestSearchOverAllWeeks(t *testing.T) {
 // the week and a notice. The form refuses to save such details.
 func TestAWeekThatContradictsItself(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleOrganiser)
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
 	start := time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC).UnixMilli()
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.event.StartsAtMillis, w.event.EndsAtMillis = start, start-86_400_000
 		w.event.AnswersUntilMillis, w.event.WinnersAtMillis, w.event.Zone = 0, 1<<62, "UTC"
 	})
 	page := s.get(s.week())
 	mustContain(t, page, "Book of the week, 9 November 2026", `class="weekline"`, "/calendar.ics",
-		"The week ends on 8 November 2026, 00:00, before it begins on 9 November 2026, 00:00.", "The authors choose in a year outside of 1900 to 2199")
+		"The week ends on 8 November 2026, 00:00, before it begins on 9 November 2026, 00:00.", "The authors choose in a year outside 1900 to 2199")
 	mustContain(t, s.get("/"), "The Patient Ledger")
 	mustContain(t, s.get(s.week()+"/calendar.ics"), "DTSTART;VALUE=DATE:20261109", "DTEND;VALUE=DATE:20261110")
 
@@ -248,28 +248,28 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	if w.Code != http.StatusUnprocessableEntity || len(s.node.acts()) != 0 {
 		t.Errorf("%d %+v", w.Code, s.node.acts())
 	}
-	// In words, where one looks: with the fields that it is about unfolded.
+	// The error is a sentence, and the fields that it is about are unfolded.
 	mustContain(t, w.Body.String(), "Not saved. The week ends on 1 November 2026, 09:00, before it begins", "2026-11-01T09:00",
 		`role="alert" tabindex="-1" autofocus`, `<details class="ui" open>`)
 	mustNotContain(t, w.Body.String(), "endsAt has")
 }
 
-// TestAWrongClockIsSaid: the page says that the writer's clock was wrong, and shows when the
-// post was received.
-func TestAWrongClockIsSaid(t *testing.T) {
+// TestAWrongClockIsShown: the page says that the writer's clock was wrong, and shows when the post
+// was received.
+func TestAWrongClockIsShown(t *testing.T) {
 	s := newSite(t, "")
 	id := s.send(s.week()+"/ask", "body", "From 2126?")
 	if id.Code != http.StatusSeeOther {
 		t.Fatal(id.Code)
 	}
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		p := &w.posts[len(w.posts)-1]
 		p.ReceivedAtMillis, p.AtMillis = testNow.UnixMilli(), testNow.AddDate(100, 0, 0).UnixMilli()
 	})
 	mustContain(t, s.get(s.week()), "Clock was wrong", "2126", "The time shown is when this device received it.")
 }
 
-// TestErrorsOfTheNewWeekFormAreSentences: the form's own words and the error's fit together.
+// TestErrorsOfTheNewWeekFormAreSentences: the form's text and the error make one sentence.
 func TestErrorsOfTheNewWeekFormAreSentences(t *testing.T) {
 	s := newSite(t, "")
 	for _, c := range [][2]string{{"relay", "x"}, {"zone", "Nowhere"}} {

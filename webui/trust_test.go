@@ -14,13 +14,13 @@ import (
 )
 
 func refuse(s *site, n qa.NotAccepted) {
-	s.node.edit(s.event, func(w *shownWeek) { w.refusals = append(w.refusals, n) })
+	s.node.editViews(s.event, func(w *shownWeek) { w.refusals = append(w.refusals, n) })
 }
 
 func TestRefusedWordsAreKeptAndShown(t *testing.T) {
 	s := newSite(t, "")
 	mustNotContain(t, s.get("/sync"), `id="not-accepted"`)
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.people[noor] = qa.Person{ID: noor, Name: "Noor Adeyemi", Link: "mailto:noor@example.org"}
 	})
 	mine := qa.PostID(s.id(pUnsent))
@@ -141,13 +141,13 @@ func TestPhraseIsShownOnlyWhenAskedFor(t *testing.T) {
 
 func TestAskWithoutAName(t *testing.T) {
 	s := newSite(t, "")
-	// Something of the reader's is not on the relay yet: it would tell who asked.
+	// One of the reader's changes is not on the relay yet; it would show who asked.
 	mustContain(t, s.get(s.week()), "once everything you wrote here is on the relay")
 	mustNotContain(t, s.get(s.week()), `name="anonymous"`)
 	s.node.deliver(s.event)
 	mustContain(t, s.get(s.week()), `name="anonymous"`, "The relay still sees your connection")
 
-	s.node.keep("name", "Wren")
+	s.node.setSetting("name", "Wren")
 	to := s.sent(s.week()+"/ask", "body", "Is it a sin to like the villain?", "anonymous", "1")
 	if act := s.lastAct(qa.ActPost); !act.Anonymous || len(s.node.acts()) != 1 {
 		t.Errorf("the name was said on the way: %+v", s.node.acts())
@@ -163,7 +163,7 @@ func TestAskWithoutAName(t *testing.T) {
 	}
 	mustContain(t, w.Body.String(), "shows your name", "And this?</textarea>")
 	s.node.deliver(s.event)
-	s.node.edit(s.event, func(w *shownWeek) { w.event.Access = "invited" })
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.Access = "invited" })
 	mustNotContain(t, s.get(s.week()), `name="anonymous"`, "You can ask without your name once")
 }
 
@@ -171,7 +171,7 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	s := newSite(t, "")
 	id := qa.PostID(s.id(pAnswer))
 	mustContain(t, article(t, s.get(s.week()), s.id(pAnswer)), `href="`+s.post(pAnswer)+`/proof"`)
-	// The real one: each of its changes is checked from its bytes.
+	// The real post: each of its changes is checked from its bytes.
 	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "Every change to this post is signed", "<b>Valid</b>, by the key of Ilse Marrow", string(ilse))
 	real, err := s.node.VerifyPost(t.Context(), s.event, id)
 	if err != nil || len(real.Changes) != 1 {
@@ -182,12 +182,12 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	mustContain(t, page, good.Hash, fmt.Sprintf("%s, change %d", good.Actor, good.Seq))
 	mustNotContain(t, page, "grave", "Do not rely")
 
-	s.node.does(teodor, s.event, qa.Act{Kind: qa.ActMark, Post: qa.PostID(s.id(pQuestion)), Mark: "assigned", On: true})
+	s.node.doAs(teodor, s.event, qa.Act{Kind: qa.ActMark, Post: qa.PostID(s.id(pQuestion)), Mark: "assigned", On: true})
 	mustContain(t, s.get(s.post(pQuestion)+"/proof"), "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", "by the key of Teodor Anand")
 
 	// A view without a change.
 	var invented qa.PostID
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		p := w.posts[pAnswer]
 		p.ID, p.Op.Counter = p.ID+"0", p.Op.Counter*10
 		w.posts = append(w.posts, p)
@@ -206,7 +206,7 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	// The device would exclude such a change.
 	forbidden := good
 	forbidden.Code, forbidden.Reason = "role", "its writer is no author"
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.verified = map[qa.PostID]qa.Verification{id: {Event: s.event, Changes: []qa.VerifiedChange{good, forbidden}}}
 	})
 	bad("<b>Not allowed.</b> Its writer is no author.")
@@ -215,7 +215,7 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 func TestPresenceOfAuthorsIsShown(t *testing.T) {
 	s := newSite(t, "")
 	q, mine, unsent := qa.PostID(s.id(pDuplicate)), qa.PostID(s.id(pMine)), qa.PostID(s.id(pUnsent))
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.presence = []qa.Presence{
 			{Kind: qa.PresenceAnswering, By: teodor, Post: q},
 			{Kind: qa.PresenceAnswering, By: ilse, Post: q},
@@ -229,8 +229,8 @@ func TestPresenceOfAuthorsIsShown(t *testing.T) {
 	mustNotContain(t, article(t, page, s.id(pMine)), "answering")
 	mustContain(t, article(t, page, s.id(pMine)), `data-state="seen"`, "Delivered to Ilse", "may not have been read")
 	mustContain(t, article(t, page, s.id(pForked)), `data-state="relay"`)
-	// What is only on this device has been seen by nobody.
-	s.node.does(ilse, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wilhelmina-Alexandrina Marrow"}})
+	// Nobody has seen a change that is only on this device.
+	s.node.doAs(ilse, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Wilhelmina-Alexandrina Marrow"}})
 	mustContain(t, article(t, s.get(s.week()), s.id(pUnsent)), `data-state="device"`)
 	s.node.deliver(s.event)
 	mustContain(t, article(t, s.get(s.week()), s.id(pUnsent)), "Delivered to an author")
@@ -264,7 +264,7 @@ func TestWritingIsAnnounced(t *testing.T) {
 
 func TestImportedReactionsAreNoVotes(t *testing.T) {
 	s := newSite(t, "")
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.posts[pMine].X = map[string]string{"reactions": `[{"emoji":"🐝","count":7,"by":["Ada","Bo"]},{"emoji":"🍯","count":1}]`}
 		w.posts[pSecond].X = map[string]string{"reactions": `[{"emoji":"<b>","count":-1}]`}
 	})

@@ -264,7 +264,7 @@ func TestFilters(t *testing.T) {
 		}
 	}
 	empty := newNode(t)
-	empty.add(qa.Event{ID: s.event, Title: "Empty", Authors: "A"})
+	empty.addEvent(qa.Event{ID: s.event, Title: "Empty", Authors: "A"})
 	s.serve(empty)
 	mustContain(t, s.get(s.week()), "No questions yet")
 	mustContain(t, s.get(s.week()+"?show=mine"), "You have not asked")
@@ -528,7 +528,7 @@ func TestSyncSummary(t *testing.T) {
 		}
 	}
 	s := newSite(t, "")
-	relay := func(r qa.RelayStatus) { s.node.edit(s.event, func(w *shownWeek) { w.relay = &r }) }
+	relay := func(r qa.RelayStatus) { s.node.editViews(s.event, func(w *shownWeek) { w.relay = &r }) }
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline, Why: "no route to host", SinceMillis: testNow.UnixMilli()})
 	mustContain(t, s.get("/sync"), "1 change only on this device", "On page 140 you", "No route to host.", "Relay unreachable", "ws://relay.example:3030", "1 change only on this device")
 	mustContain(t, s.get("/sync"), "Flyleaf sends your changes the next time")
@@ -548,7 +548,7 @@ func TestSyncSummary(t *testing.T) {
 
 func TestClosedWeekAcceptsNothing(t *testing.T) {
 	s := newSite(t, "")
-	s.node.edit(s.event, func(w *shownWeek) { w.event.Closed = true })
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.Closed = true })
 	page := s.get(s.week())
 	mustContain(t, page, "This week is closed.")
 	mustNotContain(t, page, `id="ask"`, `name="want"`, `class="reply-box"`, ">Edit<span", "☺")
@@ -627,7 +627,7 @@ func big(tb testing.TB) (*testNode, qa.EventID) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	n.edit(inv.Event, func(w *shownWeek) {
+	n.editViews(inv.Event, func(w *shownWeek) {
 		w.event.Roles = append(w.event.Roles, qa.Grant{ID: ilse, Role: qa.RoleAuthor})
 		put := func(p qa.Post, text string) qa.PostID {
 			p.Op = qa.OpID{Counter: uint64(len(w.posts) + 1), Actor: "01"}

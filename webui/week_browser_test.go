@@ -16,33 +16,33 @@ import (
 	"flyleaf/qa"
 )
 
-// deciding makes the reader an author of the sample week, and adds a question of several parts
+// setUpDecisions makes the reader an author of the sample week and adds a question of several parts
 // and one that other authors have taken. It returns the first.
-func deciding(b *inBrowser) (parts qa.PostID) {
+func setUpDecisions(b *inBrowser) (parts qa.PostID) {
 	n, id := b.node, b.event
-	n.give(id, qa.RoleAuthor)
-	parts = n.put(id, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 4e6, Reactions: []qa.Reaction{
+	n.giveReaderRole(id, qa.RoleAuthor)
+	parts = n.addPost(id, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 4e6, Reactions: []qa.Reaction{
 		{By: obi, Emoji: qa.WantEmoji}, {By: ilse, Emoji: qa.WantEmoji}, {By: teodor, Emoji: qa.WantEmoji},
 	}}, "Two more, about the people in it:\n\n1. Who reads a ledger that is correct, signed and boring?\n2. Who may close it?")
-	taken := n.put(id, qa.Post{By: obi, AtMillis: testNow.UnixMilli() - 3e6}, "Would you let an accountant edit this book? Did one?")
-	n.does(teodor, id, qa.Act{Kind: qa.ActMark, Post: taken, Mark: "assigned", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
+	taken := n.addPost(id, qa.Post{By: obi, AtMillis: testNow.UnixMilli() - 3e6}, "Would you let an accountant edit this book? Did one?")
+	n.doAs(teodor, id, qa.Act{Kind: qa.ActMark, Post: taken, Mark: "assigned", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
 	sunniva := person('2')
-	n.does(sunniva, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
-	candidate := n.put(id, qa.Post{By: sunniva, AtMillis: testNow.UnixMilli() - 2e6}, "Is there a reading order for people who only keep stock?")
-	n.does(ilse, id, qa.Act{Kind: qa.ActMark, Post: candidate, Mark: "candidate", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
-	n.by(ilse, id, func(d *node.Device) error { return d.CommitDraw(b.t.Context(), id) })
+	n.doAs(sunniva, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Sunniva Jarl"}})
+	candidate := n.addPost(id, qa.Post{By: sunniva, AtMillis: testNow.UnixMilli() - 2e6}, "Is there a reading order for people who only keep stock?")
+	n.doAs(ilse, id, qa.Act{Kind: qa.ActMark, Post: candidate, Mark: "candidate", On: true}, qa.Act{Kind: qa.ActWinner, Post: parts, Text: "a copy"})
+	n.onDeviceOf(ilse, id, func(d *node.Device) error { return d.CommitDraw(b.t.Context(), id) })
 	if err := n.SetPerson(b.t.Context(), qa.Person{Name: "Wren Castellane"}); err != nil {
 		b.t.Fatal(err)
 	}
-	n.edit(id, func(w *shownWeek) {
+	n.editViews(id, func(w *shownWeek) {
 		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: n.sample[pDuplicate]}}
 	})
 	return parts
 }
 
-// drawn is a week that the reader founded, whose copies were chosen and drawn, and of which a
-// winner has said where to send hers.
-func drawn(b *inBrowser) qa.EventID {
+// newDrawnWeek creates a week founded by the reader, with winners chosen and drawn. One winner has
+// sent her address.
+func newDrawnWeek(b *inBrowser) qa.EventID {
 	n, ctx := b.node, b.t.Context()
 	inv, err := n.CreateEvent(ctx, qa.Event{Title: "A week of the reader's", Authors: "Ilse Marrow", Prizes: 2}, "")
 	if err != nil {
@@ -57,22 +57,22 @@ func drawn(b *inBrowser) qa.EventID {
 		}
 	}
 	for who, name := range map[qa.Identity]string{ilse: "Ilse Marrow", maren: "Maren Holt", obi: "Obi Tamsin"} {
-		n.does(who, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: name}})
+		n.doAs(who, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: name}})
 	}
 	do(qa.Act{Kind: qa.ActRole, Identity: ilse, Role: qa.RoleAuthor, On: true}, qa.Act{Kind: qa.ActRole, Identity: reader, Role: qa.RoleAuthor, On: true})
-	chosen := n.put(id, qa.Post{By: maren}, "Who reads a ledger that is correct, signed and boring?")
-	n.put(id, qa.Post{By: obi}, "Would you let an accountant edit this book?")
-	n.does(ilse, id, qa.Act{Kind: qa.ActWinner, Post: chosen, Text: "a copy"})
-	n.by(ilse, id, func(d *node.Device) error { return d.CommitDraw(ctx, id) })
+	chosen := n.addPost(id, qa.Post{By: maren}, "Who reads a ledger that is correct, signed and boring?")
+	n.addPost(id, qa.Post{By: obi}, "Would you let an accountant edit this book?")
+	n.doAs(ilse, id, qa.Act{Kind: qa.ActWinner, Post: chosen, Text: "a copy"})
+	n.onDeviceOf(ilse, id, func(d *node.Device) error { return d.CommitDraw(ctx, id) })
 	if err := n.CommitDraw(ctx, id); err != nil {
 		b.t.Fatal(err)
 	}
 	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
-	n.by(ilse, id, func(d *node.Device) error { return d.RevealDraw(ctx, id) })
+	n.onDeviceOf(ilse, id, func(d *node.Device) error { return d.RevealDraw(ctx, id) })
 	if err := n.RevealDraw(ctx, id); err != nil {
 		b.t.Fatal(err)
 	}
-	n.by(maren, id, func(d *node.Device) error {
+	n.onDeviceOf(maren, id, func(d *node.Device) error {
 		_, err := d.ClaimPrize(ctx, id, "Maren Holt\nLange Straße 1\nBremen")
 		return err
 	})
@@ -81,23 +81,23 @@ func drawn(b *inBrowser) qa.EventID {
 
 func TestBrowserLooksOfInboxAndWinners(t *testing.T) {
 	b := openBrowserOn(t)
-	deciding(b)
+	setUpDecisions(b)
 	b.enter("/")
 	for name, path := range map[string]string{
 		"inbox": "/inbox", "inbox-others": "/inbox?show=others", "inbox-answered": "/inbox?show=answered", "winners": "/winners",
 	} {
-		b.looks("week-"+name, func() { b.run(chromedp.Navigate(b.url(b.week()+path)), main()) })
+		b.checkLooks("week-"+name, func() { b.run(chromedp.Navigate(b.url(b.week()+path)), main()) })
 	}
-	own := drawn(b)
-	b.looks("week-winners-drawn", func() {
+	own := newDrawnWeek(b)
+	b.checkLooks("week-winners-drawn", func() {
 		b.run(chromedp.Navigate(b.url(eventPath(own)+"/winners")), main())
 		b.until("where the copies go", `document.getElementById('main').textContent.includes('Lange Straße 1')`)
 	})
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 }
 
-// shortcut presses a key that the page takes for itself. A keyboard then types no
-// character; chromedp.KeyEvent would, into what has the focus by that time.
+// shortcut presses a key that the page takes for itself. A real keyboard then types no character;
+// chromedp.KeyEvent would type one into the element that has the focus by then.
 func shortcut(r rune) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		for _, k := range kb.Encode(r) {
@@ -116,7 +116,7 @@ func shortcut(r rune) chromedp.Action[chromedp.Void] {
 // and send it, with the keyboard alone.
 func TestBrowserInboxByKeyboard(t *testing.T) {
 	b := openBrowserOn(t)
-	parts := deciding(b)
+	parts := setUpDecisions(b)
 	b.enter("/")
 	b.run(chromedp.Navigate(b.url(b.week()+"/inbox")), main())
 	b.until("the most wanted is open", `document.querySelector('.entry.here')?.dataset.post === '`+string(parts)+`'`)
@@ -126,11 +126,11 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	b.until("the first is open again", `document.readyState === 'complete' && document.querySelectorAll('.entry')[0].matches('.here')`)
 	b.run(shortcut('t'))
 	b.until("it is taken", `document.readyState === 'complete' && document.querySelector('.entry.here .foot')?.textContent.includes('Taken by you')`)
-	// While it is open another author answers: nothing moves, a link says so.
+	// If another author answers while the question is open, nothing moves, and a link says so.
 	b.run(shortcut('r'))
 	b.until("the field has the focus", `document.activeElement.matches('.writing textarea')`)
 	b.run(chromedp.KeyEvent("The auditor, jtl."))
-	fresh := b.node.put(b.event, qa.Post{By: obi, AtMillis: testNow.UnixMilli()}, "Came in while you were writing?")
+	fresh := b.node.addPost(b.event, qa.Post{By: obi, AtMillis: testNow.UnixMilli()}, "Came in while you were writing?")
 	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
 	if n := value[int](b, `document.querySelectorAll('#inbox .entry[data-post="`+string(fresh)+`"]').length`); n != 0 {
 		t.Error("it was put in unasked")
@@ -140,7 +140,7 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	if act := (&site{t: t, node: b.node}).lastAct(qa.ActPost); act.Text != "> Who reads a ledger that is correct, signed and boring?\n\nThe auditor, jtl." {
 		t.Errorf("%q", act.Text)
 	}
-	// Switched off, the keys do nothing.
+	// When shortcuts are turned off, the keys do nothing.
 	b.run(shortcut('?'))
 	b.until("the keys are shown", `document.getElementById('keys').open`)
 	b.eval(`document.getElementById('keys-off').click()`)
@@ -151,25 +151,25 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	if after := value[string](b, `document.querySelector('.entry.here').id`); after != before {
 		t.Errorf("%s, before %s", after, before)
 	}
-	b.nothingLeft()
+	b.checkNoForeignRequests()
 }
 
 func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, node: b.node, event: b.event}
-	clubbed(s)
-	b.node.give(b.event, qa.RoleOrganiser)
+	addToClub(s)
+	b.node.giveReaderRole(b.event, qa.RoleOrganiser)
 	b.node.cover(b.event, pngOf(t, 300, 400))
 	b.enter("/")
-	b.looks("week-library", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
-	b.looks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })
-	b.looks("week-search", func() { b.run(chromedp.Navigate(b.url("/search?q=ledger")), main()) })
-	b.looks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
-	b.nothingLeft()
+	b.checkLooks("week-library", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
+	b.checkLooks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })
+	b.checkLooks("week-search", func() { b.run(chromedp.Navigate(b.url("/search?q=ledger")), main()) })
+	b.checkLooks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
+	b.checkNoForeignRequests()
 }
 
-// TestBrowserReplyOnTheWeek: the form for a reply and the reactions to choose from are made when
-// they are opened, or when this browser has kept words for them.
+// TestBrowserReplyOnTheWeek: the reply form and the palette of reactions are created when they are
+// opened, or when this browser has a draft for the form.
 func TestBrowserReplyOnTheWeek(t *testing.T) {
 	b := openBrowserOn(t)
 	b.enter("/")
@@ -191,7 +191,8 @@ func TestBrowserReplyOnTheWeek(t *testing.T) {
 	b.until("the reaction", `document.querySelector('.reactions > button[value="🎉"][aria-pressed=true]')`)
 }
 
-// Without scripts, the forms that scripts make when they are opened are there from the start.
+// Without scripts, the forms that scripts otherwise create when they are opened are there from the
+// start.
 func TestBrowserWithoutScripts(t *testing.T) {
 	b := openBrowserOn(t)
 	b.enter("/")

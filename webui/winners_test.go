@@ -11,7 +11,7 @@ import (
 	"flyleaf/qa"
 )
 
-// winnersRowOf cuts out the row of somebody.
+// winnersRowOf returns a person's row of the table.
 func winnersRowOf(t *testing.T, page, who string) string {
 	t.Helper()
 	i := strings.Index(page, `<span class="who">`+who)
@@ -46,7 +46,7 @@ func TestWinnersListsEachPersonOnce(t *testing.T) {
 func TestWinnersShowsChoicesOfFormerAuthors(t *testing.T) {
 	s := newSite(t, "")
 	former := qa.Identity(strings.Repeat("f", 64))
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.event.Winners = []qa.Winner{{Post: s.node.sample[0], By: former, Note: "a copy"}}
 	})
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, former.Short()) {
@@ -59,7 +59,7 @@ func TestWinnersShowsChoicesOfFormerAuthors(t *testing.T) {
 func TestASourceDoesNotHideTheWriter(t *testing.T) {
 	s := newSite(t, "")
 	put := func(by qa.Identity, name string) (post, row string) {
-		id := s.node.put(s.event, qa.Post{By: by, OnBehalfOf: name, Source: "page#" + name}, "Who winds the clock for "+name+"?")
+		id := s.node.addPost(s.event, qa.Post{By: by, OnBehalfOf: name, Source: "page#" + name}, "Who winds the clock for "+name+"?")
 		return article(t, s.get(s.week()), string(id)), winnersRowOf(t, s.get(s.week()+"/winners"), name)
 	}
 	post, row := put(obi, "Ada Quill")
@@ -83,7 +83,7 @@ func TestWinnersOldAddressLeadsToThePage(t *testing.T) {
 func TestWinnersChoosesAndTakesBack(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
-	first := string(s.node.sample[0]) // Maren's; her other one is wanted more
+	first := string(s.node.sample[0]) // Maren's; her other question has more votes
 	page := s.get(s.week() + "/winners")
 	row := winnersRowOf(t, page, "Maren Holt")
 	post := between(t, row, `name="row" value="`, `"`)
@@ -127,8 +127,8 @@ func TestWinnersDraw(t *testing.T) {
 	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code != http.StatusSeeOther {
 		t.Errorf("takes part: %d %s", w.Code, w.Body)
 	}
-	s.node.by(ilse, s.event, func(d *node.Device) error { return d.CommitDraw(t.Context(), s.event) })
-	s.node.does(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	s.node.onDeviceOf(ilse, s.event, func(d *node.Device) error { return d.CommitDraw(t.Context(), s.event) })
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
 	page = s.get(s.week() + "/winners")
 	if !strings.Contains(page, "Reveal my secret") || !strings.Contains(page, "Waiting for Ilse Marrow and "+reader.Short()+" to reveal their secret") || strings.Contains(page, "Contribute a secret") {
 		t.Error("after closing")
@@ -140,7 +140,7 @@ func TestWinnersDraw(t *testing.T) {
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "Ilse Marrow is the last to reveal") || strings.Contains(page, "Reveal my secret") {
 		t.Error("it is not said who is last")
 	}
-	s.node.by(ilse, s.event, func(d *node.Device) error { return d.RevealDraw(t.Context(), s.event) })
+	s.node.onDeviceOf(ilse, s.event, func(d *node.Device) error { return d.RevealDraw(t.Context(), s.event) })
 	page = s.get(s.week() + "/winners")
 	for _, want := range []string{"<li>Obi Tamsin</li>", "drawn at random", "<dt>Seed</dt>", "flyleaf winners verify --event " + string(s.event), "A copy of The Patient Ledger goes to Obi Tamsin"} {
 		if !strings.Contains(page, want) {
@@ -150,7 +150,7 @@ func TestWinnersDraw(t *testing.T) {
 	if w := s.send(s.week()+"/winners/draw", "step", "commit"); w.Code < 400 {
 		t.Errorf("took part after closing: %d", w.Code)
 	}
-	s.node.edit(s.event, func(w *shownWeek) {
+	s.node.editViews(s.event, func(w *shownWeek) {
 		w.event.Draw.Void = qa.VoidClosings
 		w.event.Draw.Reveals = []qa.Reveal{{By: ilse, Closing: strings.Repeat("a", 64), ClosedBy: ilse}, {By: reader, Closing: strings.Repeat("b", 64), ClosedBy: ilse}}
 	})
@@ -167,7 +167,7 @@ func TestClaimIsForWinners(t *testing.T) {
 	if w := s.send(s.week()+"/claim", "contact", "Lange Straße 1"); w.Code < 400 || !strings.Contains(w.Body.String(), "Lange Straße 1</textarea>") {
 		t.Errorf("words of somebody who has won nothing: %d", w.Code)
 	}
-	s.node.does(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: s.node.sample[pMine], Text: "!"})
+	s.node.doAs(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: s.node.sample[pMine], Text: "!"})
 	if page := s.get(s.week() + "/winners"); !strings.Contains(page, "You won a copy") || !strings.Contains(page, "encrypted for Noor Adeyemi") {
 		t.Error("the winner is not told")
 	}
@@ -193,10 +193,10 @@ func TestTheFounderReadsWhereCopiesGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.event = inv.Event
-	s.node.does(maren, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Maren Holt"}})
-	post := string(s.node.put(s.event, qa.Post{By: maren}, "May I have one?"))
+	s.node.doAs(maren, s.event, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Maren Holt"}})
+	post := string(s.node.addPost(s.event, qa.Post{By: maren}, "May I have one?"))
 	s.send(s.week()+"/winners/choose", "row", post, "choose", post)
-	s.node.by(maren, s.event, func(d *node.Device) error {
+	s.node.onDeviceOf(maren, s.event, func(d *node.Device) error {
 		_, err := d.ClaimPrize(t.Context(), s.event, "Lange Straße 1")
 		return err
 	})
@@ -221,8 +221,8 @@ func between(t *testing.T, s, from, to string) string {
 func TestListsShowWordsAndNotMarkdown(t *testing.T) {
 	s := newSite(t, "")
 	asAuthor(s)
-	s.node.give(s.event, qa.RoleModerator)
-	id := s.node.put(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 2000}, "Is the **ledger** [kept](https://books.example/)\n\n- by _hand_?")
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	id := s.node.addPost(s.event, qa.Post{By: maren, AtMillis: testNow.UnixMilli() - 2000}, "Is the **ledger** [kept](https://books.example/)\n\n- by _hand_?")
 	for _, path := range []string{"/winners", "/inbox", "/p/" + string(id) + "/moderate"} {
 		page := s.get(s.week() + path)
 		if !strings.Contains(page, "Is the ledger kept") {

@@ -22,7 +22,7 @@ import (
 // testNow is Wednesday 11 November 2026, 10:27 UTC.
 var testNow = time.Date(2026, 11, 11, 10, 27, 0, 0, time.UTC)
 
-// keyOf is the key of a person of these tests.
+// keyOf returns the key of a test person.
 func keyOf(c byte) personkeys.Key {
 	key, err := personkeys.KeyFromSeed(bytes.Repeat([]byte{c}, 32))
 	if err != nil {
@@ -31,19 +31,19 @@ func keyOf(c byte) personkeys.Key {
 	return key
 }
 
-// person is somebody of these tests, named by a letter. All have keys.
+// person returns the identity of the test person with this letter.
 func person(c byte) qa.Identity { return keyOf(c).Identity() }
 
-// eventID is the ID of an event of which there is nothing but an ID.
+// eventID returns the ID of an event that does not exist.
 func eventID(n byte) qa.EventID { return qa.MakeEventID([16]byte{n, 1, 2, 3}) }
 
-// The people of the sample week. The reader is who opens the pages; Noor founded the week.
+// The people of the sample week. The reader opens the pages; Noor founded the week.
 var (
 	reader                         = person('a')
 	ilse, teodor, maren, obi, noor = person('b'), person('c'), person('d'), person('e'), person('f')
 )
 
-// letters names everybody by their letter.
+// letters maps each test person to their letter.
 var letters = func() map[qa.Identity]byte {
 	out := map[qa.Identity]byte{}
 	for c := byte('0'); c <= 'z'; c++ {
@@ -54,7 +54,7 @@ var letters = func() map[qa.Identity]byte {
 
 const sampleRelay = "ws://relay.example:3030"
 
-// openDevice is a node on a store, as a process that has just started.
+// openDevice opens a device on a store, as a newly started process does.
 func openDevice(store storage.Store, key personkeys.Key) *node.Device {
 	d, err := node.Open(context.Background(), node.Config{Store: store, Key: key, Now: func() time.Time { return testNow }})
 	if err != nil {
@@ -63,8 +63,8 @@ func openDevice(store storage.Store, key personkeys.Key) *node.Device {
 	return d
 }
 
-// exchange brings all of an event from one device to another.
-func exchange(from, to node.Node, event qa.EventID) {
+// copyEvent copies all changes of an event from one device to another.
+func copyEvent(from, to node.Node, event qa.EventID) {
 	b, err := from.Bundle(context.Background(), event)
 	if err == nil {
 		_, err = to.Merge(context.Background(), b)
@@ -74,9 +74,8 @@ func exchange(from, to node.Node, event qa.EventID) {
 	}
 }
 
-// sampleWeek is the sample as other devices have it: a bundle, and its posts in the order in
-// which they were written. The last one is missing, because the reader writes it on
-// the device of the test.
+// sampleWeek is the sample as other devices have it: a bundle, and its posts in the order of
+// writing. The last post is missing: the reader writes it on the test's device.
 type sampleWeek struct {
 	event  qa.EventID
 	posts  []qa.PostID
@@ -87,7 +86,7 @@ func onDay(day, hour, minute int) int64 {
 	return time.Date(2026, 11, day, hour, minute, 0, 0, time.UTC).UnixMilli()
 }
 
-// sampleOnce writes the sample with a device for each of its people.
+// sampleOnce writes the sample, with one device for each person in it.
 var sampleOnce = sync.OnceValue(func() sampleWeek {
 	ctx := context.Background()
 	devices := map[qa.Identity]*node.Device{}
@@ -100,7 +99,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 			devices[who] = d
 		}
 		if last != nil && last != d {
-			exchange(last, d, out.event)
+			copyEvent(last, d, out.event)
 		}
 		last = d
 		return d
@@ -153,12 +152,12 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 	hidden := say(person('1'), qa.Act{AtMillis: onDay(10, 11, 2), Text: "words that are hidden"})
 	do(noor, qa.Act{Kind: qa.ActMark, Post: hidden, Mark: "hidden", Text: "an advertisement, third time", AtMillis: onDay(10, 11, 30)})
 
-	// Two devices of the reader's edit one question without knowing of each other.
+	// Two of the reader's devices edit one question concurrently.
 	forked := say(reader, qa.Act{AtMillis: onDay(10, 12, 30), Text: "How long should we keep the ledger?"})
 	react(forked, qa.WantEmoji, obi)
 	laptop, phone := as(reader), openDevice(mem.New(), keyOf('a'))
-	exchange(laptop, phone, out.event)
-	for _, on := range []bool{true, false} { // so that the phone's text is the second on every run
+	copyEvent(laptop, phone, out.event)
+	for _, on := range []bool{true, false} { // so that the phone's text is second in every run
 		if _, err := phone.Do(ctx, out.event, qa.Act{Kind: qa.ActReact, Post: forked, Emoji: "👍", On: on}); err != nil {
 			panic(err)
 		}
@@ -169,7 +168,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 			panic(err)
 		}
 	}
-	exchange(phone, laptop, out.event)
+	copyEvent(phone, laptop, out.event)
 
 	duplicate := say(obi, qa.Act{AtMillis: onDay(10, 21, 17), Text: "Can I fix a typo in an old booking, or is that already forgery?"})
 	do(noor, qa.Act{Kind: qa.ActMark, Post: duplicate, Mark: "duplicateOf", Text: string(q), AtMillis: onDay(10, 21, 30)})
@@ -184,17 +183,17 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 	return out
 })
 
-// testNode is a real node on storage/mem. What pages do to it is noted; and of what only a
-// network brings, or a program with other rules, a test can say what there is (edit).
+// testNode is a real node on storage/mem. It records the acts of pages. With editViews a test
+// supplies what only a network or another version of the program could write.
 type testNode struct {
-	node.Node // the device of the reader's
+	node.Node // the reader's device
 
 	store   *failingStore
-	devices map[qa.Identity]*node.Device // of everybody else
-	sample  []qa.PostID                  // the posts of the sample, in the order of their making
+	devices map[qa.Identity]*node.Device // everybody else's devices
+	sample  []qa.PostID                  // the posts of the sample, in the order of writing
 
 	mu         sync.Mutex
-	done       []qa.Act // that pages have carried out
+	done       []qa.Act // acts carried out by pages
 	reconnects int
 	visited    []qa.EventID
 	announced  []qa.Presence
@@ -209,32 +208,33 @@ type watcher struct {
 	c     chan qa.Update
 }
 
-// shownWeek is what a node shows of an event: views that its store holds, also such as another
-// version of the program wrote, and what no device of a test can have by itself.
+// shownWeek is what a node shows of an event: the stored views, which a test may edit as another
+// version of the program could have written them, and data that a test's device cannot produce.
 type shownWeek struct {
 	event  qa.Event
-	posts  []qa.Post // in the order of their making
+	posts  []qa.Post // in the order of writing
 	people map[qa.Identity]qa.Person
 
-	// From a network. Of these, nil says that the device is asked.
+	// These come from a network. nil: the real device answers.
 	relay    *qa.RelayStatus
 	presence []qa.Presence
-	refusals []qa.NotAccepted // by a relay, or by rules that are not this version's
-	// After the real ones: entries of acts that this version does not know.
+	refusals []qa.NotAccepted // refused by a relay, or by the rules of another version
+	// log has entries for acts that this version does not know. They follow the real entries.
 	log []qa.LogEntry
-	// Changes that break the rules, which a device excludes. nil says that the device is asked.
+	// verified has changes that break the rules; a device would exclude them. nil: the real device
+	// answers.
 	verified map[qa.PostID]qa.Verification
 }
 
-// failingStore is a store whose disk does what a test says.
+// failingStore is a store that fails, or returns forged signatures, when a test asks for it.
 type failingStore struct {
 	storage.Store
 	mu     sync.Mutex
 	fail   error
-	forged map[string]bool // changes whose signature is not what was stored, by hash
+	forged map[string]bool // changes that are read with a wrong signature, by hash
 }
 
-// forge damages the signature of a change.
+// forge makes Entry return a wrong signature for a change.
 func (s *failingStore) forge(hash string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,7 +291,7 @@ func (s *failingStore) DeleteSetting(ctx context.Context, key string) error {
 	return s.Store.DeleteSetting(ctx, key)
 }
 
-// newNode is the node of a reader who has joined nothing yet.
+// newNode returns the node of a reader who has not joined any event yet.
 func newNode(t testing.TB) *testNode {
 	n := &testNode{store: &failingStore{Store: mem.New()}, devices: map[qa.Identity]*node.Device{}, overrides: map[qa.EventID]*shownWeek{}, watchers: map[int]watcher{}}
 	n.start()
@@ -305,7 +305,7 @@ func newNode(t testing.TB) *testNode {
 	return n
 }
 
-// start opens the device, and again after what it has in memory was changed on its disk.
+// start opens the device. Call it again after changing the store directly.
 func (n *testNode) start() {
 	if n.Node != nil {
 		n.endPump()
@@ -329,7 +329,7 @@ func (n *testNode) start() {
 	<-begun
 }
 
-// sample is a node with one week in which every state occurs.
+// sample returns a node with one week in which every state occurs.
 func sample(t testing.TB) (*testNode, qa.EventID) {
 	week := sampleOnce()
 	n := newNode(t)
@@ -345,37 +345,37 @@ func sample(t testing.TB) (*testNode, qa.EventID) {
 	return n, week.event
 }
 
-// by has somebody else do something in an event, on a device of theirs that knows all that
-// the reader's has; it arrives here at once.
-func (n *testNode) by(who qa.Identity, event qa.EventID, do func(*node.Device) error) {
+// onDeviceOf runs do on another person's device, which first gets all changes from the reader's
+// device. Then the reader's device gets the new changes.
+func (n *testNode) onDeviceOf(who qa.Identity, event qa.EventID, do func(*node.Device) error) {
 	d := n.devices[who]
 	if d == nil {
 		d = openDevice(mem.New(), keyOf(letters[who]))
 		n.devices[who] = d
 	}
-	// Nobody but a relay hands an anonymous question on, so what is pending is handed on as it is.
-	exchange(n.Node, d, event)
+	// A bundle does not contain undelivered anonymous questions, so they are not copied.
+	copyEvent(n.Node, d, event)
 	if err := do(d); err != nil {
 		panic(err)
 	}
-	exchange(d, n.Node, event)
+	copyEvent(d, n.Node, event)
 }
 
-// nothing is for by: what others have done arrives, and their device does by itself what is to be done.
-func nothing(*node.Device) error { return nil }
+// noAction is for onDeviceOf: the device only receives changes, and carries out its automatic acts.
+func noAction(*node.Device) error { return nil }
 
-// invitedBy is an invitation to a role that somebody else has made.
-func (n *testNode) invitedBy(who qa.Identity, event qa.EventID, role qa.Role) (made qa.InviteInfo) {
-	n.by(who, event, func(d *node.Device) (err error) {
+// inviteAs creates an invitation to a role on another person's device.
+func (n *testNode) inviteAs(who qa.Identity, event qa.EventID, role qa.Role) (made qa.InviteInfo) {
+	n.onDeviceOf(who, event, func(d *node.Device) (err error) {
 		made, err = d.Invite(context.Background(), event, role, "")
 		return err
 	})
 	return made
 }
 
-// does is by for acts. It returns the last post that was made.
-func (n *testNode) does(who qa.Identity, event qa.EventID, acts ...qa.Act) (post qa.PostID) {
-	n.by(who, event, func(d *node.Device) error {
+// doAs carries out acts on another person's device. It returns the last post created.
+func (n *testNode) doAs(who qa.Identity, event qa.EventID, acts ...qa.Act) (post qa.PostID) {
+	n.onDeviceOf(who, event, func(d *node.Device) error {
 		for _, act := range acts {
 			id, err := d.Do(context.Background(), event, act)
 			if err != nil {
@@ -388,34 +388,34 @@ func (n *testNode) does(who qa.Identity, event qa.EventID, acts ...qa.Act) (post
 	return post
 }
 
-// notInEffect has Teodor do something as a moderator while Noor takes this role from him.
-func (n *testNode) notInEffect(event qa.EventID, act qa.Act) {
+// doNotInEffect makes Teodor act as a moderator while Noor concurrently removes his role.
+func (n *testNode) doNotInEffect(event qa.EventID, act qa.Act) {
 	role := qa.Act{Kind: qa.ActRole, Identity: teodor, Role: qa.RoleModerator, On: true}
-	n.does(noor, event, role)
-	n.by(teodor, event, nothing) // he knows it
+	n.doAs(noor, event, role)
+	n.onDeviceOf(teodor, event, noAction) // he learns of the role
 	role.On = false
-	n.does(noor, event, role)
+	n.doAs(noor, event, role)
 	d := n.devices[teodor]
 	if _, err := d.Do(context.Background(), event, act); err != nil {
 		panic(err)
 	}
-	exchange(d, n.Node, event)
+	copyEvent(d, n.Node, event)
 }
 
-// put is a post of somebody else, with reactions to it.
-func (n *testNode) put(event qa.EventID, p qa.Post, text string) qa.PostID {
-	id := n.does(p.By, event, qa.Act{
+// addPost writes a post by p.By, with its reactions.
+func (n *testNode) addPost(event qa.EventID, p qa.Post, text string) qa.PostID {
+	id := n.doAs(p.By, event, qa.Act{
 		Kind: qa.ActPost, AtMillis: p.AtMillis, Parent: p.Parent, Text: text, OnBehalfOf: p.OnBehalfOf, Tags: p.Tags, Source: p.Source, X: p.X,
 	})
 	for _, r := range p.Reactions {
-		n.does(r.By, event, qa.Act{Kind: qa.ActReact, Post: id, Emoji: r.Emoji, On: true})
+		n.doAs(r.By, event, qa.Act{Kind: qa.ActReact, Post: id, Emoji: r.Emoji, On: true})
 	}
 	return id
 }
 
-// give has the founder of the sample give the reader a role.
-func (n *testNode) give(event qa.EventID, role qa.Role) {
-	n.does(noor, event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: role, On: true})
+// giveReaderRole gives the reader a role, as the founder of the sample.
+func (n *testNode) giveReaderRole(event qa.EventID, role qa.Role) {
+	n.doAs(noor, event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: role, On: true})
 }
 
 // cover gives an event a cover, as one of its organisers.
@@ -429,7 +429,7 @@ func (n *testNode) cover(event qa.EventID, picture []byte) {
 	}
 }
 
-// deliver says that a relay holds all that this device wrote in an event.
+// deliver marks all changes of this device in an event as received by a relay.
 func (n *testNode) deliver(event qa.EventID) {
 	if err := n.store.SetDelivered(context.Background(), event, true); err != nil {
 		panic(err)
@@ -437,9 +437,9 @@ func (n *testNode) deliver(event qa.EventID) {
 	n.start()
 }
 
-// edit changes what the node shows of an event, as another version of the program may have left
-// it, or strangers. What a change writes later over it is what the ledger says.
-func (n *testNode) edit(event qa.EventID, change func(w *shownWeek)) {
+// editViews changes the stored views of an event, as another version of the program may have
+// written them. A later change replaces the rows that it touches by those of the ledger.
+func (n *testNode) editViews(event qa.EventID, change func(w *shownWeek)) {
 	ctx := context.Background()
 	n.mu.Lock()
 	w := n.overrides[event]
@@ -452,7 +452,7 @@ func (n *testNode) edit(event qa.EventID, change func(w *shownWeek)) {
 	change(w)
 	n.mu.Unlock()
 	if w.event.Title == "" && len(w.posts) == 0 {
-		return // nothing of it has arrived
+		return // nothing of the event has arrived
 	}
 	update := storage.ViewUpdate{Event: &w.event, Posts: w.posts, People: slices.Collect(maps.Values(w.people))}
 	for i := range w.posts {
@@ -495,29 +495,29 @@ func (n *testNode) views(event qa.EventID) (qa.Event, []qa.Post, map[qa.Identity
 	return e, posts, named
 }
 
-// shown is what the store holds of an event as views.
+// shown returns the stored views of an event.
 func (n *testNode) shown(event qa.EventID) shownWeek {
 	var w shownWeek
 	w.event, w.posts, w.people = n.views(event)
 	return w
 }
 
-// add follows an event of which there is no change, but what pages show of it.
-func (n *testNode) add(e qa.Event) {
+// addEvent follows an event that has views but no changes.
+func (n *testNode) addEvent(e qa.Event) {
 	f := storage.Following{Event: e.ID, JoinedAtMillis: testNow.UnixMilli() + int64(len(n.overrides))}
 	if err := n.store.Follow(context.Background(), f); err != nil {
 		panic(err)
 	}
 	if e.Kind == "club" {
-		n.keep("node/club/"+string(e.ID), "1") // that it is one is noted when it arrives
+		n.setSetting("node/club/"+string(e.ID), "1") // the node stores this when a club arrives
 	}
 	n.start()
-	n.edit(e.ID, func(w *shownWeek) { w.event = e })
+	n.editViews(e.ID, func(w *shownWeek) { w.event = e })
 }
 
 func (n *testNode) setFail(err error) { n.store.set(err) }
 
-// setting is a setting of the device, "" when it was never set.
+// setting returns a setting of the device, "" when it was never set.
 func (n *testNode) setting(key string) string {
 	v, err := n.store.Setting(context.Background(), key)
 	if err != nil {
@@ -526,8 +526,8 @@ func (n *testNode) setting(key string) string {
 	return v
 }
 
-// settings counts the settings that pages have made.
-func (n *testNode) settings() int {
+// countSettings counts the settings that pages have stored.
+func (n *testNode) countSettings() int {
 	all, err := n.store.Settings(context.Background(), "")
 	if err != nil {
 		panic(err)
@@ -536,7 +536,7 @@ func (n *testNode) settings() int {
 	return len(all)
 }
 
-func (n *testNode) keep(key, value string) {
+func (n *testNode) setSetting(key, value string) {
 	if err := n.store.SetSetting(context.Background(), key, value); err != nil {
 		panic(err)
 	}
@@ -548,7 +548,7 @@ func (n *testNode) acts() []qa.Act {
 	return slices.Clone(n.done)
 }
 
-// override returns what a test says of an event.
+// override returns what a test has set for an event.
 func (n *testNode) override(event qa.EventID) shownWeek {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -604,17 +604,17 @@ func (n *testNode) Watch(ctx context.Context, event qa.EventID, fn func(qa.Updat
 
 func (n *testNode) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
 	id, err := n.Node.Do(ctx, event, act)
-	n.note(err, act)
+	n.recordActs(err, act)
 	return id, err
 }
 
 func (n *testNode) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) error {
 	err := n.Node.DoAll(ctx, event, acts)
-	n.note(err, acts...)
+	n.recordActs(err, acts...)
 	return err
 }
 
-func (n *testNode) note(err error, acts ...qa.Act) {
+func (n *testNode) recordActs(err error, acts ...qa.Act) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err == nil {
@@ -622,7 +622,7 @@ func (n *testNode) note(err error, acts ...qa.Act) {
 	}
 }
 
-func (n *testNode) status(s *qa.Status) {
+func (n *testNode) overrideStatus(s *qa.Status) {
 	w := n.override(s.Event)
 	if w.relay != nil {
 		s.Relay = *w.relay
@@ -631,14 +631,14 @@ func (n *testNode) status(s *qa.Status) {
 
 func (n *testNode) Status(ctx context.Context, event qa.EventID) (qa.Status, error) {
 	s, err := n.Node.Status(ctx, event)
-	n.status(&s)
+	n.overrideStatus(&s)
 	return s, err
 }
 
 func (n *testNode) Overview(ctx context.Context) ([]qa.Status, error) {
 	all, err := n.Node.Overview(ctx)
 	for i := range all {
-		n.status(&all[i])
+		n.overrideStatus(&all[i])
 	}
 	return all, err
 }

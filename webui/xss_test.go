@@ -11,9 +11,9 @@ import (
 // person's words except Markdown, which package markdown tests.
 func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 	s := newSite(t, "")
-	s.node.give(s.event, qa.RoleAuthor)
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
 	for _, text := range testfixture.XSS {
-		s.node.edit(s.event, func(w *shownWeek) {
+		s.node.editViews(s.event, func(w *shownWeek) {
 			w.event.Title, w.event.Authors, w.event.Description = text, text, text
 			w.event.Links = []qa.Link{{Text: text, URL: text}, {Text: text, URL: "https://example.org/" + text}}
 			w.people[obi] = qa.Person{ID: obi, Name: text}
@@ -23,7 +23,7 @@ func TestPagesEscapeNamesTitlesAndTags(t *testing.T) {
 			w.posts[0].Reactions = []qa.Reaction{{By: obi, Emoji: text}}
 			w.relay = &qa.RelayStatus{Why: text, URL: text, State: qa.RelayOffline}
 		})
-		s.node.keep("name", text)
+		s.node.setSetting("name", text)
 		id := s.id(0)
 		for _, path := range []string{"/", "/you", "/sync", s.week(), s.week() + "/p/" + id, s.week() + "/inbox", s.week() + "/inbox?show=answered", s.week() + "/winners", s.week() + "/people", s.week() + "/log", "/?join=" + "%3Cscript%3Ewindow.ran=1%3C/script%3E"} {
 			page := s.get(path)

@@ -21,12 +21,12 @@ type youPage struct {
 	Saved       bool
 	Phrase      []string // the words of the recovery phrase, when the reader asked to see them
 	PhraseError string
-	// Site is where a browser opens Flyleaf, Link the phrase as a link to it, QR the link
-	// drawn; "" where no site is known.
+	// Site is the address of Flyleaf in a browser, Link opens Site with this identity, QR is the QR
+	// code of Link. All are "" if no site is known.
 	Site, Link string
 	QR         template.HTML
 	Browser    bool // see Config.Browser
-	Replaced   bool // the identity is another one since a moment
+	Replaced   bool // the identity was replaced just now
 }
 
 // person returns the reader's profile. It is empty when the profile cannot be read,
@@ -74,8 +74,8 @@ func (s *server) setPerson(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, localPathOr(r.PostForm.Get("back"), "/you?saved"), "")
 }
 
-// phrase shows the recovery phrase. It needs a form with its token, so that no address,
-// history entry or prefetch can show them. The guard forbids caching.
+// phrase shows the recovery phrase. It requires a form with its token, so that no address, history
+// entry or prefetch can show the phrase. The guard forbids caching.
 func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p := youPage{Person: s.person(r.Context())}
 	words, err := s.node.RecoveryPhrase(r.Context())
@@ -88,12 +88,12 @@ func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p.Site = s.siteFor(r.Context())
 	if p.Site != "" {
 		link := node.IdentityLink(p.Site, words)
-		if svg, err := qrSVG(link); err == nil { // otherwise the words will do
+		if svg, err := qrSVG(link); err == nil { // without the code, the words are enough
 			p.Link, p.QR = link, template.HTML(svg)
 		}
 	}
 	if s.browser {
-		_ = s.node.SetSetting(r.Context(), settingPhraseOffered, "shown") // else it is offered once more
+		_ = s.node.SetSetting(r.Context(), settingPhraseOffered, "shown") // after an error, the phrase is offered again
 	}
 	s.showYou(w, r, http.StatusOK, p)
 }
