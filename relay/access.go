@@ -125,7 +125,7 @@ func (d *document) proveIdentity(s *session, m *repo.Message) {
 	identity := qa.Identity(hex.EncodeToString(m.Identity))
 	a := keys.Access{Event: d.event, Challenge: s.challengeBytes(), Device: s.peer, Relay: s.relay.id}
 	if m.Version != keys.AccessVersion {
-		s.logOnce("a device of an earlier version asks for an event by invitation; it has to be updated to read it here", "document", d.event)
+		s.logOnce("a device with an earlier version requested an invitation-only event; it must be updated to read the event here", "document", d.event)
 		return
 	}
 	if !slices.ContainsFunc(s.addresses, func(address string) bool {
@@ -135,7 +135,7 @@ func (d *document) proveIdentity(s *session, m *repo.Message) {
 		s.mu.Lock()
 		s.misaddressed = true
 		s.mu.Unlock()
-		s.logOnce("somebody asks for an event by invitation with a signature that is not for this relay; if devices reach it by another address than these, name that with --address",
+		s.logOnce("a device requested an invitation-only event with a signature that is not for this relay; if devices reach the relay at an address that is not listed here, add the address with --address",
 			"document", d.event, "addresses", strings.Join(s.addresses, " "))
 		return
 	}

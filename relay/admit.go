@@ -259,8 +259,8 @@ func (d *document) deferralOf(from *session, c *core.Change, now time.Time) quot
 	if _, wanted := d.requested.Take(h); wanted || d.graph.NeededByPending(h) {
 		return quota.Deferral{}
 	}
-	// This applies only to changes that nothing waits for: changes that depend on a change deferred here
-	// might never be accepted.
+	// This applies only to changes on which no pending change depends: otherwise those pending
+	// changes might never be accepted.
 	if d.policy != nil && d.policy.AuthorityChanges() >= d.relay.limits.AuthorityChanges && d.policy.ChangesAuthority(c.Decoded) {
 		return quota.Deferral{Code: policy.CodeFull}
 	}
@@ -386,7 +386,7 @@ func (d *document) askForDeferred() {
 	left := false
 	plan := retryPlan{document: d, now: now, asked: map[wire.Hash]bool{}}
 	for s, m := range d.members {
-		if m.peer.Asking() { // the changes on their way are not charged yet
+		if m.peer.Asking() { // requested changes have not been charged yet
 			left = left || len(m.deferred) > 0
 			continue
 		}

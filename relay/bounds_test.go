@@ -121,7 +121,7 @@ func TestInterestsAreForgottenFairly(t *testing.T) {
 
 // speaker is a connection that can talk about many documents, and records the relay's answers.
 type speaker struct {
-	*relaytest.Device // of no document; it signs its messages like any other
+	*relaytest.Device // has no document; it signs its messages like any device
 	ws                *websocket.Conn
 
 	mu      sync.Mutex
@@ -270,7 +270,7 @@ func TestEventsTakeTurns(t *testing.T) {
 		}
 		return events
 	}
-	note(<-l.entered) // the flood's first turn; the disk takes its time
+	note(<-l.entered) // the flood's first turn; the disk is slow
 	turns := s.See().Turns
 	connect(t, s, honest)
 	eventually(t, "the honest one's turn", func() bool { return s.See().Turns > turns })
@@ -307,7 +307,7 @@ func TestEventsTakeTurns(t *testing.T) {
 		}
 	}()
 	onDisk(t, honest)
-	// The last commit was let go, and need not be over.
+	// The last commit was released, but may not have finished.
 	eventually(t, "all changes are stored", func() bool { return len(rows(t, l, big.ID)) == many+1 })
 	s.stop()
 	close(l.entered)
@@ -346,8 +346,8 @@ func TestOperationsAreBounded(t *testing.T) {
 	connect(t, s, founder)
 	before := s.See().Turns
 	all := []relaytest.Signed{b.Genesis}
-	// Questions with as much as one may carry: fewer of them make up a turn's operations
-	// than its changes.
+	// The largest possible questions: a turn reaches its limit of operations before its limit of
+	// changes.
 	const most = 9 + 1 + schema.MaxXKeys
 	const n = 3 * relay.TurnOps / most
 	if n >= 2*relay.TurnChanges {
@@ -474,8 +474,8 @@ func TestBytesFromAnAddressAreBounded(t *testing.T) {
 	}
 }
 
-// TestDebtIsBounded: a peer that sends the last change first, so that it waits for all the others, can owe no
-// more than the quota again: for its address, and for all young events together.
+// TestDebtIsBounded: a peer that sends the last change first, so that it depends on all the others,
+// gets at most one more quota as debt: for its address, and for all young events together.
 func TestDebtIsBounded(t *testing.T) {
 	const burst = 20_000
 	for name, quotas := range map[string]quota.Quotas{
@@ -596,7 +596,7 @@ func TestFoundersAreBounded(t *testing.T) {
 			n += int64(len(e.Bytes()))
 		}
 	}
-	if n > most+3*2_000 || n < most/2 { // and three beginnings
+	if n > most+3*2_000 || n < most/2 { // and three first changes
 		t.Errorf("%d bytes are stored", n)
 	}
 }
@@ -615,7 +615,7 @@ func TestFullDisk(t *testing.T) {
 	connect(t, s, founder, stranger)
 	until(t, stranger, changes(1))
 
-	// Whatever is seen, it is seen after a while.
+	// The relay may notice a full disk with a delay.
 	full := func(d *relaytest.Device, from int) {
 		t.Helper()
 		until(t, d, func(s relaytest.State) bool { return len(s.Refused) > from })

@@ -24,7 +24,7 @@ const (
 )
 
 // errNoDocumentChunk is returned by nextMessage when a document chunk has to be made first.
-var errNoDocumentChunk = errors.New("relay: the document chunk is to be made first")
+var errNoDocumentChunk = errors.New("relay: the document chunk must be made first")
 
 var errTooLargeForOne = errors.New("relay: the document is too large for one message")
 

@@ -109,8 +109,8 @@ func (r *Relay) Kept(event qa.EventID) (bytes int64, pending int) {
 	return d.quota.Bytes(), len(d.pending)
 }
 
-// AddBehindCore adds a change to the graph of a document in use, without the document core: a fault of the
-// program that only a test can cause.
+// AddBehindCore adds a change to the graph of a document in use, bypassing its document.Document.
+// Only a bug in the program could do that.
 func (r *Relay) AddBehindCore(event qa.EventID, m graph.Meta) error {
 	r.mu.Lock()
 	d := r.documents[event]

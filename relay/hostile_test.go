@@ -362,7 +362,7 @@ func TestSlowReader(t *testing.T) {
 	t.Logf("%d changes of %d bytes took %v to the other reader", n, len(text), time.Since(began))
 	eventually(t, "the stalled ones are cut", func() bool { return s.Connections() == 2 })
 	sameMessage(t, a, b)
-	late := relaytest.NewDevice("stalled-0", event) // and is caught up on return
+	late := relaytest.NewDevice("stalled-0", event) // and gets everything when it reconnects
 	connect(t, s, late)
 	until(t, late, changes(n+1))
 }
@@ -393,10 +393,11 @@ func hostile(t testing.TB) map[string][]byte {
 	return files
 }
 
-// assault sends a frame as a new peer and reads until the relay has handled it.
+// assault sends a frame as a new peer and reads until the relay has handled it, so that nothing is
+// left behind, in the relay or in the test.
 func assault(t testing.TB, s *server, frame []byte) {
 	t.Helper()
-	ws, _, err := relaytest.Dial(context.Background(), s.url, "evil") // which leaves nothing behind, also in the test
+	ws, _, err := relaytest.Dial(context.Background(), s.url, "evil")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,7 +416,7 @@ func assault(t testing.TB, s *server, frame []byte) {
 // heapInUse returns the size of the heap after a garbage collection.
 func heapInUse() int64 {
 	runtime.GC()
-	runtime.GC() // what had a finalizer
+	runtime.GC() // frees objects with finalizers
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
@@ -436,7 +437,7 @@ func TestHostileBytes(t *testing.T) {
 			round := func() {
 				for name, b := range files {
 					documents := []qa.EventID{relaytest.DocumentID(name)}
-					if !open { // in an open one some of it may be part of the document
+					if !open { // in an open relay some of them may be part of the document
 						documents = append(documents, event)
 					}
 					for _, data := range [][]byte{
@@ -525,9 +526,9 @@ func TestDamagedFrames(t *testing.T) {
 	sameMessage(t, a, b)
 }
 
-// TestWaitingIsBounded: changes that wait for ever for others are kept up to a limit. Beyond the limit they are
-// deferred, and changes that need not wait are still accepted.
-func TestWaitingIsBounded(t *testing.T) {
+// TestPendingIsBounded: changes whose dependencies never arrive are kept pending up to a limit.
+// Beyond the limit they are deferred, and changes with known dependencies are still accepted.
+func TestPendingIsBounded(t *testing.T) {
 	s := start(t, relay.Config{})
 	event := relaytest.EventID("waiting")
 	a, b := relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)

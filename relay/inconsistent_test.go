@@ -32,7 +32,8 @@ func TestInconsistentDocumentIsReloaded(t *testing.T) {
 	until(t, b, changes(1))
 	next := e.Post("f", 1, a.NextOp(), a.State().Heads, "valid")
 	above := e.Post("g", 1, next.MaxOp()+1, []wire.Hash{next.Hash}, "in the graph alone")
-	// It waits in the graph, and the document core does not know it. Once next comes, the graph applies both.
+	// This change is pending in the graph, and the document.Document does not know it. Once next
+	// arrives, the graph applies both.
 	if err := s.AddBehindCore(event, graph.MetaOf(above.Change)); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestExclusionsThatCannotBeStored(t *testing.T) {
 	var question qa.PostID
 	eve.Do(func(d *policytest.Draft) { question = d.Post("", "valid") })
 	good := len(w.Changes)
-	eve.Toggle("posts/"+string(question)+"/state", 1000) // too often
+	eve.Toggle("posts/"+string(question)+"/state", 1000) // more often than the rules allow
 	ann.Do(func(d *policytest.Draft) { d.Post("", "depends on it") })
 	disk := mem.New()
 	b := storage.Batch{Event: w.Event}

@@ -243,7 +243,7 @@ func (s emptySource) Graph() *graph.Graph { return s.g }
 
 // Change implements amsync.Source.
 func (s emptySource) Change(wire.Hash) (amsync.Change, error) {
-	return amsync.Change{}, errors.New("relay: nothing is here")
+	return amsync.Change{}, errors.New("relay: an empty source has no changes")
 }
 
 // deferAll tells the peer that none of a message's changes is accepted now. It is asked
@@ -431,7 +431,7 @@ func (r *Relay) isStored(event qa.EventID) (bool, error) {
 	return false, err
 }
 
-var errFoundEntry = errors.New("relay: there is something")
+var errFoundEntry = errors.New("relay: the ledger has an entry")
 
 // freeDocumentSlot makes space for one more document in use when the limit is reached:
 // it drops idle documents, or else ends a connection of the address that uses the most,

@@ -36,7 +36,7 @@ func TestStoredChangesThatTheRulesRefuseNow(t *testing.T) {
 	}
 	genesis := w.Changes[0]
 	relaytest.Adopt(w.Event, relaytest.Signed{Change: genesis.Change, Signature: genesis.Signature})
-	for run := range 2 { // the second finds it noted
+	for run := range 2 { // the second run finds it recorded
 		s := start(t, relay.Config{Store: store})
 		a, c := relaytest.NewDevice("a", w.Event), relaytest.NewDevice("c", w.Event)
 		connect(t, s, a, c)

@@ -10,9 +10,9 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// rejectedWhileWaiting returns a relay that has refused b's change while it waited: it waited for a later change of
-// a's, which was refused because a's change before it was.
-func rejectedWhileWaiting(t *testing.T, name string) (s *server, a, b *relaytest.Device) {
+// rejectedWhilePending returns a relay that has refused b's pending change: it depended on a's last
+// change, which was refused because a's earlier change was.
+func rejectedWhilePending(t *testing.T, name string) (s *server, a, b *relaytest.Device) {
 	s = start(t, relay.Config{})
 	event, e := relaytest.EventID(name), relaytest.NewEvent(name, "open")
 	a, b = relaytest.NewDevice("a", event), relaytest.NewDevice("b", event)
@@ -38,20 +38,20 @@ func rejectedWhileWaiting(t *testing.T, name string) (s *server, a, b *relaytest
 	return s, a, b
 }
 
-// TestSenderOfAWaitingChangeIsTold: the sender of a waiting change is told as soon as a change that it waits for is
-// refused. The waiting change then takes no room.
-func TestSenderOfAWaitingChangeIsTold(t *testing.T) {
-	s, _, b := rejectedWhileWaiting(t, "told")
+// TestSenderOfAPendingChangeIsTold: the sender of a pending change is told as soon as one of its
+// dependencies is refused. The change is then no longer kept.
+func TestSenderOfAPendingChangeIsTold(t *testing.T) {
+	s, _, b := rejectedWhilePending(t, "told")
 	until(t, b, func(s relaytest.State) bool { return len(s.Refused) == 1 })
 	if _, pending := s.Kept(b.Event); pending != 0 {
 		t.Errorf("%d changes wait", pending)
 	}
 }
 
-// TestSenderOfAWaitingChangeLeaves: the relay goes on when the sender of a change that was refused while it waited
-// disconnects.
-func TestSenderOfAWaitingChangeLeaves(t *testing.T) {
-	s, a, b := rejectedWhileWaiting(t, "leaves")
+// TestSenderOfARejectedChangeDisconnects: the relay keeps running when the sender of a pending
+// change that was refused disconnects.
+func TestSenderOfARejectedChangeDisconnects(t *testing.T) {
+	s, a, b := rejectedWhilePending(t, "leaves")
 	b.Disconnect()
 	write(t, a, 1)
 	c := relaytest.NewDevice("c", a.Event)
@@ -59,8 +59,8 @@ func TestSenderOfAWaitingChangeLeaves(t *testing.T) {
 	until(t, c, changes(3))
 }
 
-// TestQuotaCountsARowOnce: a row of the ledger that waits when its document is loaded counts once in the quotas,
-// however late its dependencies come.
+// TestQuotaCountsARowOnce: a row of the ledger that is pending when its document is loaded counts
+// once in the quotas, however late its dependencies arrive.
 func TestQuotaCountsARowOnce(t *testing.T) {
 	for _, status := range []storage.Status{storage.Excluded, storage.InDocument} {
 		store := mem.New()

@@ -175,7 +175,7 @@ func New(cfg Config) (*Relay, error) {
 		addresses = append(addresses, address)
 	}
 	if cfg.BehindProxy && !cfg.Open && len(addresses) == 0 {
-		cfg.Log.Warn("behind a proxy the relay does not know the address by which devices reach it, so nobody can read events by invitation; name it with --address wss://HOST")
+		cfg.Log.Warn("behind a proxy the relay does not know the address by which devices reach it, so nobody can read invitation-only events; give the address with --address wss://HOST")
 	}
 	if cfg.ID == "" {
 		var b [8]byte
@@ -345,7 +345,7 @@ func (r *Relay) Shutdown(ctx context.Context) error {
 		close(r.stop)
 	}
 	for _, s := range open {
-		s.end(websocket.CloseGoingAway, "the relay is going away")
+		s.end(websocket.CloseGoingAway, "the relay is shutting down")
 	}
 	ended := make(chan struct{})
 	go func() {

@@ -358,7 +358,7 @@ func TestEphemeral(t *testing.T) {
 		}
 	}
 	until(t, b, func(s relaytest.State) bool { return len(s.Ephemeral) >= 3 })
-	write(t, a, 1) // what comes after it shows that nothing more came before
+	write(t, a, 1) // the next change shows that nothing else was sent before it
 	sameMessage(t, a, b)
 	got := b.State().Ephemeral
 	if len(got) != 3 {
@@ -411,7 +411,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("seq %d was refused as %q, want %q", c.Seq, got, want)
 		}
 	}
-	until(t, b, changes(2)) // the good one went through
+	until(t, b, changes(2)) // the valid message arrived
 	if !b.Has(good.Hash) {
 		t.Error("the wrong change was passed on")
 	}
@@ -442,7 +442,7 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	if r := a.State().Refused[0]; wire.Hash(r.Hash) != foreign.Hash || policy.Code(r.Code) != policy.CodeSignature || r.Deferred {
 		t.Errorf("refused as %+v", r)
 	}
-	write(t, a, 2) // and the sender goes on
+	write(t, a, 2) // and the sender can continue
 	b := relaytest.NewDevice("b", event)
 	connect(t, s, b)
 	until(t, b, changes(2))
@@ -461,7 +461,7 @@ func TestChangesOfOtherProgramsAreNotForEvents(t *testing.T) {
 	}
 }
 
-// TestDepsComeLater: a change whose dependencies come in a later message waits for them.
+// TestDepsComeLater: a change whose dependencies come in a later message stays pending until then.
 func TestDepsComeLater(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
@@ -516,8 +516,8 @@ func (l *slowLedger) Append(ctx context.Context, batches ...storage.Batch) error
 	return l.Ledger.Append(ctx, batches...)
 }
 
-// TestNothingIsAnnouncedBeforeItIsStored: nobody is told of a change before the ledger has it, and waiting changes
-// share a commit.
+// TestNothingIsAnnouncedBeforeItIsStored: no change is announced before the ledger has it, and
+// queued changes share a commit.
 func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 	const writers = 8
 	l := &slowLedger{Ledger: mem.New(), entered: make(chan struct{}), release: make(chan error)}
@@ -547,14 +547,14 @@ func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 			<-l.entered // its commit is blocked; the others queue behind it
 		}
 	}
-	// The first writer's change is in the graph by now, but nobody heard of it.
+	// The first writer's change is in the graph by now, but has not been announced.
 	if n := len(reader.Announced()) + len(devices[0].Announced()); n != 0 {
 		t.Fatalf("%d changes were announced before they were stored", n)
 	}
 	l.release <- nil
 	go func() {
 		for range l.entered {
-			time.Sleep(5 * time.Millisecond) // a disk that takes its time
+			time.Sleep(5 * time.Millisecond) // a slow disk
 			l.release <- nil
 		}
 	}()
@@ -565,8 +565,8 @@ func TestNothingIsAnnouncedBeforeItIsStored(t *testing.T) {
 	}
 }
 
-// TestFailedCommit: when the disk is full, nothing is announced and everybody is disconnected. When there is room
-// again, all goes on.
+// TestFailedCommit: when the disk is full, nothing is announced and everybody is disconnected. When
+// there is room again, the relay accepts the changes.
 func TestFailedCommit(t *testing.T) {
 	l := &slowLedger{Ledger: mem.New(), entered: make(chan struct{}), release: make(chan error)}
 	s := start(t, relay.Config{Store: l})
@@ -646,7 +646,8 @@ func TestManyDocumentsAndDevices(t *testing.T) {
 	wg.Wait()
 }
 
-// TestIdleDocumentsAreReloaded: documents without users leave the memory and are loaded from the ledger again.
+// TestIdleDocumentsAreReloaded: documents without users are dropped from memory and loaded from the
+// ledger again.
 func TestIdleDocumentsAreReloaded(t *testing.T) {
 	s := start(t, relay.Config{Limits: relay.Limits{Idle: time.Millisecond, DocumentsInUse: 1}})
 	event := relaytest.EventID("idle")
@@ -666,7 +667,7 @@ func TestIdleDocumentsAreReloaded(t *testing.T) {
 	other.Disconnect()
 	a.Disconnect()
 
-	// Once nobody speaks about the first document, it makes room.
+	// Once nobody uses the first document, its slot is free.
 	deadline := time.Now().Add(relaytest.Wait)
 	for {
 		other = relaytest.NewDevice("other", relaytest.EventID("other"))

@@ -71,7 +71,7 @@ func TestEquivocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, b, changes(4))
-	onIt := write(t, b, 2) // honest words on top of it
+	onIt := write(t, b, 2) // honest posts that depend on it
 	for _, d := range []*relaytest.Device{c, stock, a} {
 		until(t, d, changes(6))
 	}
@@ -82,11 +82,11 @@ func TestEquivocation(t *testing.T) {
 		until(t, d, changes(7))
 	}
 	sameMessage(t, a, b, c)
-	// On top of both versions: not for those who take one.
+	// Depends on both versions: clients that accept one version do not get it.
 	onBoth := write(t, c, 1)
 	until(t, a, changes(8))
 	until(t, b, changes(8))
-	// Beside them: for everybody.
+	// Depends on neither: everybody gets it.
 	aside := e.Post("aside", 1, next, []wire.Hash{first}, "beside all that")
 	if err := evil.Offer(aside); err != nil {
 		t.Fatal(err)
@@ -128,7 +128,7 @@ func TestEquivocation(t *testing.T) {
 	sameMessage(t, stock, lateStock)
 	write(t, late, 1)
 	until(t, a, changes(10))
-	// A client that takes one version can still write on top of what it has.
+	// A client that accepts one version can still write on top of what it has.
 	write(t, lateStock, 1)
 	until(t, stock, changes(8))
 	until(t, a, changes(11))
@@ -200,7 +200,7 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	} {
 		tell(p)
 	}
-	write(t, a, 1) // behind it on the same connection
+	write(t, a, 1) // after it on the same connection
 	until(t, b, changes(2))
 	if b.Has(one.Hash) || b.Has(two.Hash) {
 		t.Fatal("a change with a wrong signature was accepted")
@@ -214,8 +214,8 @@ func TestProofsOfEarlierDevices(t *testing.T) {
 	inDocument(t, store, event, 1+5)
 }
 
-// TestEquivocationAmongWaitingChanges: both versions of a change wait when they become known.
-func TestEquivocationAmongWaitingChanges(t *testing.T) {
+// TestEquivocationAmongPendingChanges: both versions of a change are pending when they arrive.
+func TestEquivocationAmongPendingChanges(t *testing.T) {
 	store := mem.New()
 	s := start(t, relay.Config{Store: store})
 	event := relaytest.EventID("both wait")
@@ -317,7 +317,7 @@ func TestChangesExcludedByEarlierVersionsComeBack(t *testing.T) {
 			got[invalid.Hash] != storage.Excluded || got[below.Hash] != storage.Excluded {
 			t.Errorf("statuses %v", got)
 		}
-		if restart == 0 { // what waited is there when what it waited for has come
+		if restart == 0 { // pending changes are applied once their dependencies have arrived
 			if err := b.Offer(below); err != nil {
 				t.Fatal(err)
 			}

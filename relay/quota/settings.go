@@ -93,7 +93,7 @@ func (q *Quotas) Set(setting string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: there is none of the name %q", ErrSetting, name)
+	return fmt.Errorf("%w: there is no quota named %q", ErrSetting, name)
 }
 
 // ParseBytes reads a number of bytes as Set does: followed by K, M or G, or off, which

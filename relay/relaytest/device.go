@@ -71,7 +71,7 @@ type Device struct {
 	document   *core.Document
 	graph      *graph.Graph         // the document's
 	access     int                  // challenges answered
-	bytes      map[wire.Hash][]byte // applied and waiting
+	bytes      map[wire.Hash][]byte // applied and pending
 	signatures map[wire.Hash][]byte
 	conn       *conn
 
@@ -79,7 +79,7 @@ type Device struct {
 	unavailable int
 	ephemeral   []repo.Message
 	failures    []string           // texts of error messages
-	announced   map[wire.Hash]bool // what the relay has said that it holds
+	announced   map[wire.Hash]bool // changes that a relay has announced
 	closeErr    error              // why the last connection ended
 	unsigned    map[wire.Hash]bool // came without a signature
 	received    int                // sync messages
@@ -116,7 +116,7 @@ func (d *Device) reset() {
 	d.graph = d.document.Graph()
 }
 
-// add adds a change to the document, where it may have to wait for its dependencies.
+// add adds a change to the document, where it may stay pending.
 func (d *Device) add(c *core.Change) error {
 	d.bytes[c.Meta.Hash] = c.Chunk.Bytes()
 	added, err := d.document.Add(c)
@@ -146,7 +146,7 @@ type conn struct {
 	asked bool
 	// answers is how many challenges were answered on it.
 	answers   int
-	announced map[wire.Hash]bool // what the relay has said that it holds
+	announced map[wire.Hash]bool // changes that the relay has announced
 	ended     chan struct{}
 	wmu       sync.Mutex
 }
