@@ -84,7 +84,7 @@ func (d *Device) RevokeInvite(ctx context.Context, event qa.EventID, key qa.Iden
 }
 
 func (d *Device) OwnInvitation(ctx context.Context, event qa.EventID) (OwnInvitation, error) {
-	role, state, err := d.replica.Claims(ctx, event)
+	role, state, err := d.replica.OwnInvitation(ctx, event)
 	return OwnInvitation{role, state}, err
 }
 

@@ -11,14 +11,14 @@ import (
 	"flyleaf/replica"
 )
 
-// syncWhile runs Sync, and calls says repeatedly until Sync has returned. says sends the
-// relay's messages.
-func syncWhile(t *testing.T, a *attackedDevice, says func()) error {
+// syncWhile runs Sync, and calls sendMessages repeatedly until Sync has returned. sendMessages
+// sends the relay's messages.
+func syncWhile(t *testing.T, a *attackedDevice, sendMessages func()) error {
 	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- a.node.Sync(testContext(t), a.relay.event) }()
 	for {
-		says()
+		sendMessages()
 		select {
 		case err := <-done:
 			return err

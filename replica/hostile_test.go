@@ -23,7 +23,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// relay is a relay whose every word the test says.
+// fakeRelay is a relay that sends only what the test tells it to send.
 type fakeRelay struct {
 	t     *testing.T
 	conns chan *fakeConn

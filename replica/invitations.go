@@ -168,10 +168,10 @@ func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity)
 	return err
 }
 
-// Claims returns the state of the invitation with which this device joined an event:
+// OwnInvitation returns the state of the invitation with which this device joined an event:
 // its role ("" while the event is not here) and one of the qa.Invite states, "" when
 // there is none. qa.InviteUsedByOther means that another person used it.
-func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
+func (n *Node) OwnInvitation(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
 	doc, err := n.document(id)
 	if err != nil {
 		return "", "", err
@@ -180,7 +180,7 @@ func (n *Node) Claims(ctx context.Context, id qa.EventID) (qa.Role, string, erro
 	if err != nil {
 		return "", "", err
 	}
-	if len(held.invitations()) == 0 { // Claims is called for every page, so do not load the event without need
+	if len(held.invitations()) == 0 { // OwnInvitation is called for every page, so do not load the event without need
 		return "", "", nil
 	}
 	doc.mu.Lock()

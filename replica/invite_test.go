@@ -45,7 +45,7 @@ func joinByLink(t *testing.T, n *replica.Node, inv qa.Invitation) {
 
 func claimOf(t *testing.T, n *replica.Node, id qa.EventID) string {
 	t.Helper()
-	_, state, err := n.Claims(testContext(t), id)
+	_, state, err := n.OwnInvitation(testContext(t), id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,8 +311,8 @@ func TestDeviceProvesItsAccess(t *testing.T) {
 	}
 }
 
-// A device stores whether its relay serves Flyleaf for the browser, and offers links that open
-// callsUntilFailure the browser only while the relay says that it does.
+// A device stores whether its relay serves Flyleaf for the browser, and offers links that open in
+// the browser only while the relay says that it does.
 func TestInvitationSaysWhetherTheRelayServesTheApp(t *testing.T) {
 	host := startRelay(t)
 	store, key := mem.New(), newKey(t)

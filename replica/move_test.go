@@ -32,7 +32,7 @@ func TestInvitationLinkDoesNotChangeTheRelay(t *testing.T) {
 	if err := n.Join(testContext(t), theirs); !errors.As(err, &other) || other.From != "wss://ours.example" || other.To != theirs.Relay || relay() != "wss://ours.example" {
 		t.Fatalf("%v, now on %s", err, relay())
 	}
-	if role, state, err := n.Claims(testContext(t), id); err != nil || state != "" {
+	if role, state, err := n.OwnInvitation(testContext(t), id); err != nil || state != "" {
 		t.Errorf("the invitation that was refused is kept: %s %s %v", role, state, err)
 	}
 	// Accepted: the same relay written differently, no relay, and a relay that the organisers

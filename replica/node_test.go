@@ -234,7 +234,7 @@ func TestPagesDoNotLoadDocuments(t *testing.T) {
 	if refused, err := y.Refusals(t.Context(), id); err != nil || len(refused) != 0 { // on every page
 		t.Errorf("%v, %v", refused, err)
 	}
-	if role, state, err := y.Claims(t.Context(), id); err != nil || role != "" || state != "" {
+	if role, state, err := y.OwnInvitation(t.Context(), id); err != nil || role != "" || state != "" {
 		t.Errorf("%q, %q, %v", role, state, err)
 	}
 	for what, ask := range map[string]func() error{

@@ -110,8 +110,8 @@ func TestExclusionSurvivesAFailingDisk(t *testing.T) {
 	eventually(t, n, "saving the exclusion", func() bool { return statuses(entries(t, disk, id))[storage.Refused] == 1 })
 }
 
-// The recorded bundles of an attack are refused with their code, except for the valid changes
-// callsUntilFailure them.
+// The recorded bundles of an attack are refused with their code, except for the valid changes in
+// them.
 func TestBundleWithTooManyTogglesIsRefused(t *testing.T) {
 	var files []string
 	for _, at := range []string{"../../shared", "../../../shared"} { // beside the repository, or beside its worktrees
@@ -193,7 +193,7 @@ func TestReadersDoNotWaitForTheEngine(t *testing.T) {
 			"refusals":    func() error { _, err := n.Refusals(ctx, id); return err },
 			"contacts":    func() error { _, err := n.Contacts(ctx, id); return err },
 			"invitations": func() error { _, err := n.Invitations(ctx, id); return err },
-			"claims":      func() error { _, _, err := n.Claims(ctx, id); return err },
+			"invitation":  func() error { _, _, err := n.OwnInvitation(ctx, id); return err },
 			"presence":    func() error { _, err := n.Presence(ctx, id); return err },
 			"delivery":    func() error { _, err := n.Delivery(ctx, id); return err },
 			"bundle":      func() error { return n.Bundle(ctx, id, io.Discard) },

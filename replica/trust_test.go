@@ -10,8 +10,8 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// An own act that the event's rules do not allow is an error, and changes nothing on disk or
-// callsUntilFailure memory.
+// An own act that the event's rules do not allow is an error, and changes nothing on disk or in
+// memory.
 func TestOwnActsAreChecked(t *testing.T) {
 	host := startRelay(t)
 	a, store := device(t, mem.New()), mem.New()
