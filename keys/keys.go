@@ -8,8 +8,8 @@
 // The package also signs and verifies messages that relays forward without storing them, and the proofs
 // with which a device shows a relay that it may read an event (statement.go).
 //
-// The package does no I/O and keeps no state, apart from the public keys that it has handed to the
-// browser. Storing keys is the caller's task (see keys/identity).
+// The package does no I/O and keeps no state, apart from the public keys that it has imported into
+// the browser's WebCrypto. Storing keys is the caller's task (see keys/identity).
 package keys
 
 import (

@@ -15,9 +15,9 @@ import (
 // verifies outside of the program's one thread.
 func ParallelVerifications() int { return 128 }
 
-// valid reports whether sig is public's signature of message. The browser's WebCrypto says yes
-// several times faster than the program could. Browsers differ in the signatures that they refuse, so
-// no is said by the same code as on all other systems.
+// valid reports whether sig is public's signature of message. The browser's WebCrypto is several
+// times faster than Go code in the browser. Browsers differ in which signatures they refuse, so a
+// signature that WebCrypto refuses is checked again by the same code as on all other systems.
 //
 // It waits for the browser, so it must not be called from a js.Func or within a transaction of IndexedDB.
 func valid(public, message, sig []byte) bool {
@@ -34,8 +34,8 @@ const maxImported = 1000
 type verifier struct {
 	mu       sync.Mutex
 	waiting  []*verification
-	running  bool                // run is
-	imported map[string]js.Value // for run only: CryptoKey of each public key
+	running  bool                // run is running
+	imported map[string]js.Value // used by run only: the CryptoKey of each public key
 }
 
 // verification is one signature to verify.
@@ -59,7 +59,7 @@ func (v *verifier) verify(public, message, sig []byte) bool {
 	return <-one.result
 }
 
-// run verifies what is waiting, until nothing is.
+// run verifies the waiting signatures until none is left.
 func (v *verifier) run() {
 	for {
 		v.mu.Lock()

@@ -25,7 +25,7 @@ const (
 	NotFetched       Kind = "not-fetched"   // the event is followed and nothing of it has arrived yet
 	Invalid          Kind = "invalid"       // the input breaks a limit or a rule, or a file cannot be read
 	NotAllowed       Kind = "not-allowed"   // the user has no role that may do this
-	NotInvited       Kind = "not-invited"   // the event is by invitation and the user has no role in it
+	NotInvited       Kind = "not-invited"   // the event is invitation-only and the user has no role in it
 	OtherRelay       Kind = "other-relay"   // joining would move an event to another relay; Invitation.Move allows it
 	NotSynced        Kind = "not-synced"    // relay and device do not have the same changes yet
 	Disagree         Kind = "disagree"      // relay and device will never have the same changes: one refuses the other's
@@ -142,8 +142,8 @@ func refusals(all []replica.Refusal) []Refusal {
 	return out
 }
 
-// writersOf says who may write a key of a map, as the schema has it; "an organiser" for a key that
-// it does not have.
+// writersOf says who may write a key of a map according to the schema; "an organiser" for a key
+// that is not in the schema.
 func writersOf(m schema.Map, key string) string {
 	r := m.Row(key)
 	for r != nil && r.Map != schema.NoMap {
@@ -154,7 +154,7 @@ func writersOf(m schema.Map, key string) string {
 	}
 	var who []string
 	if r.OwnerExempt {
-		who = append(who, "the one who asked")
+		who = append(who, "the asker")
 	}
 	for _, w := range []struct {
 		role  schema.Roles

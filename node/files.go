@@ -16,15 +16,15 @@ import (
 	"flyleaf/qa"
 )
 
-// The bounds of what a person gives to a page, in bytes.
+// Limits of files and texts that a person enters on a page, in bytes.
 const (
 	MaxFile         = 64 << 20            // a file to import
 	MaxIdentityFile = identity.MaxFile    // a key file
 	MaxContact      = identity.MaxContact // where to send a winner's copy
 )
 
-// FileToImport is a file that somebody has chosen: a Jekyll page, the text of a week's page,
-// an outline, JSON, a bundle or the ZIP of a Slack export.
+// FileToImport is a file that the user has chosen: a Jekyll page, the text of a week's page, an
+// outline, JSON, a bundle or the ZIP of a Slack export.
 type FileToImport struct {
 	Name    string // for messages
 	Data    []byte
@@ -33,7 +33,7 @@ type FileToImport struct {
 	Club    string // the club that lists the weeks of a Slack export, by name; "" for none
 }
 
-// ImportedFile says what became of one week of a file.
+// ImportedFile is the result of importing one week of a file.
 type ImportedFile struct {
 	Event     qa.EventID // "" when the week was refused
 	Title     string
@@ -45,26 +45,25 @@ type ImportedFile struct {
 	Refused   string // why the week, or something in it, was not imported
 }
 
-// A Converter turns files into weeks, and weeks into files. It has nothing but its arguments. It
-// alone needs the readers and writers of all formats, so a program can leave this work to
-// another: the program for the browser is smaller for it. Package convert has the Converter
-// that does the work itself.
+// A Converter turns files into weeks, and weeks into files. It depends only on its arguments.
+// Nothing else needs the readers and writers of all formats, so the program in a browser leaves
+// them to a second program, and is smaller. Package convert has the implementation.
 type Converter interface {
-	// ReadWeeks reads the weeks of a file, which is no bundle. An error says what is wrong
-	// with the file, and is of kind Invalid.
+	// ReadWeeks reads the weeks of a file that is not a bundle. An error says what is wrong with
+	// the file, and is of kind Invalid.
 	ReadWeeks(ctx context.Context, f FileToRead) (WeeksOfFile, error)
 	// Archive makes the files of a publication and packs them into a ZIP.
 	Archive(ctx context.Context, w WeeksToPublish) ([]byte, error)
 }
 
-// FileToRead is a file with weeks.
+// FileToRead is a file for Converter.ReadWeeks.
 type FileToRead struct {
 	Name    string // for messages
 	Data    []byte
 	Channel string // of a Slack export, by name or ID; "" is the only one
 }
 
-// WeeksOfFile is what a file has.
+// WeeksOfFile are the weeks that a Converter read from a file.
 type WeeksOfFile struct {
 	Weeks   []WeekOfFile
 	Channel string // of a Slack export, whose weeks are imported one by one; "" for other files
@@ -73,8 +72,8 @@ type WeeksOfFile struct {
 // WeekOfFile is a week of a file.
 type WeekOfFile struct {
 	Week   qa.Imported
-	Monday string   // of a Slack export: 2021-03-08
-	Notes  []string // what the reader decided or did not find, for a person to check
+	Monday string   // of a week in a Slack export, such as 2021-03-08
+	Notes  []string // for a person to check: guesses of the Converter, and what it did not find
 }
 
 // ImportFile imports a file. Each week is imported completely or not at all. If an error comes with

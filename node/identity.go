@@ -13,9 +13,9 @@ import (
 // ErrOtherIdentity is returned by ChangeIdentity and CheckIdentity for a device on which somebody else has written.
 var ErrOtherIdentity = errors.New("this device has already written under another identity")
 
-// CheckIdentity returns ErrOtherIdentity if any change that was made on the store's device was signed
-// by an identity other than who: what was written stays with the identity that signed it. Damaged
-// entries are not checked.
+// CheckIdentity returns ErrOtherIdentity if any change that was made on the store's device was
+// signed by an identity other than who: such changes cannot be signed again by who. Damaged entries
+// are not checked.
 func CheckIdentity(ctx context.Context, store storage.Store, who qa.Identity) error {
 	events, err := store.Documents(ctx)
 	if err != nil {
@@ -35,10 +35,10 @@ func CheckIdentity(ctx context.Context, store storage.Store, who qa.Identity) er
 	return nil
 }
 
-// ChangeIdentity gives a device, which writes as now, the key of another identity, and reports whether it
-// is another. now is "" if the device's key cannot be read. check is CheckIdentity on the device's store; its
-// ErrOtherIdentity is ignored with replace. The previous key is never lost: setAside keeps it before save
-// stores the other one.
+// ChangeIdentity replaces the device's key, whose identity is now, by the key of the identity
+// other. It reports whether the two differ. now is "" if the device's key cannot be read. check is
+// CheckIdentity on the device's store; its ErrOtherIdentity is ignored with replace. The previous
+// key is never lost: setAside keeps it before save stores the other one.
 func ChangeIdentity(now, other qa.Identity, replace bool, check, setAside, save func() error) (changed bool, err error) {
 	if now == other {
 		return false, nil

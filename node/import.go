@@ -25,14 +25,14 @@ type WeekToImport struct {
 	Week qa.Imported
 }
 
-// ImportedWeeks says what became of WeeksToImport.
+// ImportedWeeks is the result of ImportWeeks.
 type ImportedWeeks struct {
 	Club  qa.EventID // the club that lists the weeks, if any
 	Weeks []ImportedWeek
 }
 
-// ImportedWeek says what became of a week. Its event is "" if it was refused, or has only deletions
-// of posts that were never imported.
+// ImportedWeek is the result for one week. Its event is "" if the week was refused, or has only
+// deletions of posts that were never imported.
 type ImportedWeek struct {
 	ImportResult
 	Refused error // why the week was not imported

@@ -46,7 +46,7 @@ func (f *PublishFormat) write(w io.Writer, week qa.Week, page string) error {
 	case "csv":
 		return publish.WriteCSV(w, week)
 	}
-	return Errorf(Invalid, "a week is no file in the format %q", f.Name)
+	return Errorf(Invalid, "the format %q does not write a week as one file", f.Name)
 }
 
 // PublishFormatNames returns the names of PublishFormats.

@@ -138,7 +138,7 @@ func RevealDraw(secret []byte, closing string) ([]byte, error) {
 	}
 	hash, err := hex.DecodeString(closing)
 	if err != nil || len(hash) != DrawRevealSize-DrawSecretSize {
-		return nil, bad(schema.MapReveal.Keyed().Name, "the hash of the closing has 64 hex characters; %.80q is none", closing)
+		return nil, bad(schema.MapReveal.Keyed().Name, "the hash of the closing must be 64 hex characters, not %.80q", closing)
 	}
 	return append(bytes.Clone(secret), hash...), nil
 }
@@ -330,7 +330,7 @@ func drawSeed(event EventID, revealed []Commitment, entrants []Entrant) ([]byte,
 
 // pick returns a number below n. All numbers are equally likely.
 func pick(seed []byte, number, n uint64) uint64 {
-	last := -n % n // 2^64 mod n: so many values are rejected, so that all remainders are equally likely
+	last := -n % n // 2^64 mod n: the number of values to reject so that all remainders are equally likely
 	for try := uint64(0); ; try++ {
 		b := append([]byte("flyleaf pick v1"), seed...)
 		b = binary.BigEndian.AppendUint64(b, number)

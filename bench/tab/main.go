@@ -11,9 +11,9 @@
 //     checks no signatures, from the same relay in the same browser. It needs Node and
 //     `npm ci` in e2e/js; without them this column says "-".
 //
-// The app is compressed as a release is (-fast: as make run compresses it). With -before, an earlier
-// commit is measured too, in turns with this one: on a machine that does other work meanwhile, only
-// the ratio of the two says something.
+// The app is compressed as a release is (-fast: as make run compresses it). With -before, an
+// earlier commit is measured too, in turns with this one: on a machine that is also doing other
+// work, only the ratio of the two is meaningful.
 //
 //	go run ./bench/tab -posts 100,10000 -runs 3
 //	go run ./bench/tab -before 8739f55 -fast
@@ -76,7 +76,7 @@ type result struct {
 // version is a build of the app and the relay.
 type version struct{ name, web, relay string }
 
-// build builds what is checked out in a directory, into another one.
+// build builds the commit that is checked out in dir, into the directory out.
 func build(name, dir, out string, fast bool) (version, error) {
 	v := version{name, filepath.Join(out, "web"), filepath.Join(out, "syncserver")}
 	args := []string{"-C", dir, "run", "./internal/buildweb", "-out", v.web}
@@ -223,8 +223,8 @@ type site struct {
 	url   string
 	relay string // the relay itself, ws://HOST:PORT
 	bytes atomic.Int64
-	// first is what the page of the link needs to be read: what was served of it before the worker
-	// asked for its files again.
+	// first counts the bytes that a reader needs to see the page of the link: those of its files
+	// that were served before the worker requested them again.
 	first    atomic.Int64
 	readable atomic.Bool
 }
@@ -352,7 +352,7 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 	return r, err
 }
 
-// usable is true in a page whose question box can be typed into.
+// usable is true in a page whose question box accepts input.
 const usable = `!!document.querySelector("#q") && document.readyState !== "loading"`
 
 func evaluate[T any](ctx context.Context, script string) (T, error) {
@@ -372,7 +372,7 @@ func until(ctx context.Context, address, condition string) (float64, error) {
 	return time.Since(began).Seconds(), err
 }
 
-// waitFor waits until a condition holds in the page, which may be replaced meanwhile.
+// waitFor waits until a condition holds in the page. The page may navigate while it waits.
 func waitFor(ctx context.Context, condition string) error {
 	for {
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition, chromedp.EvalAwaitPromise))
@@ -382,7 +382,7 @@ func waitFor(ctx context.Context, condition string) error {
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
 		}
-		time.Sleep(10 * time.Millisecond) // between two looks
+		time.Sleep(10 * time.Millisecond) // between two polls
 	}
 }
 
@@ -399,8 +399,8 @@ func endWorkers(ctx context.Context) error {
 
 var pss = regexp.MustCompile(`(?m)^Pss:\s+(\d+) kB`)
 
-// renderers returns the memory of the browser's processes that run pages and workers, in MiB; what
-// processes share counts in parts. 0: the system does not tell.
+// renderers returns the memory of the browser's processes that run pages and workers, in MiB.
+// Shared memory is divided among the processes (PSS). 0: the system does not report it.
 func renderers(profile string) int {
 	kib := 0
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is well formed

@@ -83,7 +83,7 @@ func open(ctx context.Context) (*app, error) {
 	return a, nil
 }
 
-// convert has the other program, cmd/convert, read or write files. sw.js loads it.
+// convert reads or writes files by calling a second program, cmd/convert, which sw.js loads.
 func convert(ctx context.Context, name string, head, body []byte) (answer, data []byte, err error) {
 	v, err := jsvalue.Await(ctx, js.Global().Call("flyleafConvert", name, jsvalue.Uint8Array(head), jsvalue.Uint8Array(body)))
 	if err != nil {
@@ -125,8 +125,8 @@ func (a *app) join(args []js.Value) (any, error) {
 	return a.base + "/e/" + string(invitation.Event), nil
 }
 
-// wake has the connections to relays tried again at once: the network is back, or
-// somebody looks at a page after a while.
+// wake retries the connections to relays at once. It is called when the network is back, or when
+// somebody opens a page after some time.
 func (a *app) wake([]js.Value) (any, error) {
 	a.requests.begin()
 	defer a.requests.end()
@@ -149,7 +149,7 @@ func (a *app) useIdentity(ctx context.Context, text []byte, passphrase string, r
 		func() error { return save(settingSeed+"/"+string(now), a.key) },
 		func() error { return save(settingSeed, key) })
 	if changed && err == nil {
-		*ctx.Value(restart{}).(*bool) = true // handle put it there
+		*ctx.Value(restart{}).(*bool) = true // handle has set this value
 	}
 	return err
 }
@@ -182,7 +182,7 @@ func number(v js.Value) int64 {
 func (a *app) stop([]js.Value) (any, error) {
 	a.requests.wait(context.Background())
 	err := errors.Join(a.device.Close(), a.store.Close())
-	// From a timer, because a Go program must not end within a call from JavaScript, which this is.
+	// Use a timer, because this is a call from JavaScript, within which a Go program must not end.
 	time.AfterFunc(time.Millisecond, func() { close(a.stopped) })
 	return nil, err
 }

@@ -146,7 +146,7 @@ func Read(fsys fs.FS, opts Options) (Export, error) {
 		opts.Zone = time.UTC
 	}
 	if (opts.Title != "" || opts.Authors != "") && opts.Day.IsZero() {
-		return Export{}, refuse("", importer.ErrSyntax, "--title and --by need --day, because they belong to one week")
+		return Export{}, refuse("", importer.ErrSyntax, "--title and --by need --week, because they belong to one week")
 	}
 	r := &reader{opts: opts, users: map[string]user{}, channels: map[string]string{}}
 	root, err := findRoot(fsys)

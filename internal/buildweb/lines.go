@@ -8,14 +8,14 @@ import (
 )
 
 // Go's linker writes tables into every program that say which file, line and inlined function each
-// instruction comes from. They are an eighth of what somebody downloads who opens a link, and only
-// the stack trace of a crash reads them. dropLines replaces them with zeros, which compress to
-// nothing; a stack trace then has the names of functions, without "file:line".
+// instruction comes from. They are an eighth of the download, and only the stack trace of a crash
+// reads them. dropLines replaces them with zeros, which compress to almost nothing. A stack trace
+// then has the names of functions, without "file:line".
 //
 // The layout of these tables is that of runtime._func, runtime.pcHeader, runtime.moduledata and
-// runtime.inlinedCall in Go 1.20 to 1.26. Everything that is read is checked.
+// runtime.inlinedCall in Go 1.20 to 1.26. The code checks everything that it reads.
 
-var errOtherTables = errors.New("the tables of source lines have another layout than in the Go versions known here")
+var errOtherTables = errors.New("the tables of source lines do not have the layout of a known Go version")
 
 const (
 	sectionData    = 11
@@ -23,7 +23,7 @@ const (
 	funcInlining   = 3  // abi.FUNCDATA_InlTree
 	inlinedSize    = 16 // bytes of runtime.inlinedCall
 	funcSize       = 44 // bytes of runtime._func, before its variable part
-	gofuncWord     = 40 // which word of runtime.moduledata is gofunc
+	gofuncWord     = 40 // index of the word gofunc in runtime.moduledata
 )
 
 // pcMagic is the beginning of runtime.pcHeader, for the instruction size and the pointer size of wasm.
@@ -65,7 +65,7 @@ func dropLines(program []byte) (out []byte, err error) {
 	return program, nil
 }
 
-// part is a part of the program's memory at its start.
+// part is a data segment: bytes that the program's memory has at its start.
 type part struct {
 	address int
 	bytes   []byte // in the program
@@ -114,7 +114,7 @@ func dataParts(program []byte) ([]part, error) {
 	return nil, errOtherTables
 }
 
-// tables are the tables of a program in its memory. All places are addresses.
+// tables locates the tables in a program's memory. All numbers are addresses, except count.
 type tables struct {
 	memory                             []byte
 	names, units, files, values, funcs int // the parts of runtime.pclntab

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A program without its tables of source lines runs as before; of a crash it says in which functions
-// it was, not in which lines.
+// A program without its tables of source lines runs as before. A crash prints the functions, but
+// not the lines.
 func TestAProgramWithoutLines(t *testing.T) {
 	node, err := exec.LookPath("node")
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/andybalholm/brotli"
 )
 
-// Somebody who follows a link waits for the whole program, so it must not grow unnoticed. The
-// bounds are a little above what the program has, in bytes. Compression at level 5, which is
-// fast, gives a fifth more than what make web serves.
+// Somebody who opens a link waits for the whole program, so it must not grow unnoticed. The limits,
+// in bytes, are a little above the current sizes. The tests compress at level 5, which is fast; the
+// result is a fifth larger than what make web serves.
 const (
 	maxProgram    = 22_500_000
 	maxCompressed = 4_050_000
@@ -72,7 +72,7 @@ func compressedSize(t *testing.T, b []byte) int {
 	return out.Len()
 }
 
-// notInTheTab are packages that the program of the tab does without, and why.
+// notInTheTab are packages that the program in a browser tab must not contain, with the reason.
 var notInTheTab = map[string]string{
 	"archive/zip":                            "cmd/convert packs and unpacks archives",
 	"flyleaf/importer":                       "cmd/convert reads files",

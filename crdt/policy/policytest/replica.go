@@ -14,7 +14,7 @@ type Replica struct {
 	Event   qa.EventID
 	Graph   *graph.Graph
 	Policy  *policy.Policy
-	Applied []*wire.Change // in the order in which they were applied
+	Applied []*wire.Change // in the order of application
 	// Rejected are pending changes that were refused once their dependencies had arrived.
 	Rejected []core.Rejection
 
