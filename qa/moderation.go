@@ -65,6 +65,8 @@ const (
 	InviteRevoked = "revoked"
 	// InviteUsedByOther is shown to somebody whose invitation was used by another person.
 	InviteUsedByOther = "taken"
+	// InviteNotNeeded is shown to an organiser who opened an invitation: the invitation stays unused.
+	InviteNotNeeded = "not-needed"
 )
 
 // InviteInfo is an invitation that grants a role. Only the organiser's device that made it knows label and

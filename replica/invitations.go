@@ -170,7 +170,7 @@ func (n *Node) RevokeInvite(ctx context.Context, id qa.EventID, key qa.Identity)
 
 // OwnInvitation returns the state of the invitation with which this device joined an event:
 // its role ("" while the event is not here) and one of the qa.Invite states, "" when
-// there is none. qa.InviteUsedByOther means that another person used it.
+// there is none.
 func (n *Node) OwnInvitation(ctx context.Context, id qa.EventID) (qa.Role, string, error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -187,6 +187,28 @@ func TestOfConcurrentClaimsOneIsGranted(t *testing.T) {
 	}
 }
 
+// An organiser who opens an invitation, perhaps to try the link, does not use it up.
+func TestOrganiserDoesNotUseUpAnInvitation(t *testing.T) {
+	host := startRelay(t)
+	boss, co, ann := device(t, mem.New()), device(t, mem.New()), device(t, mem.New())
+	id := createEvent(t, boss, host.url())
+	do(t, boss, id, qa.Act{Kind: qa.ActRole, Identity: co.Identity(), Role: qa.RoleOrganiser, On: true})
+	inv := invite(t, boss, id, qa.RoleAuthor, "for Ann")
+	waitSynced(t, boss, id, 0)
+	for name, n := range map[string]*replica.Node{"the organiser who made it": boss, "another organiser": co} {
+		joinByLink(t, n, inv)
+		waitSynced(t, n, id, 0)
+		if role, state, err := n.OwnInvitation(testContext(t), id); role != qa.RoleAuthor || state != qa.InviteNotNeeded || err != nil {
+			t.Errorf("%s: %q %q, %v", name, role, state, err)
+		}
+	}
+	if got := inviteState(t, boss, id); !slices.Equal(got, []string{"for Ann author open"}) {
+		t.Fatalf("%q", got)
+	}
+	joinByLink(t, ann, inv)
+	eventually(t, ann, "the role", func() bool { return claimOf(t, ann, id) == qa.InviteGranted })
+}
+
 func TestRevokedInvitationGrantsNothing(t *testing.T) {
 	host := startRelay(t)
 	boss := device(t, mem.New())

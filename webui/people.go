@@ -163,12 +163,12 @@ func (v *weekView) roles() []roleGroup {
 // maxRoleCandidates is the maximum number of people in the list for giving a role.
 const maxRoleCandidates = 500
 
-// roleCandidates lists the people of the week who have a name, sorted by name. Keys of
-// anonymous questions have no name, so they are not in the list.
+// roleCandidates lists the reader, and the people of the week who have a name, sorted by name.
+// Keys of anonymous questions have no name, so they are not in the list.
 func (v *weekView) roleCandidates() []choice {
 	var ids []qa.Identity
 	for id, p := range v.People {
-		if p.Name != "" && id != v.Event.Founder {
+		if p.Name != "" && id != v.me {
 			ids = append(ids, id)
 		}
 	}
@@ -184,7 +184,8 @@ func (v *weekView) roleCandidates() []choice {
 		out = append(out, choice{ID: string(f.ID), Words: words})
 	}
 	slices.SortFunc(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
-	return out[:min(len(out), maxRoleCandidates)]
+	you := choice{ID: string(v.me), Words: "You, " + people.Of(&v.Week, v.me)[0].RoleWords()}
+	return append([]choice{you}, out[:min(len(out), maxRoleCandidates)]...)
 }
 
 // setRole gives a person a role, or removes it.

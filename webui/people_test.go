@@ -290,6 +290,23 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	mustContain(t, s.get(s.sent("/join", "invitation", link.String())), "This week is being downloaded", "You opened an invitation to a role. The role is granted automatically")
 }
 
+// TestOrganiserOpensAnInvitation: the invitation stays unused, and the page says what to do instead.
+func TestOrganiserOpensAnInvitation(t *testing.T) {
+	s := asRole(t, qa.RoleOrganiser)
+	made := s.node.inviteAs(noor, s.event, qa.RoleAuthor)
+	if err := s.node.Join(t.Context(), made.Link); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, s.get(s.week()), `id="claim"`, "to be an author. You are an organiser, so it stays unused")
+	mustNotContain(t, s.get(s.week()), "granted automatically")
+	page := s.get(s.week() + "/people")
+	mustContain(t, page, "Not used yet")
+	// The role is chosen there, also by somebody who has no name in the week.
+	mustContain(t, page, `<option value="`+string(reader)+`">You, organiser</option>`, `<option value="`+string(noor)+`">Noor Adeyemi`)
+	s.sent(s.week()+"/role", "on", "1", "identity", string(reader), "role", "author")
+	mustNotContain(t, s.get(s.week()), `id="claim"`)
+}
+
 func TestCreateInvitationOnlyWeek(t *testing.T) {
 	s := newSite(t, "")
 	to := s.sent("/new", "title", "Quiet Week", "access", "invited")

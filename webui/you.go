@@ -132,6 +132,8 @@ func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
 		return "You opened an invitation " + as + ". The role is granted automatically when the organiser’s device is next online."
+	case qa.InviteNotNeeded:
+		return "You opened an invitation " + as + ". You are an organiser, so it stays unused, for the person it is meant for. To have the role yourself, give it to yourself under “People and roles”."
 	case qa.InviteUsedByOther:
 		return "Someone else already used your invitation " + as + ". Each invitation works once. Ask an organiser for another."
 	case qa.InviteRevoked:

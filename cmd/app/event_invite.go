@@ -290,6 +290,8 @@ func invitationState(own node.OwnInvitation) string {
 		return "You have " + as + "."
 	case qa.InviteRevoked:
 		return "This invitation was revoked. Ask the organiser for another."
+	case qa.InviteNotNeeded:
+		return "You are an organiser, so this invitation stays unused, for the person it is meant for. To have " + as + " yourself, use `flyleaf event grant`."
 	case qa.InviteUsedByOther:
 		return "Somebody else has used this invitation first. Ask the organiser for another."
 	}

@@ -27,7 +27,7 @@ type Invitation struct {
 	Role    qa.Role
 	By      qa.Identity // who made it
 	Claimer qa.Identity // the person to admit, or who was admitted; "" for nobody
-	State   string      // a qa.Invite state other than qa.InviteUsedByOther
+	State   string      // a qa.Invite state, not one that is shown only to who opened it
 }
 
 // View gives this package read access to an event. Policy and Projection must contain the
@@ -107,7 +107,7 @@ func writer(op wire.OpID) qa.Identity { return qa.IdentityOfActor([]byte(op.Acto
 // Identity. Keys for which skip returns true are not tried. It returns false when there is
 // nothing to claim.
 func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identity) bool) (qa.Act, bool) {
-	if v.Policy.HasNewerRules() || v.Policy.HoldsRole(me, qa.RoleOrganiser) {
+	if v.Policy.HasNewerRules() || !v.needsInvitation(me) {
 		return qa.Act{}, false
 	}
 	for _, key := range keys {
@@ -120,6 +120,10 @@ func (v View) NextClaim(me qa.Identity, keys []qa.Identity, skip func(qa.Identit
 	}
 	return qa.Act{}, false
 }
+
+// needsInvitation reports whether a person needs an invitation for a role. Organisers give
+// themselves roles, so an organiser who opens a link, perhaps to try it, does not use it up.
+func (v View) needsInvitation(id qa.Identity) bool { return !v.Policy.HoldsRole(id, qa.RoleOrganiser) }
 
 // NextAdmission returns an act that grants the role of a claimed invitation to its first
 // claimer. It considers all invitations that the person me made, on any device, except
@@ -149,7 +153,7 @@ func (v View) NextAdmission(me qa.Identity, skip func(qa.Identity) bool) (qa.Act
 // event is on this device.
 func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role qa.Role, state string) {
 	// From the furthest from being granted to granted.
-	order := []string{"", qa.InviteRevoked, qa.InviteUsedByOther, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
+	order := []string{"", qa.InviteRevoked, qa.InviteUsedByOther, qa.InviteNotNeeded, qa.InviteOpen, qa.InviteClaimed, qa.InviteGranted}
 	all := v.All()
 	for _, key := range keys {
 		s := qa.InviteOpen // the event, or the grant of the invitation, is not here yet
@@ -163,6 +167,8 @@ func (v View) ClaimState(me qa.Identity, keys []qa.Identity, fetched bool) (role
 			as, s = all[at].Role, qa.InviteGranted
 		case all[at].Claimer != "" && all[at].Claimer != me:
 			as, s = all[at].Role, qa.InviteUsedByOther
+		case all[at].State == qa.InviteOpen && !v.needsInvitation(me):
+			as, s = all[at].Role, qa.InviteNotNeeded
 		default:
 			as, s = all[at].Role, all[at].State
 		}
