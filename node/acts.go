@@ -38,17 +38,28 @@ func (d *Device) checkAct(ctx context.Context, event qa.EventID, act *qa.Act) er
 		return Errorf(Invalid, "the event has been closed, so the rule of its draw can no longer be changed; nothing was changed")
 	case blocks && act.Identity != me && !w.Event.MayBlock(act.Identity) && w.Event.HoldsAny(me, schema.Moderators):
 		return Errorf(Invalid, "organisers cannot be blocked; nothing was changed")
-	case marks && w.Event.MayWrite(me, schema.MapMarks.Row(schema.KeyDuplicateOf), false) && !canDuplicate(&w, act.Post, qa.PostID(act.Text)):
-		return Errorf(Invalid, "only a question can be a duplicate, and only of another question of the same week; nothing was changed")
+	case marks && w.Event.MayWrite(me, schema.MapMarks.Row(schema.KeyDuplicateOf), false):
+		return checkDuplicate(&w, act.Post, qa.PostID(act.Text))
 	}
 	return nil
 }
 
-func canDuplicate(w *qa.Week, post, original qa.PostID) bool {
-	isQuestion := func(id qa.PostID) bool {
-		return slices.ContainsFunc(w.Threads, func(t qa.Thread) bool { return t.Question.ID == id })
+// checkDuplicate refuses a mark that pages would ignore (see qa.Week).
+func checkDuplicate(w *qa.Week, post, original qa.PostID) error {
+	of := make(map[qa.PostID]qa.PostID, len(w.Threads))
+	for i := range w.Threads {
+		of[w.Threads[i].Question.ID] = w.Threads[i].DuplicateOf
 	}
-	return post != original && isQuestion(post) && isQuestion(original)
+	_, isQuestion := of[post]
+	if _, ok := of[original]; !ok || !isQuestion || post == original {
+		return Errorf(Invalid, "only a question can be a duplicate, and only of another question of the same week; nothing was changed")
+	}
+	for at := original; at != ""; at = of[at] {
+		if at == post {
+			return Errorf(Invalid, "the other question is a duplicate of this one already; nothing was changed")
+		}
+	}
+	return nil
 }
 
 func (d *Device) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {

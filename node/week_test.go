@@ -477,6 +477,9 @@ func TestActsThatEveryProgramRefuses(t *testing.T) {
 	for _, no := range [][2]qa.PostID{{posts[2], posts[2]}, {posts[2], posts[1]}, {posts[1], posts[0]}, {posts[2], "none"}} {
 		refuses(host, mark(no[0], no[1]), "only a question can be a duplicate, and only of another question")
 	}
+	_, err = host.Do(t.Context(), event, mark(posts[2], posts[0]))
+	must(t, err)
+	refuses(host, mark(posts[0], posts[2]), "a duplicate of this one already")
 	for _, of := range []qa.PostID{posts[0], ""} {
 		_, err := host.Do(t.Context(), event, mark(posts[2], of))
 		must(t, err)
