@@ -277,7 +277,14 @@ var errDiskFull = errors.New("no space left on device")
 // fillingDisk is a store that can be full.
 type fillingDisk struct {
 	storage.Store
-	full atomic.Bool
+	full, cannotFollow atomic.Bool
+}
+
+func (s *fillingDisk) Follow(ctx context.Context, f storage.Following) error {
+	if s.cannotFollow.Load() {
+		return errDiskFull
+	}
+	return s.Store.Follow(ctx, f)
 }
 
 func (s *fillingDisk) Append(ctx context.Context, b ...storage.Batch) error {

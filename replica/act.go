@@ -72,10 +72,10 @@ func (n *Node) CreateEvent(ctx context.Context, event qa.Event, relay string) (q
 	if err != nil {
 		return "", qa.Invitation{}, err
 	}
-	n.sources.Imported(&event, d.doc.id)
 	if err := n.follow(ctx, d.doc, relay); err != nil {
 		return "", qa.Invitation{}, err
 	}
+	n.sources.Imported(&event, d.doc.id)
 	return d.doc.id, n.invitationAt(ctx, d.doc.id, relay), nil
 }
 

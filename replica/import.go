@@ -124,12 +124,15 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	if err != nil {
 		return ImportResult{}, err
 	}
-	n.sources.Imported(&event, d.doc.id)
 	listing := event.Listing()
 	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
 		n.scheduler.Imported(d.doc.id)
 	}
-	return result, n.follow(ctx, d.doc, relay)
+	if err := n.follow(ctx, d.doc, relay); err != nil {
+		return ImportResult{}, err
+	}
+	n.sources.Imported(&event, d.doc.id)
+	return result, nil
 }
 
 // importChangesNothing reports whether an import would change nothing, and then returns its result.

@@ -2,6 +2,7 @@ package replica_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -376,5 +377,58 @@ func TestManyImportsReadFewEvents(t *testing.T) {
 	w.Source = "page:3"
 	if r, err := n.Import(testContext(t), "", w, ""); err != nil || r.Unchanged != 1 {
 		t.Errorf("the same import again: %+v, %v", r, err)
+	}
+}
+
+// failsToFollow is a store on whose disk the list of followed events does not fit while full is true.
+type failsToFollow struct {
+	storage.Store
+	full atomic.Bool
+}
+
+func (s *failsToFollow) Follow(ctx context.Context, f storage.Following) error {
+	if s.full.Load() {
+		return storage.ErrFull
+	}
+	return s.Store.Follow(ctx, f)
+}
+
+// If the disk fills between the posts of a new week and its entry in the list of weeks, the import
+// fails, and can be repeated in the same program.
+func TestImportAgainAfterAFailureToFollow(t *testing.T) {
+	store := &failsToFollow{Store: mem.New()}
+	n := openNode(t, replica.Config{Store: store, Offline: true})
+	for i, create := range []func(source string) error{
+		func(source string) error {
+			w := importedWeek(1)
+			w.Source = source
+			_, err := n.Import(testContext(t), "", w, "")
+			return err
+		},
+		func(source string) error {
+			e := week
+			e.Source = source
+			_, _, err := n.CreateEvent(testContext(t), e, "")
+			return err
+		},
+	} {
+		source := fmt.Sprint("page:", i)
+		if _, err := n.Import(testContext(t), "", qa.Imported{Source: "page:before", Event: week}, ""); err != nil { // reads the index of sources
+			t.Fatal(err)
+		}
+		store.full.Store(true)
+		if err := create(source); !errors.Is(err, storage.ErrFull) {
+			t.Fatalf("%d: %v", i, err)
+		}
+		store.full.Store(false)
+		w := importedWeek(1)
+		w.Source = source
+		r, err := n.Import(testContext(t), "", w, "")
+		if err != nil || r.Questions != 1 {
+			t.Fatalf("%d, again: %+v, %v", i, r, err)
+		}
+		if got := weekOf(t, n, r.Event); len(got.Threads) != 1 {
+			t.Errorf("%d: %d questions", i, len(got.Threads))
+		}
 	}
 }
