@@ -28,7 +28,7 @@ func draftFrom(r *http.Request) node.Draft {
 func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 	key := r.PostForm.Get("key")
 	if key == "" || len(key) > maxDraftID {
-		s.problem(w, r, http.StatusBadRequest, "The draft was not saved", "The page did not say which question or reply the draft belongs to. Copy your words, reload the page and paste them.")
+		s.problem(w, r, http.StatusBadRequest, "The draft was not saved", "The page did not say which question or reply the draft belongs to. Copy your text, reload the page and paste it.")
 		return
 	}
 	event := qa.EventID(r.PathValue("event"))

@@ -167,12 +167,12 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		if changes {
 			if err := g.parseForm(w, r); err != nil {
 				s.problem(w, r, http.StatusRequestEntityTooLarge, "The form is too large",
-					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your words are still there. Shorten them and try again.")
+					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your text is still there. Shorten it and try again.")
 				return
 			}
 			if g.token != "" && !equalSecrets(r.PostForm.Get("csrf"), g.form) {
 				s.refuse(w, r, "This page is out of date",
-					"Flyleaf was restarted after this page was opened. Nothing was changed. Go back, copy your words, reload the page and send them again.")
+					"Flyleaf was restarted after this page was opened. Nothing was changed. Go back, copy your text, reload the page and send it again.")
 				return
 			}
 		}

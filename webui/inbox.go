@@ -309,7 +309,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		text, err = qa.AnswerPart(p.Text(), part, d.Text)
 	}
 	if err != nil {
-		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your words are still in the box.")
+		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your text is still in the box.")
 		return
 	}
 	if _, err := s.postOnce(ctx, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {

@@ -34,7 +34,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 		t.Errorf("act = %+v", act)
 	}
 	a := article(t, s.get(s.week()), s.id(pQuestion))
-	mustContain(t, a, "Hidden by you", "<q>not about the book</q>", "Wed 10:27", s.week()+"/log", "Show the words", "I run the books")
+	mustContain(t, a, "Hidden by you", "<q>not about the book</q>", "Wed 10:27", s.week()+"/log", "Show the text", "I run the books")
 	s.sent(s.post(pQuestion)+"/mark", "hidden", "0")
 	if act := s.lastAct(qa.ActMark); act.Text != "" {
 		t.Errorf("lifting: %+v", act)
@@ -200,7 +200,7 @@ func TestLatePostsAndEditsWaitForAModerator(t *testing.T) {
 	})
 	for post, says := range map[int]string{
 		pDuplicate: "Written before the writer’s device knew that the week was closed. Until a moderator approves it, it is shown at the end of the page",
-		pQuestion:  "Edited before the writer’s device knew that the week was closed. Until a moderator approves the edit, the earlier words are published.",
+		pQuestion:  "Edited before the writer’s device knew that the week was closed. Until a moderator approves the edit, the earlier text is published.",
 	} {
 		page := s.get(s.post(post) + "/moderate")
 		mustContain(t, page, says, "Approve</button>")
@@ -292,5 +292,5 @@ func TestHiddenPostsSayWhenAndByWhom(t *testing.T) {
 	mustContain(t, article(t, page, s.id(pWithdrawn)), "Withdrawn by its writer, <time", "Wed 08:57")
 	mustContain(t, article(t, page, s.id(pHidden)), "Hidden by Noor Adeyemi, <time", "Wed 08:57", "an advertisement, third time")
 	mine := article(t, page, s.id(pMine))
-	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You can still see your words", "a good way to close a ledger", s.week()+"/log")
+	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You can still see your text", "a good way to close a ledger", s.week()+"/log")
 }

@@ -67,7 +67,7 @@ func (v *weekView) refusal(n qa.NotAccepted, csrf string, organisers []personLin
 	case n.ByRelay:
 		r.Next = "This relay rejects the change, although it is valid. The change is saved here, and another relay may accept it."
 	default:
-		r.Next = "Other devices reject the change, so nobody else will see it. Your words are kept here until you discard them."
+		r.Next = "Other devices reject the change, so nobody else will see it. Your text is kept here until you discard it."
 		r.Discard = path + "/refused/" + n.Hash
 	}
 	return r
@@ -127,7 +127,7 @@ func textOf(a qa.Act) string {
 
 func (s *server) discardRefused(w http.ResponseWriter, r *http.Request) {
 	if err := s.node.DiscardRefusal(r.Context(), qa.EventID(r.PathValue("event")), r.PathValue("hash")); err != nil {
-		s.problem(w, r, statusOf(err), "It was not discarded", sentence(err.Error())+" Your words are still kept on this device.")
+		s.problem(w, r, statusOf(err), "It was not discarded", sentence(err.Error())+" Your text is still kept on this device.")
 		return
 	}
 	formDone(w, r, "/sync", "")

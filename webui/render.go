@@ -191,21 +191,21 @@ func (s *server) readFailed(w http.ResponseWriter, r *http.Request, err error) {
 		sentence(err.Error())+" What you wrote before is saved on this device and was not touched. Reload the page; if that does not help, "+restart)
 }
 
-// notSaved says why a form was not saved, and that its words are still in the box.
+// notSaved says why a form was not saved, and that its text is still in the box.
 func notSaved(err error) string {
 	var field *qa.FieldError
 	if errors.As(err, &field) {
 		if errors.Is(err, qa.ErrTooLong) {
-			advice := "shorten them."
+			advice := "shorten it."
 			if field.Field == schema.MapRevisions.Keyed().Name {
-				advice = "shorten them or split them into two posts."
+				advice = "shorten it or split it into two posts."
 			}
 			return "The " + qa.FieldName(field.Field) + " " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
-				" fit. Your words are still in the box; " + advice
+				" fit. Your text is still in the box; " + advice
 		}
-		return sentence(err.Error()) + " Your words are still in the box."
+		return sentence(err.Error()) + " Your text is still in the box."
 	}
-	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your words are still in the box. Nothing else was changed. Try again later."
+	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your text is still in the box. Nothing else was changed. Try again later."
 }
 
 // notSavedWords is notSaved for a form with a text. If the text has characters that are
@@ -216,7 +216,7 @@ func notSavedWords(err error, d *node.Draft) string {
 	}
 	d.Text, d.OnBehalfOf, d.Tags = qa.CleanText(d.Text), qa.CleanLine(d.OnBehalfOf), qa.CleanLine(d.Tags)
 	why, _, _ := strings.Cut(err.Error(), ". Take it out")
-	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " The characters that are not allowed were removed from the box. Check your words and send them again."
+	return sentence(strings.TrimSuffix(why, "; nothing was changed")) + " The characters that are not allowed were removed from the box. Check your text and send it again."
 }
 
 // refuseForm responds to a script that its form was not saved, with the text for the box.

@@ -26,7 +26,7 @@ func TestStaticFilesAreCachedByVersion(t *testing.T) {
 			t.Errorf("%s, asked whether it is the same: %d", name, w.Code)
 		}
 	}
-	// Nothing under /static/ is a page of ours: no cookie was asked for.
+	// Nothing under /static/ is a page, so no cookie is required.
 	for _, path := range []string{"/static/", "/static/x", "/static/x/y/z"} {
 		if w := s.do(httptest.NewRequest(http.MethodGet, path, nil)); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), "csrf") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)

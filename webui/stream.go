@@ -29,7 +29,8 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	updates := make(chan qa.Update)
 	go func() {
 		defer close(updates)
-		// An error means that the page or the node has gone. The stream ends in both cases.
+		// An error means that the page was closed or the node has stopped. The stream ends in both
+		// cases.
 		_ = s.node.Watch(ctx, event, func(u qa.Update) error {
 			select {
 			case updates <- u:

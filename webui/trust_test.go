@@ -50,7 +50,7 @@ func TestRefusedWordsAreKeptAndShown(t *testing.T) {
 	if w.Code != http.StatusNotFound {
 		t.Errorf("%d", w.Code)
 	}
-	mustContain(t, w.Body.String(), "Your words are still kept")
+	mustContain(t, w.Body.String(), "Your text is still kept")
 }
 
 func TestEveryActHasWords(t *testing.T) {

@@ -109,7 +109,7 @@ func refusedDelivery(d delivery, n qa.NotAccepted) delivery {
 	if n.ByRelay {
 		d.Words, words = deliveryWords[stateRefused], "Not accepted by the relay: "
 	}
-	kept := []step{{Words: "Your words are kept on this device"}, {Words: words + sentence(n.Reason), Todo: true}}
+	kept := []step{{Words: "Your text is kept on this device"}, {Words: words + sentence(n.Reason), Todo: true}}
 	if len(d.Record) > 0 {
 		kept[0] = d.Record[0]
 	}

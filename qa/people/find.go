@@ -80,7 +80,7 @@ func (f Found) FirstWords() string {
 
 func beginning(p *qa.PostView) string {
 	if !p.Shown() {
-		return "(words that are not shown)"
+		return "(text that is not shown)"
 	}
 	const most = 60
 	runes := []rune(strings.Join(strings.Fields(p.Text()), " "))

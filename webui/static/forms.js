@@ -90,7 +90,7 @@ async function press(button) {
     const message = one('.error', post) || document.createElement('p');
     message.className = 'error';
     message.setAttribute('role', 'alert');
-    message.textContent = e.message.replace(/ Your words are still in the box[^.]*\./, '');
+    message.textContent = e.message.replace(/ Your text is still in the box[^.]*\./, '');
     one('.foot', byID(post.id)).append(message);
   }
 }

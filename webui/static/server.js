@@ -9,13 +9,13 @@ export async function readPage(url) {
 }
 
 const unreachable = inWorker ?
-  'Not saved. Flyleaf is no longer responding in this browser. Your words are still in the box; press the button once more.' :
+  'Not saved. Flyleaf is no longer responding in this browser. Your text is still in the box; press the button once more.' :
   'Not saved. Flyleaf is no longer responding on this device. ' +
-  'Your words are still in the box; start Flyleaf again and press the button once more.';
-const unexplained = 'Not saved. Your words are still in the box. Open this page in another window and try again there.';
+  'Your text is still in the box; start Flyleaf again and press the button once more.';
+const unexplained = 'Not saved. Your text is still in the box. Open this page in another window and try again there.';
 
 // send posts the fields of a form and returns the response. The error that it throws has a
-// message for the reader. If the program changed the words, the error also has the new words
+// message for the reader. If the program changed the text, the error also has the new text
 // for the box.
 export async function send(url, fields, keepalive = false) {
   fields.set('csrf', document.body.dataset.csrf);
