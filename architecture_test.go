@@ -148,7 +148,7 @@ func (pkgs packages) reaches(from, to string) bool {
 // table returns the table of packages in Markdown.
 func (pkgs packages) table() string {
 	var b strings.Builder
-	b.WriteString("| package | what it is | may import of Flyleaf |\n|---|---|---|\n")
+	b.WriteString("| package | what it does | Flyleaf packages it may import |\n|---|---|---|\n")
 	for _, p := range pkgs.packages {
 		may := "nothing"
 		if m := rules[p].may; len(m) > 0 {

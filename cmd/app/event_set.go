@@ -71,7 +71,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&w.links, "link", nil, "a `link`: its address, a space, and the text to show; can be repeated")
 	f.Uint64Var(&w.copies, "copies", 0, "the `number` of copies to win")
 	f.StringVar(&w.cover, "cover", "", "the cover: a JPEG, PNG, GIF or WebP `file`, which is scaled down")
-	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on` or off")
+	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on|off`")
 	clubName := "add the week to the list of this club: the club's `ID`, or a unique beginning of its ID or its name"
 	f.StringVar(&w.club, "club", "", clubName)
 }
@@ -196,7 +196,7 @@ this later, except --access and --relay.`,
 	w.add(f)
 	f.Lookup("zone").Usage += " (default: this device's)"
 	f.StringVar(&relay, "relay", "", "the relay's `address`, ws:// or wss:// (with --club: the club's)")
-	f.StringVar(&access, "access", schema.AccessOpen, "who may read and write: `open` (everybody who has the invitation) or invited (only people with a role, see flyleaf event invite)")
+	f.StringVar(&access, "access", schema.AccessOpen, "who may read and write: `open|invited`. open: everybody who has the invitation; invited: only people with a role, see flyleaf event invite")
 	return a.jsonFlag(c)
 }
 

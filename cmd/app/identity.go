@@ -115,7 +115,7 @@ who has the words, the file or the link can write as you, and this cannot be rev
 	}
 	c.Flags().StringVarP(&out, "output", "o", "", "write a key file to this `file`, which must not exist yet; - for standard output")
 	c.Flags().BoolVar(&sealed, "passphrase", false, "protect the key file with a passphrase")
-	c.Flags().StringVar(&site, "web", "", "print a link to the `address` of Flyleaf in a browser, which takes the identity there")
+	c.Flags().StringVar(&site, "web", "", "print a link that opens Flyleaf at this web `address`, with your identity")
 	c.Flags().BoolVar(&qr, "qr", false, "also print the link as a QR code")
 	return a.jsonFlag(c)
 }

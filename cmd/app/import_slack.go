@@ -16,8 +16,8 @@ import (
 	"flyleaf/qa"
 )
 
-// The command import slack: the weeks of one channel of a Slack export, which is a ZIP or
-// the folder that it unpacks to. It says what became of each message.
+// The command import slack: the weeks of one channel of a Slack export, which is a ZIP or the
+// folder that it unpacks to. It reports what was done with each message.
 
 // slackFlags select what to import from a Slack export.
 type slackFlags struct {

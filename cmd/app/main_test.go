@@ -98,7 +98,7 @@ func zipDirectory(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // writeDocument writes an event in Automerge's document format, as one chunk:
-// automerge-document FILE. The event is by invitation, and has a post by somebody without a
+// automerge-document FILE. The event is invitation-only, and has a post by somebody without a
 // role.
 func writeDocument(ts *testscript.TestScript, _ bool, args []string) {
 	actor := func(n string) wire.ActorID { return wire.ActorID(strings.Repeat(n, 40)) }

@@ -30,7 +30,7 @@ type publishReport struct {
 	Removed   []string           `json:"removed"`
 	Kept      []string           `json:"kept"` // no longer part of the site, but not removed because somebody changed it
 	Same      int                `json:"same"`
-	Missing   []node.MissingWeek `json:"missing"` // listed weeks that are not on this device, or by invitation only
+	Missing   []node.MissingWeek `json:"missing"` // listed weeks that are not on this device or are invitation-only
 }
 
 // Keys of the notes that are stored in the directory for the next publication. Package site has
@@ -52,7 +52,7 @@ calendar into a directory. Any web server can serve it, and you can open it dire
 disk. Names are shown as each person chose. Withdrawn and hidden posts, and posts of blocked
 people, are left out.
 
-Without --event or --club all public weeks on this device are published. An event by invitation
+Without --event or --club all public weeks on this device are published. An invitation-only event
 is published only if --event names it.
 
 Publishing into the same directory again writes only what changed, and removes files that
@@ -160,7 +160,7 @@ func (a *app) printPublished(r publishReport) error {
 		a.printf("  %s is no longer part of the site, but was not removed, because somebody has changed it\n", plain(p))
 	}
 	for _, m := range r.Missing {
-		a.printf("  not published: %s (%s), because it is not on this device or is by invitation only\n", plain(m.Title), m.Event)
+		a.printf("  not published: %s (%s), because it is not on this device or is invitation-only\n", plain(m.Title), m.Event)
 	}
 	if r.Format == "site" && r.BaseURL == "" {
 		a.printf("  without --base-url there are no feeds, no sitemap and no preview pictures\n")

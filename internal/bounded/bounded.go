@@ -1,4 +1,4 @@
-// Package bounded has a map with a maximum number of keys.
+// Package bounded implements a map with a maximum number of keys.
 package bounded
 
 import "iter"

@@ -1,4 +1,4 @@
-// Package lockorder has the mutex type for the parts of a replica, and the order in which a
+// Package lockorder defines the mutex type for the parts of a replica, and the order in which a
 // goroutine may lock these mutexes.
 //
 // While a goroutine holds a mutex, it may lock only mutexes of a higher rank, so no two goroutines
@@ -27,7 +27,7 @@ type (
 	Import struct{}
 	// Document is held while the contents of one document are read or changed.
 	Document struct{}
-	// Subscribers is held while an update is handed to the subscribers.
+	// Subscribers is held while an update is sent to the subscribers.
 	Subscribers struct{}
 
 	Subscription struct{} // the unread updates of one subscriber

@@ -1,4 +1,4 @@
-// Package response has an http.ResponseWriter that keeps a response in memory.
+// Package response implements an http.ResponseWriter that keeps a response in memory.
 package response
 
 import (

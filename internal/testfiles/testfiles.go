@@ -1,4 +1,4 @@
-// Package testfiles reads the files of tests, and compares results with golden files.
+// Package testfiles reads test data files, and compares results with golden files.
 package testfiles
 
 import (

@@ -1,4 +1,4 @@
-// Package testfixture has fixtures that tests of several packages share.
+// Package testfixture contains fixtures that tests of several packages share.
 package testfixture
 
 // XSS is text that tries to run a script, or to load something from another host, where it is

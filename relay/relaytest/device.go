@@ -1,8 +1,8 @@
-// Package relaytest has devices for tests of the relay. A device has one document, as a graph and the
-// bytes of its changes, writes small changes, and speaks the relay's protocol. It is simpler than a
-// replica: it stores nothing on disk, and it writes changes operation by operation, so it needs neither
-// automerge nor cgo. A device of an event writes posts and validates the changes that it receives. A
-// device of another document, for open relays, sets keys in the root.
+// Package relaytest simulates devices for tests of the relay. A device has one document, as a graph
+// and the bytes of its changes, writes small changes, and speaks the relay's protocol. It is
+// simpler than a replica: it stores nothing on disk, and it writes changes operation by operation,
+// so it needs neither automerge nor cgo. A device of an event writes posts and validates the
+// changes that it receives. A device of another document, for open relays, sets keys in the root.
 //
 // A device's changes depend only on its name and its document, so a test that runs in the same order
 // makes the same changes.

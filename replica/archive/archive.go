@@ -1,5 +1,5 @@
-// Package archive decides which weeks of the followed clubs a device downloads, and which weeks
-// that are over it connects to a relay, so that a club can have a thousand weeks.
+// Package archive decides which weeks of the followed clubs a device downloads, and when a week
+// that is over is synced, so that a club can have a thousand weeks.
 //
 // Clubs stores which weeks the followed clubs list. It follows weeks automatically while
 // they are upcoming, running or only just over (qa.Club.Followed, which bounds their
