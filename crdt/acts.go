@@ -238,7 +238,7 @@ func (d *Document) planPost(a *qa.Act, start uint64) (*plan, error) {
 	return p, nil
 }
 
-// makeRequired makes the maps without which a map is not whole, and returns them by their keys.
+// makeRequired makes the maps that a new map must contain, and returns them by their keys.
 func (p *plan) makeRequired(in handle, m schema.Map) map[string]handle {
 	made := map[string]handle{}
 	for _, r := range m.Maps() {

@@ -25,7 +25,7 @@ type Document struct {
 	broken    bool // see ErrBroken
 }
 
-// Made is the change that an act became.
+// Made is the change that was made for an act.
 type Made struct {
 	Change   *wire.Change
 	Chunk    wire.Chunk

@@ -155,7 +155,7 @@ func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]i
 			}
 			refused[why.Code]++
 			drafts++
-			m.again(t, before, got.Change.Actor, drafts)
+			m.reload(t, before, got.Change.Actor, drafts)
 			continue
 		}
 		kinds[a.Kind]++
@@ -167,9 +167,9 @@ func validatedEvent(t *testing.T, s uint64, r *rand.Rand, kinds map[qa.ActKind]i
 	return h, event
 }
 
-// again replaces the document by the one before a refused change, with a new actor, like a
+// reload replaces the document by the one before a refused change, with a new actor, like a
 // device that rebuilds its document.
-func (m *member) again(t *testing.T, saved []byte, actor wire.ActorID, n int) {
+func (m *member) reload(t *testing.T, saved []byte, actor wire.ActorID, n int) {
 	t.Helper()
 	actor = wire.ActorID(fmt.Sprintf("%s%08d", string(actor[:32]), n))
 	d, err := crdt.Load(actor, saved, nil)

@@ -343,7 +343,7 @@ func TestStockClientIsNotServedAnInvitedEvent(t *testing.T) {
 	s := newStock(t, relay.url(), week.Event)
 	at := s.sees("the open event opens", 0, want)
 	s.tell("find %s", closed.Event)
-	at = s.hears("the event by invitation is unavailable", at, on("missing", closed.Event))
+	at = s.hears("the invitation-only event is unavailable", at, on("missing", closed.Event))
 	a.run("ask", "--event", closed.Event, "Still?")
 	a.run("sync", "--event", closed.Event)
 	write(a, week.Event, want, "", "And this one still is?")

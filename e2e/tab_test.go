@@ -63,7 +63,7 @@ func setOffline(t *testing.T, ctx context.Context, offline bool) {
 }
 
 // TestLostConnectionInTheTab: the network drops a tab's connection to the relay without telling it.
-// When the browser says that there is a network, the tab finds that out and connects anew.
+// When the browser reports that there is a network, the tab notices and connects again.
 func TestLostConnectionInTheTab(t *testing.T) {
 	p := newTab(t, "")
 	relay := newRelay(t).upWithWeb()

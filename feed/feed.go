@@ -146,10 +146,10 @@ var errStop = errors.New("feed: stop")
 // pending without it because rows of the ledger were damaged. It returns none if the row's change is
 // itself pending.
 //
-// A document.Loader would not help. It decides anew which rows are part of the document, and restores
-// Excluded ones; the feed shows what the ledger's owner decided, so it would have to select the rows
-// before. A Loader does not return the changes that were pending, and drops what it decoded, so that
-// next would decode each change a second time.
+// A document.Loader would not help. It decides again which rows are part of the document, and
+// restores Excluded ones; the feed shows what the ledger's owner decided, so it would have to
+// select the rows before. A Loader does not return the changes that were pending, and drops what it
+// decoded, so that next would decode each change a second time.
 func (r *Reader) add(e storage.Entry) ([]*document.Change, error) {
 	c, err := decode(&e)
 	if err != nil {

@@ -79,8 +79,8 @@ func (d *device) do(a qa.Act) qa.PostID {
 	return id
 }
 
-// anything performs one random act.
-func (d *device) anything() {
+// randomAct performs one random act.
+func (d *device) randomAct() {
 	text := fmt.Sprintf("words %d", d.rnd.Int())
 	if len(d.posts) == 0 {
 		d.posts = append(d.posts, d.do(qa.Act{Kind: qa.ActPost, Text: text}))
@@ -140,19 +140,19 @@ func (d *device) Watch(qa.EventID) (<-chan struct{}, func()) {
 	}
 }
 
-// outside is another program's copy of the views, made only from the change feed.
-type outside struct {
+// feedCopy is another program's copy of the views, made only from the change feed.
+type feedCopy struct {
 	cursor int64
 	event  qa.Event
 	posts  map[qa.PostID]qa.Post
 	people map[qa.Identity]qa.Person
 }
 
-func newOutside() *outside {
-	return &outside{posts: map[qa.PostID]qa.Post{}, people: map[qa.Identity]qa.Person{}}
+func newFeedCopy() *feedCopy {
+	return &feedCopy{posts: map[qa.PostID]qa.Post{}, people: map[qa.Identity]qa.Person{}}
 }
 
-func (o *outside) take(e feed.Entry) {
+func (o *feedCopy) take(e feed.Entry) {
 	if e.Reset {
 		o.posts, o.people = map[qa.PostID]qa.Post{}, map[qa.Identity]qa.Person{}
 	}
@@ -171,7 +171,7 @@ func (o *outside) take(e feed.Entry) {
 }
 
 // differs returns how the copy differs from the views of the device.
-func (o *outside) differs(t *testing.T, d *device) string {
+func (o *feedCopy) differs(t *testing.T, d *device) string {
 	t.Helper()
 	event, err := d.store.Event(t.Context(), d.event)
 	if err != nil {
@@ -247,11 +247,11 @@ func TestCopyFromTheFeedEqualsTheDevice(t *testing.T) {
 	}
 	t.Logf("FLYLEAF_SEED=%d", seed)
 	d := newDevice(t, seed)
-	copied := newOutside()
+	copied := newFeedCopy()
 	cut := 0
 	for range 25 {
 		for range 1 + d.rnd.IntN(12) {
-			d.anything()
+			d.randomAct()
 		}
 		s := serve(t, d, nil) // a new one each time: nothing is remembered on that side
 		for {
@@ -420,9 +420,9 @@ func TestExcludedChangesResetTheCopy(t *testing.T) {
 	d := newDevice(t, 1)
 	keep := d.do(qa.Act{Kind: qa.ActPost, Text: "stays"})
 	d.do(qa.Act{Kind: qa.ActPost, Text: "goes"})
-	live, late := newOutside(), newOutside()
+	live, late := newFeedCopy(), newFeedCopy()
 	reader := feed.NewReader(d.store, d.event, 0)
-	read := func(o *outside, r *feed.Reader) (entries []feed.Entry) {
+	read := func(o *feedCopy, r *feed.Reader) (entries []feed.Entry) {
 		t.Helper()
 		if err := r.Read(t.Context(), func(e feed.Entry) error {
 			o.take(e)
@@ -464,7 +464,7 @@ func TestExcludedChangesResetTheCopy(t *testing.T) {
 			t.Fatalf("%s: %+v", name, entries)
 		}
 	}
-	for _, o := range []*outside{live, late} {
+	for _, o := range []*feedCopy{live, late} {
 		if _, ok := o.posts[keep]; !ok || len(o.posts) != 1 {
 			t.Errorf("%d posts", len(o.posts))
 		}
@@ -613,8 +613,8 @@ func TestSilentStreamsOfOneMachineGiveWay(t *testing.T) {
 	}
 }
 
-// stuck is a client that reads nothing.
-type stuck struct {
+// stalledClient is a client that reads nothing.
+type stalledClient struct {
 	http.ResponseWriter
 	over chan struct{} // closed when it may take no longer
 	once sync.Once
@@ -622,16 +622,16 @@ type stuck struct {
 	met  sync.Once
 }
 
-func (c *stuck) Header() http.Header { return http.Header{} }
-func (c *stuck) WriteHeader(int)     {}
+func (c *stalledClient) Header() http.Header { return http.Header{} }
+func (c *stalledClient) WriteHeader(int)     {}
 
-func (c *stuck) Write([]byte) (int, error) {
+func (c *stalledClient) Write([]byte) (int, error) {
 	c.met.Do(c.in.Done)
 	<-c.over
 	return 0, os.ErrDeadlineExceeded
 }
 
-func (c *stuck) SetWriteDeadline(t time.Time) error {
+func (c *stalledClient) SetWriteDeadline(t time.Time) error {
 	if !t.IsZero() && time.Until(t) < 10*time.Second {
 		c.once.Do(func() { close(c.over) })
 	}
@@ -645,10 +645,10 @@ func TestUnreadStreamsAreEvicted(t *testing.T) {
 	api.SetMinIdle(time.Nanosecond)
 	s := serveAPI(t, api)
 	var all, in sync.WaitGroup
-	var clients []*stuck
+	var clients []*stalledClient
 	for range feed.MaxStreamsPerClient {
 		in.Add(1)
-		c := &stuck{over: make(chan struct{}), in: &in}
+		c := &stalledClient{over: make(chan struct{}), in: &in}
 		clients = append(clients, c)
 		all.Go(func() {
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/api/v1/events/"+string(d.event)+"/changes", nil)
@@ -714,7 +714,7 @@ func TestVoid(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o := newOutside()
+	o := newFeedCopy()
 	var entries []feed.Entry
 	err := feed.NewReader(store, w.Event, 0).Read(t.Context(), func(e feed.Entry) error {
 		o.take(e)

@@ -98,8 +98,8 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 	return explainAct(&all[0], d.replica.DoAll(ctx, event, all))
 }
 
-// AssignQuestion assigns a question to an author. Another author than this user then answers it
-// instead of this user.
+// AssignQuestion assigns a question to an author. If that is not this user, it also withdraws this
+// user's own mark on the question.
 func AssignQuestion(ctx context.Context, n Node, week *qa.Week, question *qa.PostView, to qa.Identity) error {
 	if !week.Event.HasRole(to, qa.RoleAuthor) {
 		return Errorf(Invalid, "choose one of the week’s authors")

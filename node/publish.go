@@ -76,7 +76,7 @@ type Published struct {
 	Missing []MissingWeek // listed by the club but not published
 }
 
-// MissingWeek is a listed week that is not on this device or is by invitation only.
+// MissingWeek is a listed week that is not on this device or is invitation-only.
 type MissingWeek struct {
 	Event qa.EventID `json:"event"`
 	Title string     `json:"title"`

@@ -93,10 +93,10 @@ func automergeChanges(ctx context.Context, b []byte, readDocument func(context.C
 	return chunks, nil
 }
 
-// verifiedEvent is the event whose posts were verified last. Verifying another of its posts
-// only needs the changes that are new since then. It gives the rows to a Verifier itself, because a
-// document.Loader reports of a row only whether it is part of the document, and not its
-// signature, its description and why it is refused.
+// verifiedEvent is the event whose posts were verified last. Verifying another of its posts only
+// needs the changes that are new since then. It passes the rows to a Verifier itself, because a
+// document.Loader reports only whether a row is part of the document, and not its signature, its
+// description or the reason of a refusal.
 type verifiedEvent struct {
 	mu            sync.Mutex
 	event         qa.EventID

@@ -329,7 +329,7 @@ func TestPublishing(t *testing.T) {
 	if ofClub.Weeks != 1 || len(ofClub.Missing) != 2 || !strings.Contains(byPath["index.html"], "The Lamplight") {
 		t.Errorf("%d weeks, missing %v", ofClub.Weeks, ofClub.Missing)
 	}
-	// An event by invitation is published only if named. A week's file keeps its name.
+	// An invitation-only event is published only if it is named. A week's file keeps its name.
 	_, byPath = files(Publication{Event: closed.Event, Format: "json"})
 	if len(byPath) != 1 || byPath["by-invitation.json"] == "" {
 		t.Errorf("%v", byPath)

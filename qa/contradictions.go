@@ -209,7 +209,7 @@ func LoadZone(name string) (*time.Location, error) {
 }
 
 // zones caches loaded time zones, because each is read from a file, and lists of many weeks use
-// them often. There are some 600 names.
+// them often. There are about 600 names.
 var zones sync.Map
 
 // Location returns the event's time zone, or UTC if it has none or an unknown one.

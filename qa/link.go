@@ -8,8 +8,8 @@ import (
 	"flyleaf/schema"
 )
 
-// IsExternalLink reports whether s is an address that a link of a page may have: http or
-// https with a host, or mailto. "http:/you" would lead to a page of ours.
+// IsExternalLink reports whether s is an address that a link of a page may have: http or https with
+// a host, or mailto. "http:/you" would lead to one of Flyleaf's own pages.
 func IsExternalLink(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil {

@@ -20,8 +20,9 @@ import (
 	"flyleaf/relay/relaytest"
 )
 
-// invitedEvent sets up an invited event on a relay. It returns the founder's device, which is connected,
-// and a member's, which is not. grant is the operation that granted the member's role.
+// invitedEvent sets up an invitation-only event on a relay. It returns the founder's device, which
+// is connected, and a member's, which is not. grant is the operation that granted the member's
+// role.
 func invitedEvent(t *testing.T, s *server, name string) (e *relaytest.Event, founder, member *relaytest.Device, grant wire.OpID) {
 	t.Helper()
 	e = relaytest.NewEvent(name, "invited")
@@ -41,9 +42,9 @@ func invitedEvent(t *testing.T, s *server, name string) (e *relaytest.Event, fou
 	return e, founder, member, grant
 }
 
-// TestInvitedEventIsServedToRolesOnly: the relay serves an invited event only to devices that prove to hold
-// a role. It tells others nothing about the event, from the first message on, even the device that
-// brought the event.
+// TestInvitedEventIsServedToRolesOnly: the relay serves an invitation-only event only to devices
+// that prove to hold a role. It tells others nothing about the event, from the first message on,
+// even the device that brought the event.
 func TestInvitedEventIsServedToRolesOnly(t *testing.T) {
 	s := start(t, relay.Config{})
 	e := relaytest.NewEvent("by invitation", "invited")

@@ -198,8 +198,8 @@ func TestRefusalsAreSentBeforeTheClose(t *testing.T) {
 	}
 }
 
-// TestWrongAnswersDoNotFillTheLog: wrong answers to the challenge of an invited event are logged once for each
-// connection.
+// TestWrongAnswersDoNotFillTheLog: wrong answers to the challenge of an invitation-only event are
+// logged once for each connection.
 func TestWrongAnswersDoNotFillTheLog(t *testing.T) {
 	var log bytes.Buffer // the relay's handler writes one line at a time
 	s := start(t, relay.Config{BehindProxy: true, Addresses: []string{"wss://relay.example.org"}, Log: slog.New(slog.NewTextHandler(&log, nil))})

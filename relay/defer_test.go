@@ -172,7 +172,7 @@ func TestDeferredIsAcceptedWhenSomebodyBuildsOnIt(t *testing.T) {
 	}
 	until(t, third, changes(21))
 	sameMessage(t, a, third)
-	// It is owed: more of a's is deferred for longer than a minute's worth.
+	// It is charged as debt: further changes by a are deferred for longer than a minute.
 	write(t, a, 1)
 	until(t, a, func(s relaytest.State) bool { return len(deferred(s)) == 16 })
 	c.advance(10 * time.Minute)
@@ -446,7 +446,7 @@ func TestWaitingListIsShared(t *testing.T) {
 		}
 	}
 	until(t, b, changes(3))
-	// It is empty again when its owner is gone.
+	// It is empty again when its owner has disconnected.
 	evil.Disconnect()
 	again := relaytest.NewDevice("again", event)
 	connect(t, s, again)

@@ -86,7 +86,7 @@ func TestLargeFramesAreReleased(t *testing.T) {
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what pools held is gone after two
+	runtime.GC() // two collections free what pools hold
 	var now runtime.MemStats
 	runtime.ReadMemStats(&now)
 	return now.HeapAlloc

@@ -66,7 +66,7 @@ func TestEquivocationAfterTheDrawChangesNoDraw(t *testing.T) {
 	kept := mallory.Clone()
 	genesis := w.Heads()
 	mallory.Do(func(d *policytest.Draft) { d.Post("", "An honest question?") })
-	// The change that is kept back has the same number and the same dependencies.
+	// The second version, published later, has the same number and the same dependencies.
 	secondDraft := kept.Draft(genesis...)
 	secondDraft.Post("", "Another honest question?")
 	second := secondDraft.Sign()

@@ -105,8 +105,8 @@ func nobody(context.Context, qa.EventID) (qa.Event, bool) { return qa.Event{}, f
 
 const known = qa.EventID("2akvofn6L1o4RMUEMQi7qzwRjKWZ")
 
-// TestJoinPage: who comes by the link to an event reads what it is before anything is
-// loaded, and without scripts.
+// TestJoinPage: somebody who opens the link to an event sees title, authors and dates before
+// anything is loaded, and without scripts.
 func TestJoinPage(t *testing.T) {
 	files := fstest.MapFS{"index.html": {Data: []byte(`<link href="boot.css"><h1>Flyleaf</h1><!-- event --><script src="boot.js"></script>`)}}
 	about := func(_ context.Context, event qa.EventID) (qa.Event, bool) {

@@ -91,7 +91,7 @@ func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.Ev
 	return e.ID, size, flush()
 }
 
-// words returns some 200 characters of invented words whose frequencies resemble real text.
+// words returns about 200 characters of invented words whose frequencies resemble real text.
 func words(r *rand.Rand) string {
 	const syllables = "ba de ki lo mu na pe ri so tu va we xi yo zu"
 	all := strings.Fields(syllables)

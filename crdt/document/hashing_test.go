@@ -10,9 +10,9 @@ import (
 	"flyleaf/storage"
 )
 
-// TestNothingIsHashedAgain: a change is hashed when its chunk is read, and not when it is then inspected,
-// added, decoded again, stored and loaded. The test spoils the checksum in each chunk after it
-// was read: only what hashes a chunk compares its checksum.
+// TestNothingIsHashedAgain: a change is hashed when its chunk is read, and not when it is then
+// inspected, added, decoded again, stored and loaded. The test corrupts the checksum of each chunk
+// after reading it: only code that hashes a chunk compares the checksum.
 func TestNothingIsHashedAgain(t *testing.T) {
 	w := policytest.NewWorld(policytest.Options{})
 	w.Writer("ann").Do(func(d *policytest.Draft) { d.Post("", "first") })

@@ -242,7 +242,7 @@ func TestAuthorityFollowsTheRules(t *testing.T) {
 	outOfEffect, blocked, closed := 0, 0, 0
 	for set := range worlds {
 		r := rand.New(rand.NewPCG(seed, uint64(set)))
-		w, _ := quarrel(r, 60)
+		w, _ := disputedEvent(r, 60)
 		all := changesOf(w)
 		plain := newPlainRules(all)
 		everything := map[wire.Hash]bool{}
@@ -340,7 +340,7 @@ func TestPagesShowTheAnswersOfThePolicy(t *testing.T) {
 	var n comparisonCounts
 	for set := range worlds {
 		r := rand.New(rand.NewPCG(seed, uint64(set)))
-		w, _ := quarrel(r, 60)
+		w, _ := disputedEvent(r, 60)
 		s := comparison{plain: newPlainRules(changesOf(w)), all: map[wire.Hash]bool{}, byOp: map[qa.OpID]*wire.Change{}, n: &n}
 		all := changesOf(w)
 		for _, c := range all {

@@ -20,11 +20,11 @@ import (
 	"flyleaf/schema"
 )
 
-// quarrel returns an event, or sometimes a club, in which people write everything that the schema
+// disputedEvent returns an event, or sometimes a club, in which people write everything that the schema
 // has, often concurrently: roles are granted and revoked, people are blocked, posts are hidden and
 // the event is closed. It also returns invalid changes. Sometimes a device continues from an
 // earlier change of its own, like a copied device, and so signs two versions of the next change.
-func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
+func disputedEvent(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	kind := schema.KindEvent
 	if r.IntN(8) == 0 {
 		kind = schema.KindClub
@@ -86,7 +86,7 @@ func quarrel(r *rand.Rand, n int) (*policytest.World, []*wire.Change) {
 	}
 	rows := rowsByAct(kind)
 	r.Shuffle(len(rows), func(i, k int) { rows[i], rows[k] = rows[k], rows[i] })
-	rows = rows[:3] // so that these kinds of acts meet each other often
+	rows = rows[:3] // so that acts of these kinds are often concurrent
 	var posts []qa.PostID
 	var closings []wire.Hash
 	var bad []*wire.Change
@@ -241,7 +241,7 @@ func (x *randomWrites) person() qa.Identity { return x.people[x.r.IntN(len(x.peo
 
 // post returns a post, perhaps one that the draft's past does not contain; "" if there is none.
 func (x *randomWrites) post() (id qa.PostID) {
-	for range 4 { // rather a post of the writer, who may do more with it
+	for range 4 { // prefer a post of the writer, who may do more with it
 		if len(x.posts) > 0 && !id.MadeBy(x.me) {
 			id = x.posts[x.r.IntN(len(x.posts))]
 		}
@@ -365,7 +365,7 @@ func TestEveryRowIsWrittenAndShown(t *testing.T) {
 		for _, rows := range rowsByAct(kind) {
 			for _, row := range rows {
 				written, shown := false, false
-				for try := 0; try < 8 && !shown; try++ { // chance may not write what the row needs to be shown
+				for try := 0; try < 8 && !shown; try++ { // random writes may lack what the row needs to be shown
 					valid, changed := writeAndShow(t, r, kind, rows, row)
 					written, shown = written || valid, changed
 				}

@@ -44,7 +44,7 @@ func TestSameViewInEveryOrder(t *testing.T) {
 	void, refusals, versions, moved := 0, 0, 0, 0
 	for set := range uint64(sets) {
 		r := rand.New(rand.NewPCG(seed, set))
-		w, bad := quarrel(r, 60)
+		w, bad := disputedEvent(r, 60)
 		all := slices.Clone(bad)
 		for _, s := range w.Changes {
 			c, err := wire.DecodeChange(s.Bytes)

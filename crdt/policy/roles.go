@@ -75,9 +75,9 @@ func (p *Policy) NeededRoles(c *wire.Change) (need schema.Roles) {
 	return need
 }
 
-// MayRead reports whether a person may read an invited event: the founder, a person who
-// holds a role now, or the key of an invitation that is not revoked. A key that has
-// made its claim may still read, to learn the answer to the claim.
+// MayRead reports whether a person may read an invitation-only event: the founder, a person who
+// holds a role now, or the key of an invitation that is not revoked. A key that has made its claim
+// may still read, to learn the answer to the claim.
 func (p *Policy) MayRead(id qa.Identity) bool {
 	who, ok := authority.ParsePerson(string(id))
 	return ok && p.authority.Roles(who) != 0

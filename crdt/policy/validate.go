@@ -218,9 +218,8 @@ func (v *validation) roles() schema.Roles {
 	return v.heldRoles
 }
 
-// checkWriterMayWrite checks the rules about the change as a whole: without a role
-// nobody writes in an invited event, and the key of an invitation writes nothing but
-// its claim.
+// checkWriterMayWrite checks the rules about the change as a whole: without a role nobody writes in
+// an invitation-only event, and the key of an invitation writes nothing but its claim.
 func (v *validation) checkWriterMayWrite() error {
 	if v.founding.rules.newer() {
 		return nil

@@ -225,8 +225,8 @@ func (d *decoder) header(size int) error {
 	return nil
 }
 
-// columns reads the list of columns and cuts their data out. Columns ascend by
-// their spec with the deflate bit masked out, which is illegal in a change.
+// columns reads the list of columns and finds their data. Columns ascend by their spec with the
+// deflate bit masked out, which is illegal in a change.
 func (d *decoder) columns() error {
 	at := d.base + d.pos
 	n, err := d.uleb("columns")
@@ -325,7 +325,7 @@ func (d *decoder) ops() error {
 	return d.opPreds(c.Ops)
 }
 
-// countRows sums the runs of the action column up, without expanding them.
+// countRows adds up the runs of the action column, without expanding them.
 func (d *decoder) countRows() (int, error) {
 	max := min(d.lim.Ops, d.lim.BaseOps+len(d.b))
 	col := d.column(colAction)
@@ -378,8 +378,8 @@ func (d *decoder) opActions(ops []Op) error {
 	return r.end()
 }
 
-// opID puts an operation ID together. It must name an operation that can exist:
-// a known actor, and a counter within 1 to 2^32-1.
+// opID assembles an operation ID. It must name an operation that can exist: a known actor, and a
+// counter within 1 to 2^32-1.
 func (d *decoder) opID(actor, counter uint64, where string) (OpID, error) {
 	if actor >= uint64(len(d.actors)) {
 		return OpID{}, fail(ErrActorIndex, where, -1)
@@ -418,8 +418,8 @@ func (d *decoder) opObjects(ops []Op) error {
 	return counters.end()
 }
 
-// opKeys puts the keys together from three columns: only a string is a map key,
-// only a counter of 0 is the head of a list, counter and actor are an element.
+// opKeys assembles the keys from three columns: only a string is a map key, only a counter of 0 is
+// the head of a list, counter and actor are an element.
 func (d *decoder) opKeys(ops []Op) error {
 	col := d.column(colKeyString)
 	props := newRLE(col, colKeyString, len(ops))

@@ -190,8 +190,8 @@ func (d *Dir) Sync(files []File, notes map[string]string) (Report, error) {
 		slices.Sort(foreign)
 		return Report{}, &ForeignError{foreign}
 	}
-	// First write a manifest with all old and new files, so that it lists every file of ours even if
-	// the program stops before it has written them all.
+	// First write a manifest with all old and new files, so that it lists every file that Flyleaf
+	// wrote even if the program stops before it has written them all.
 	both := manifest{Version: manifestVersion, Files: maps.Clone(d.last.Files), Notes: notes}
 	maps.Copy(both.Files, next.Files)
 	if len(write) > 0 {

@@ -233,7 +233,7 @@ func search(t *testing.T, open Open) {
 		"gorout":             {"go"},
 		"GOROUT THR":         {"go"},
 		"routines":           nil,
-		"threads":            {"go", "long"}, // the shorter one says more of it
+		"threads":            {"go", "long"}, // shorter posts rank higher
 		"threads goroutines": {"go"},
 		"threads nowhere":    nil,
 		"can't":              {"go"},
