@@ -3,8 +3,11 @@
 package keys
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/hex"
+	"slices"
 	"sync"
 	"syscall/js"
 
@@ -17,11 +20,51 @@ func ParallelVerifications() int { return 128 }
 
 // valid reports whether sig is public's signature of message. The browser's WebCrypto is several
 // times faster than Go code in the browser. Browsers differ in which signatures they refuse, so a
-// signature that WebCrypto refuses is checked again by the same code as on all other systems.
+// signature that WebCrypto refuses is checked again by the same code as on all other systems. All devices
+// must accept the same signatures, so WebCrypto is asked only if S is reduced, which WebKitGTK does not
+// check, and only if it refuses mustRefuse.
 //
 // It waits for the browser, so it must not be called from a js.Func or within a transaction of IndexedDB.
 func valid(public, message, sig []byte) bool {
-	return webCrypto.verify(public, message, sig) || ed25519.Verify(public, message, sig)
+	return isReduced(sig) && webCrypto.verify(public, message, sig) || ed25519.Verify(public, message, sig)
+}
+
+// order is the order of the base point, big endian.
+var order = unhex("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed")
+
+// isReduced reports whether the number S of a signature is below the order of the base point.
+func isReduced(sig []byte) bool {
+	s := bytes.Clone(sig[ed25519.SignatureSize/2:])
+	slices.Reverse(s)
+	return bytes.Compare(s, order) < 0
+}
+
+// mustRefuse are signatures that some implementations accept: one with an R that is not canonical,
+// and two that fit the equation with the cofactor only.
+var mustRefuse = []*verification{
+	{
+		public:  unhex("88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488"),
+		message: unhex("666c796c656166206368616e6765207631010203000000000000000000000000000900000000000000000000000000000000000000000000000000000000000000"),
+		sig:     unhex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f9528f07d1b0c73cd02a379765172aabc20bfc381225bfe1a3c76084cf1d53c06"),
+	},
+	{
+		public:  unhex("88aa55e6afeed8960a3191de78600347db8acd0a3795412f275f049b86260488"),
+		message: unhex("666c796c656166206368616e6765207631010203000000000000000000000000000900000000000000000000000000000000000000000000000000000000000000"),
+		sig:     unhex("607055ca3d4aa8af26961afb12b1e60a75fac88f9c260ff25806631dbb2691597f5f71b3d28de1b2f5f8a9018762202983a4254ab6bdd99d77b9decac7af750d"),
+	},
+	{
+		public:  unhex("ef2a32ce8d9c67056724a53f63c0c182a6e021dc6e708741f63a7d50c730982c"),
+		message: unhex("666c796c656166206368616e6765207631010203000000000000000000000000000001000000000000000000000000000000000000000000000000000000000000"),
+		sig:     unhex("3e54c441927f9f0ee5e13e34f0b0404c5043651a8f4b7ef087a1c42262a85d0a9aa402df8c71f76fa99feee9982a850167ceea6c2a41e2590523d0788c8e8f0f"),
+	},
+}
+
+func unhex(s string) []byte {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 const algorithm = "Ed25519"
@@ -36,6 +79,8 @@ type verifier struct {
 	waiting  []*verification
 	running  bool                // run is running
 	imported map[string]js.Value // used by run only: the CryptoKey of each public key
+	checked  bool                // used by run only: WebCrypto has been asked about mustRefuse
+	unfit    bool                // used by run only: it accepts one of them
 }
 
 // verification is one signature to verify.
@@ -69,6 +114,10 @@ func (v *verifier) run() {
 		if len(batch) == 0 {
 			return
 		}
+		if !v.checked {
+			v.checked, v.unfit = true, false
+			v.unfit = slices.Contains(v.verifyAll(mustRefuse), true)
+		}
 		for i, ok := range v.verifyAll(batch) {
 			batch[i].result <- ok
 		}
@@ -78,7 +127,7 @@ func (v *verifier) run() {
 func (v *verifier) verifyAll(batch []*verification) []bool {
 	results := make([]bool, len(batch))
 	subtle := js.Global().Get("crypto").Get("subtle")
-	if !subtle.Truthy() {
+	if !subtle.Truthy() || v.unfit {
 		return results
 	}
 	keys := v.keys(subtle, batch)

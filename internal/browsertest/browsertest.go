@@ -3,6 +3,7 @@ package browsertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -115,32 +116,30 @@ globalThis.fs.write = (fd, b, offset, length, _, done) => { globalThis.fs.writeS
 })().catch(e => { globalThis.printed += e.stack || e; globalThis.exitCode = 1; });
 `
 
-// Run runs the tests in a page with these arguments and returns their output. If they fail, the
-// test fails with the output.
+// Run runs the tests in a page of Chromium, see RunIn.
 func (w *Wasm) Run(t testing.TB, args ...string) string {
 	t.Helper()
-	url := w.URL + "#" + strings.Join(args, "%20")
+	return w.RunIn(t, Chromium(w.ctx), args...)
+}
+
+// RunIn runs the tests in a page with these arguments and returns their output. If they fail, the
+// test fails with the output.
+func (w *Wasm) RunIn(t testing.TB, in *Window, args ...string) string {
+	t.Helper()
 	// Open another page first, because a change after # alone does not reload the page.
-	if _, err := chromedp.Run(w.ctx, chromedp.Steps(chromedp.Navigate("about:blank"), chromedp.Navigate(url))); err != nil {
-		t.Fatal(err)
-	}
+	in.Open(t, "about:blank")
+	in.Open(t, w.URL+"#"+strings.Join(args, "%20"))
 	for {
-		code, err := chromedp.Run(w.ctx, chromedp.Evaluate[int]("globalThis.exitCode"))
-		if err != nil {
-			printed, _ := chromedp.Run(w.ctx, chromedp.Evaluate[string]("globalThis.printed"))
-			t.Fatalf("%v\n%s", err, printed)
-		}
-		if code < 0 {
-			time.Sleep(50 * time.Millisecond) // polling interval
-			continue
-		}
-		printed, err := chromedp.Run(w.ctx, chromedp.Evaluate[string]("globalThis.printed"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if code != 0 {
+		code, err := Eval[int](t, in, "globalThis.exitCode")
+		printed, err2 := Eval[string](t, in, "globalThis.printed")
+		switch {
+		case err != nil || err2 != nil:
+			t.Fatalf("%v\n%s", errors.Join(err, err2), printed)
+		case code > 0:
 			t.Fatalf("the tests in the browser failed (exit code %d):\n%s", code, printed)
+		case code == 0:
+			return printed
 		}
-		return printed
+		time.Sleep(50 * time.Millisecond) // polling interval
 	}
 }
