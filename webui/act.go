@@ -1,10 +1,10 @@
 package webui
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +54,7 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	}
 	var id qa.PostID
 	if err == nil {
-		id, err = s.postOnce(ctx, v, act)
+		id, err = s.postOnce(r, v, act)
 	}
 	if err != nil {
 		s.notAsked(w, r, v, d, err)
@@ -66,24 +66,28 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 // sameFor is how long a post with the same words counts as the same post.
 const sameFor = time.Minute
 
-// postOnce posts, unless the reader posted the same words and tags in the same place within the last minute:
-// then it returns that post. A browser sends a form twice when somebody clicks twice, and when it
-// ended the tab's program before the answer arrived. The caller holds posting since before v was read.
-func (s *server) postOnce(ctx context.Context, v *weekView, act qa.Act) (qa.PostID, error) {
+// postOnce posts, unless the reader posted the same words and tags in the same place within the last minute,
+// or since the time in the field "tried", in ms: then it returns that post. A browser sends a form twice when
+// somebody clicks twice, and when it ended the tab's program before the answer arrived. The page sends "tried"
+// if it got no answer then. The caller holds posting since before v was read.
+func (s *server) postOnce(r *http.Request, v *weekView, act qa.Act) (qa.PostID, error) {
+	since := s.now().Add(-sameFor).UnixMilli() + 1
+	if tried, err := strconv.ParseInt(r.PostForm.Get("tried"), 10, 64); err == nil {
+		since = min(since, tried)
+	}
 	same := act
 	same.Clean()
 	for i := range v.Threads {
 		t := &v.Threads[i]
 		for k := -1; k < len(t.Replies); k++ {
 			p := postAt(t, k)
-			age := s.now().Sub(time.UnixMilli(p.AtMillis))
 			if v.mine(p) && !p.Withdrawn && p.Parent == same.Parent && p.Text() == same.Text && p.OnBehalfOf == same.OnBehalfOf &&
-				slices.Equal(p.Tags, same.Tags) && v.anonymous(p) == same.Anonymous && age >= 0 && age < sameFor {
+				slices.Equal(p.Tags, same.Tags) && v.anonymous(p) == same.Anonymous && p.AtMillis >= since && p.AtMillis <= s.now().UnixMilli() {
 				return p.ID, nil
 			}
 		}
 	}
-	return s.node.Do(ctx, v.Event.ID, act)
+	return s.node.Do(r.Context(), v.Event.ID, act)
 }
 
 // posted deletes the draft and redirects to the new post, which v does not contain yet.
@@ -140,7 +144,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 	err := errEmpty
 	var made qa.PostID
 	if strings.TrimSpace(d.Text) != "" {
-		made, err = s.postOnce(ctx, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
+		made, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
 	}
 	if err != nil {
 		s.notReplied(w, r, v, t, i, d, err)

@@ -312,7 +312,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your text is still in the box.")
 		return
 	}
-	if _, err := s.postOnce(ctx, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
+	if _, err := s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}

@@ -154,6 +154,24 @@ func TestBrowserModules(t *testing.T) {
 		}
 	})
 
+	t.Run("forms.js says since when a form may have been saved", func(t *testing.T) {
+		const tried = `(async () => {
+			const program = fetch, form = document.getElementById('ask'), sent = [], before = Date.now();
+			globalThis.fetch = async (url, options) => { sent.push(options.body.get('tried')); throw new TypeError('gone') };
+			form.elements.body.value = 'Is it saved?';
+			for (let n = 0; n < 3; n++) {
+				form.querySelector('button.primary').click();
+				while (form.dataset.busy) await new Promise(done => setTimeout(done));
+			}
+			globalThis.fetch = program;
+			form.elements.body.value = '';
+			return sent[0] === null && sent[1] >= before && sent[2] === sent[1] ? '' : JSON.stringify(sent);
+		})()`
+		if wrong := module[string](b, "forms.js", tried); wrong != "" {
+			t.Errorf("the form was sent with the times %s", wrong)
+		}
+	})
+
 	t.Run("server.js says what was not saved", func(t *testing.T) {
 		refused := module[string](b, "server.js", `m.send(`+"`"+b.week()+"/ask`"+`, new URLSearchParams({body: " "})).then(() => "taken", e => e.message)`)
 		if refused != "Not saved. There is no text yet." {

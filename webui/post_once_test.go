@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,13 @@ func TestAnotherPostWithTheSameWords(t *testing.T) {
 	_, id, _ := strings.Cut(first, "#p-")
 	s.sent(s.week()+"/p/"+id+"/withdraw", "on", "1")
 	another("after the first was withdrawn", ask())
+	tried := strconv.FormatInt(s.clock.UnixMilli(), 10)
+	unanswered := ask()
+	s.clock = s.clock.Add(2 * sameFor)
+	if again := ask("tried", tried); again != unanswered {
+		t.Errorf("sent again because there was no answer: %q, %s", again, seen[again])
+	}
+	another("minutes later", ask())
 	s.clock = s.clock.Add(sameFor)
-	another("a minute later", ask())
+	another("a minute later", ask("tried", strconv.FormatInt(s.clock.UnixMilli(), 10)))
 }

@@ -22,20 +22,28 @@ function showError(form, words) {
   box.replaceChildren(message);
 }
 
+// tried has the forms that may have been saved already, each with the time in ms when it was first sent
+// without an answer. The program needs that time, so that it does not post the same text twice.
+const tried = new WeakMap();
+
 // submit sends a form that has a text box.
 async function submit(form, button) {
   if (form.dataset.busy) return;
   form.dataset.busy = 'yes';
   setBusy(button, true);
+  const now = Date.now();
   try {
     await stopSaving(form);
-    const data = await send(form.action, new URLSearchParams(new FormData(form, button)));
+    const fields = new URLSearchParams(new FormData(form, button));
+    if (tried.has(form)) fields.set('tried', tried.get(form));
+    const data = await send(form.action, fields);
     one('.notice.grave', form)?.remove();
     forgetDraft(form);
     if (button && button.name === 'draft') {
       toast('Draft saved on this device.');
       return;
     }
+    tried.delete(form);
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
     if (data.elem && byID('threads') && await showPosted(form, data.elem)) {
       offerPhrase().catch(() => {});
@@ -45,6 +53,7 @@ async function submit(form, button) {
     location.assign(to);
     if (to.pathname + to.search === here()) location.reload();
   } catch (e) {
+    if (e.unanswered && !tried.has(form)) tried.set(form, now);
     const box = one('textarea[name=body]', form);
     if (box && e.words !== undefined && e.words !== box.value) box.value = e.words; // without characters that are not allowed
     showError(form, e.message);

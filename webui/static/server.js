@@ -9,14 +9,14 @@ export async function readPage(url) {
 }
 
 const unreachable = inWorker ?
-  'Not saved. Flyleaf is no longer responding in this browser. Your text is still in the box; press the button once more.' :
+  'Flyleaf was ended in this browser before it answered, so this may not be saved. Your text is still in the box; press the button once more.' :
   'Not saved. Flyleaf is no longer responding on this device. ' +
   'Your text is still in the box; start Flyleaf again and press the button once more.';
 const unexplained = 'Not saved. Your text is still in the box. Open this page in another window and try again there.';
 
 // send posts the fields of a form and returns the response. The error that it throws has a
 // message for the reader. If the program changed the text, the error also has the new text
-// for the box.
+// for the box. If there was no response, the error has unanswered: the program may have saved the form.
 export async function send(url, fields, keepalive = false) {
   fields.set('csrf', document.body.dataset.csrf);
   let response;
@@ -26,7 +26,7 @@ export async function send(url, fields, keepalive = false) {
       headers: { Accept: 'application/json' },
     });
   } catch {
-    throw new Error(unreachable);
+    throw Object.assign(new Error(unreachable), { unanswered: true });
   }
   const data = response.status === 204 ? {} : await response.json().catch(() => ({}));
   if (!response.ok) throw Object.assign(new Error(data.error || unexplained), { words: data.body });
