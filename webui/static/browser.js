@@ -30,7 +30,7 @@ export async function offerPhrase() {
 
 async function persist() {
   if (await navigator.storage.persist()) location.reload();
-  else toast('The browser has not promised it. It may still delete what is stored here.');
+  else toast('The browser did not agree. It may still delete what is stored here.');
 }
 
 export function startBrowser() {
