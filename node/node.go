@@ -219,7 +219,7 @@ type OwnInvitation struct {
 // Summary counts followed events and unsynced changes.
 type Summary struct {
 	Events       int  // followed
-	Pending      int  // own changes that exist only on this device
+	Pending      int  // local changes that exist only on this device
 	Synced       int  // events whose relay has the same changes as this device
 	Offline      int  // events whose relay cannot be reached
 	WithoutRelay int  // events that have no relay

@@ -10,7 +10,7 @@ type Status struct {
 	Event   EventID     `json:"event"`
 	Title   string      `json:"title"`
 	Posts   int         `json:"posts"`
-	Pending int         `json:"pending"` // own changes that are only on this device
+	Pending int         `json:"pending"` // local changes that are only on this device
 	Changes int         `json:"changes"`
 	Heads   []string    `json:"heads"` // hex, ascending; empty for an idle week, and where they are not asked for
 	Relay   RelayStatus `json:"relay"`

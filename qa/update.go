@@ -6,7 +6,7 @@ type Update struct {
 	Event EventID
 	// Posts that are new, or whose text, replies, reactions or marks changed.
 	Posts []PostID
-	// Status: how far own changes have come, the relay's state, or the event's
-	// own fields changed.
+	// Status: how far local changes have come, the relay's state, or the event's own fields
+	// changed.
 	Status bool
 }

@@ -19,8 +19,8 @@ func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossC
 	for _, h := range theirs {
 		allKnown = allKnown && doc.contents.Graph().Has(h)
 	}
-	// Unknown heads may have own changes in their past. So a change counts as lost only if
-	// all heads are known here. It also does if the relay has no heads.
+	// Unknown heads may have local changes in their past. So a change counts as lost only if all
+	// heads are known here. It also does if the relay has no heads.
 	if allKnown && (!lossChecked || len(theirs) == 0) {
 		missing, err := doc.deliveredButMissing(ctx, theirs)
 		if err != nil {

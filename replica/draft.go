@@ -26,7 +26,7 @@ type draft struct {
 // storedAct is an act as stored in the ledger.
 type storedAct struct {
 	qa.Act
-	Reissues string `json:"reissues,omitempty"` // hash of the own change that this one replaces
+	Reissues string `json:"reissues,omitempty"` // hash of the local change that this one replaces
 }
 
 // do turns one act into a change by this person. Nothing is saved yet.

@@ -260,7 +260,7 @@ func attackWithDependents(t *testing.T) (a *attackedDevice, mine, reply qa.PostI
 }
 
 // checkOnlyEquivocatorVoid checks that the post of the actor who signed two versions is void, and
-// that the own question with its edit and vote, and the reply to the void post, are unchanged.
+// that the device's question with its edit and vote, and the reply to the void post, are unchanged.
 func checkOnlyEquivocatorVoid(t *testing.T, a *attackedDevice, n *replica.Node, mine, reply qa.PostID) {
 	t.Helper()
 	id := a.relay.event

@@ -26,7 +26,7 @@ type exclusions struct {
 	// unsavedStatuses are statuses that are not on disk yet, because a write failed. Each
 	// load tries to save them again.
 	unsavedStatuses map[wire.Hash]storage.Status
-	reasons         map[wire.Hash]error // why changes are excluded, or why own acts could not be reissued
+	reasons         map[wire.Hash]error // why changes are excluded, or why local acts could not be reissued
 	ledgerChecked   bool                // the ledger was checked against the rules, see confirmRefusals
 	epoch           int                 // counts how often changes were excluded, see noteExcluded
 }
@@ -38,13 +38,13 @@ func newExclusions() exclusions {
 // reset drops the state that was computed from the ledger's rows.
 func (x *exclusions) reset() { x.reissueState = newReissueState() }
 
-// reissueState says which own acts have to be reissued. It is computed from the ledger's
-// rows at each load.
+// reissueState says which local acts have to be reissued. It is computed from the ledger's rows at
+// each load.
 type reissueState struct {
-	// posts are the posts created by excluded changes and by own void changes.
+	// posts are the posts created by excluded changes and by local void changes.
 	posts map[qa.PostID]formerPost
-	// ineffective are own acts that do not count, in the ledger's order. reissued are the
-	// changes whose acts were written again.
+	// ineffective are local acts that do not count, in the ledger's order. reissued are the changes
+	// whose acts were written again.
 	ineffective []ineffectiveAct
 	reissued    map[wire.Hash]bool
 }
@@ -108,9 +108,9 @@ func joinUpdates(a, b Update) Update {
 	return a
 }
 
-// exclude removes changes and everything that depends on them from the contents, in one
-// transaction that also replaces the views. Own acts among them are reissued later. If it
-// fails, nothing has changed. mu is held and the document is loaded.
+// exclude removes changes and everything that depends on them from the contents, in one transaction
+// that also replaces the views. Local acts among them are reissued later. If it fails, nothing has
+// changed. mu is held and the document is loaded.
 func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.Status) (Update, error) {
 	ctx = context.WithoutCancel(ctx)
 	leaving := maps.Clone(refused)
@@ -140,9 +140,9 @@ func (doc *document) exclude(ctx context.Context, refused map[wire.Hash]storage.
 	return u, nil
 }
 
-// excludeOnDisk marks changes in the ledger as excluded that loading has excluded. Own acts
-// among them are reissued later. The contents do not have these changes, so if the disk
-// fails, only the views show them until the next load. mu is held.
+// excludeOnDisk marks changes in the ledger as excluded that loading has excluded. Local acts among
+// them are reissued later. The contents do not have these changes, so if the disk fails, only the
+// views show them until the next load. mu is held.
 func (doc *document) excludeOnDisk(ctx context.Context) {
 	excluded := maps.Clone(doc.excluded.unsavedStatuses)
 	maps.DeleteFunc(excluded, func(_ wire.Hash, status storage.Status) bool { return status == storage.InDocument })
@@ -179,13 +179,13 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 	return doc.committed(ctx, views, true)
 }
 
-// voidSetting returns the name of the setting which says that own acts in an event are
-// void, or were.
+// voidSetting returns the name of the setting which says that local acts in an event are void, or
+// were.
 func voidSetting(event qa.EventID) string { return "void/" + string(event) }
 
-// noteVoid records which own acts of an actor are void because the actor signed two
-// versions of one change: another copy of this device's data was used at the same time. The
-// acts are reissued later. mu is held.
+// noteVoid records which local acts of an actor are void because the actor signed two versions of
+// one change: another copy of this device's data was used at the same time. The acts are reissued
+// later. mu is held.
 func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	g := doc.contents.Graph()
 	if !doc.isOwn(actor) {
@@ -221,11 +221,10 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	return doc.node.store.SetSetting(ctx, voidSetting(doc.id), "own acts were void")
 }
 
-// confirmRefusals checks the ledger against this device's own rules after a relay has
-// refused own changes for good. Changes that these rules refuse too are excluded: an older
-// version of this program made them. The ledger is checked once in the life of the node,
-// because new changes are validated before they are saved; more often only while it is
-// damaged.
+// confirmRefusals checks the ledger against this device's own rules after a relay has refused local
+// changes for good. Changes that these rules refuse too are excluded: an older version of this
+// program made them. The ledger is checked once in the life of the node, because new changes are
+// validated before they are saved; more often only while it is damaged.
 func (doc *document) confirmRefusals(ctx context.Context, refused []repo.Refusal) (Update, error) {
 	ownRefused := slices.ContainsFunc(refused, func(r repo.Refusal) bool {
 		m, ok := doc.contents.Graph().Node(wire.Hash(r.Hash))

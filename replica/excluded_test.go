@@ -45,9 +45,9 @@ func checkRebuildKeepsWeek(t *testing.T, n *replica.Node, id qa.EventID) {
 	}
 }
 
-// deviceWithInvalidOwnChange returns a closed device whose ledger has an own change that an
-// older version made and that the rules do not allow: the writer sets a field of the event
-// without being an organiser.
+// deviceWithInvalidOwnChange returns a closed device whose ledger has a local change that an older
+// version made and that the rules do not allow: the writer sets a field of the event without being
+// an organiser.
 func deviceWithInvalidOwnChange(t *testing.T) (a *attackedDevice, bad *wire.Change) {
 	t.Helper()
 	a = attack(t)
@@ -130,7 +130,7 @@ func TestInterruptedExclusionIsFinishedAtTheNextStart(t *testing.T) {
 			}
 			a.relay.send(a.refusalMessage(bad))
 		}
-		eventually(t, n, "reissuing the own posts", func() bool {
+		eventually(t, n, "reissuing this device's posts", func() bool {
 			w := weekOf(t, n, id)
 			return len(w.Threads) == 2 && w.Threads[1].Wants == 1 && w.Threads[1].Question.Origin == mine
 		})

@@ -53,8 +53,8 @@ func (n *Node) FillRefused(id qa.EventID) error {
 	return nil
 }
 
-// Exclude excludes a change, and returns how many own acts are known to be ineffective
-// before and after.
+// Exclude excludes a change, and returns how many local acts are known to be ineffective before and
+// after.
 func (n *Node) Exclude(ctx context.Context, id qa.EventID, h wire.Hash) (before, after int, err error) {
 	doc, err := n.document(id)
 	if err != nil {

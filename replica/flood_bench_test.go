@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkFloods measures the cost of each kind of flood on a device: merging it from a bundle
-// (checks, views, disk), reading the week, and the first own act afterwards, which loads the
+// (checks, views, disk), reading the week, and the first local act afterwards, which loads the
 // engine. See the table in crdt/policy/DESIGN.md.
 func BenchmarkFloods(b *testing.B) {
 	for _, f := range policytest.Floods(500) {

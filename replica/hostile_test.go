@@ -371,7 +371,7 @@ func TestForgedChangesAreRefusedWithTheirCode(t *testing.T) {
 			if got := entries(t, a.store, id); len(got) != len(before) {
 				t.Fatalf("%d entries, %d before", len(got), len(before))
 			}
-			// Valid changes still arrive and own acts still work, on the same connection.
+			// Valid changes still arrive and local acts still work, on the same connection.
 			honest := a.next(setAt(a.x, "honest"))
 			a.relay.sync([]wire.Hash{honest.Hash}, nil, honest.Encode())
 			eventually(t, a.node, "the honest change", func() bool { return statusOf(t, a.node, id).Changes == len(before)+1 })

@@ -66,15 +66,15 @@ func floodedLedger(t *testing.T, store storage.Store, changes int) qa.EventID {
 }
 
 // TestChangesThatTheRulesRefuseNowAreExcluded: the ledger has changes that an earlier version
-// accepted and the rules refuse now. They are excluded, with everything that depends on them.
-// Own posts among these are reissued. This is recorded on disk and done once.
+// accepted and the rules refuse now. They are excluded, with everything that depends on them. This
+// device's posts among these are reissued. This is recorded on disk and done once.
 func TestChangesThatTheRulesRefuseNowAreExcluded(t *testing.T) {
 	const toggles = 30
 	onStores(t, func(t *testing.T, store storage.Store) {
 		id := floodedLedger(t, store, toggles)
 		n := openNode(t, replica.Config{Store: store, Key: policytest.KeyOf("reader"), Offline: true})
 		ask(t, n, id, "mine")
-		eventually(t, n, "reissuing the own posts", func() bool { return len(refusalsOf(t, n, id)) == 0 })
+		eventually(t, n, "reissuing this device's posts", func() bool { return len(refusalsOf(t, n, id)) == 0 })
 		got := texts(weekOf(t, n, id))
 		if want := []string{"before", "  my reply, after", "spam", "mine"}; !slices.Equal(got, want) {
 			t.Fatalf("%q, not %q", got, want)

@@ -32,7 +32,7 @@ func TestForgedParentAfterItsChild(t *testing.T) {
 	}
 }
 
-// TestOwnActThatIsNotAllowedLeavesNothing: an own act that the rules refuse is not listed among
+// TestOwnActThatIsNotAllowedLeavesNothing: a local act that the rules refuse is not listed among
 // the refused changes, which come from peers.
 func TestOwnActThatIsNotAllowedLeavesNothing(t *testing.T) {
 	a, b := openNode(t, replica.Config{Store: mem.New(), Offline: true}), openNode(t, replica.Config{Store: mem.New(), Offline: true})
@@ -67,8 +67,8 @@ func TestValidChangesAfterManyRefusals(t *testing.T) {
 	}
 }
 
-// TestVoidActsAreKnownAfterAnExclusion: own acts that are void because the device was
-// copied are still known as such when something else is excluded.
+// TestVoidActsAreKnownAfterAnExclusion: local acts that are void because the device was copied are
+// still known as such when something else is excluded.
 func TestVoidActsAreKnownAfterAnExclusion(t *testing.T) {
 	a, _, _ := attackWithCopiedDevice(t)
 	id := a.relay.event

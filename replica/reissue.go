@@ -47,7 +47,7 @@ func (x *reissueState) noteIneffective(en *storage.Entry) {
 	x.ineffective = append(x.ineffective, l)
 }
 
-// noteReissue records, from an act in the ledger, which own change it reissues.
+// noteReissue records, from an act in the ledger, which local change it reissues.
 func (x *reissueState) noteReissue(act []byte) {
 	if !bytes.Contains(act, []byte(`"reissues"`)) {
 		return // the ordinary case; parsing is not necessary
@@ -88,10 +88,10 @@ func (doc *document) notReissued(ctx context.Context) ([]ineffectiveAct, error) 
 	return out, nil
 }
 
-// reissue writes ineffective own acts again, each in its own transaction, where the rules
-// allow it. Acts about ineffective posts wait until the post is reissued. Acts that cannot
-// be written now are tried again at the next load and when posts arrive. mu is held and the
-// document is loaded; afterwards it may be unloaded.
+// reissue writes ineffective local acts again, each in its own transaction, where the rules allow
+// it. Acts about ineffective posts wait until the post is reissued. Acts that cannot be written now
+// are tried again at the next load and when posts arrive. mu is held and the document is loaded;
+// afterwards it may be unloaded.
 func (doc *document) reissue(ctx context.Context) {
 	waiting, err := doc.notReissued(ctx)
 	if err != nil {
@@ -191,9 +191,9 @@ func (doc *document) resolve(id qa.PostID) (qa.PostID, bool) {
 	return "", false
 }
 
-// Refusals returns the own acts in an event that were not accepted, the oldest first. Acts
-// that the relay did not accept stay part of the event on this device and wait. The others
-// are excluded or void. The text of all of them is kept.
+// Refusals returns the local acts in an event that were not accepted, the oldest first. Acts that
+// the relay did not accept stay part of the event on this device and wait. The others are excluded
+// or void. The text of all of them is kept.
 func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotAccepted, error) {
 	doc, err := n.document(id)
 	if err != nil {

@@ -26,9 +26,9 @@ type cachedSummary struct {
 	version    int                                // counts writes, and writes that may have happened
 	heads      []wire.Hash                        // of the changes on disk
 	headsKnown bool                               // heads is set
-	unsent     map[wire.Hash]qa.PostID            // own changes that no relay has; nil: not read yet
+	unsent     map[wire.Hash]qa.PostID            // local changes that no relay has; nil: not read yet
 	summary    *summary                           // nil: not read yet
-	// relayRefused are own changes that the relay did not accept.
+	// relayRefused are local changes that the relay did not accept.
 	relayRefused map[wire.Hash]Refusal
 }
 
@@ -36,7 +36,7 @@ type cachedSummary struct {
 type summary struct {
 	event   qa.Event // without the fields that only its own page shows
 	counts  storage.Counts
-	void    bool               // own acts are void, or were
+	void    bool               // local acts are void, or were
 	numbers *qa.QuestionCounts // nil: not counted yet
 }
 
@@ -53,7 +53,7 @@ func (c *cachedSummary) invalidateLocked() {
 	c.version++
 }
 
-// invalidateDelivery also drops which own changes are unsent.
+// invalidateDelivery also drops which local changes are unsent.
 func (c *cachedSummary) invalidateDelivery() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +76,7 @@ func (c *cachedSummary) knownHeads() ([]wire.Hash, bool) {
 	return c.heads, c.headsKnown
 }
 
-// noteWritten records own changes that were written and that no relay has yet.
+// noteWritten records local changes that were written and that no relay has yet.
 func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,7 +88,7 @@ func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.invalidateLocked()
 }
 
-// noteDelivered records own changes that a relay has.
+// noteDelivered records local changes that a relay has.
 func (c *cachedSummary) noteDelivered(hashes []wire.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -99,8 +99,7 @@ func (c *cachedSummary) noteDelivered(hashes []wire.Hash) {
 	c.invalidateLocked()
 }
 
-// relayRefusals returns the own changes that the relay did not accept, in no particular
-// order.
+// relayRefusals returns the local changes that the relay did not accept, in no particular order.
 func (c *cachedSummary) relayRefusals() []Refusal {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,8 +110,8 @@ func (c *cachedSummary) relayRefusals() []Refusal {
 	return out
 }
 
-// addRelayRefusals records own changes that the relay did not accept, at most
-// maxRelayRefused in total.
+// addRelayRefusals records local changes that the relay did not accept, at most maxRelayRefused in
+// total.
 func (c *cachedSummary) addRelayRefusals(refusals []Refusal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,8 +177,8 @@ func (c *cachedSummary) keep(s summary, version int) {
 	}
 }
 
-// unsent returns the own changes that no relay has, each with the post that it is about, ""
-// for none.
+// unsent returns the local changes that no relay has, each with the post that it is about, "" for
+// none.
 func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error) {
 	c := &doc.cached
 	c.mu.Lock()

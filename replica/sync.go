@@ -127,7 +127,7 @@ func (n *Node) relayStatus(ctx context.Context, id qa.EventID) (qa.RelayStatus, 
 type NotSyncedError struct {
 	Event   qa.EventID
 	Relay   qa.RelayStatus
-	Pending int       // own changes that no relay has
+	Pending int       // local changes that no relay has
 	Refused []Refusal // changes refused by the relay or by this device
 	Err     error     // why waiting ended; nil when there was nothing to wait for
 }

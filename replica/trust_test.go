@@ -10,7 +10,7 @@ import (
 	"flyleaf/storage/mem"
 )
 
-// An own act that the event's rules do not allow is an error, and changes nothing on disk or in
+// A local act that the event's rules do not allow is an error, and changes nothing on disk or in
 // memory.
 func TestOwnActsAreChecked(t *testing.T) {
 	host := startRelay(t)

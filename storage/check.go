@@ -53,7 +53,7 @@ func CheckEntry(e *Entry) error {
 	return nil
 }
 
-// IsUndelivered reports whether an entry is an own change in the document that no relay has.
+// IsUndelivered reports whether an entry is a local change in the document that no relay has.
 func IsUndelivered(e *Entry) bool { return e.Own && !e.Delivered && e.Status == InDocument }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -61,8 +61,8 @@ type Entry struct {
 	ReceivedAtMillis int64
 	Status           Status
 	Own              bool   // made on this device
-	Act              []byte // own changes: the act as JSON, otherwise nil
-	Delivered        bool   // own changes: a relay confirmed receipt
+	Act              []byte // local changes: the act as JSON, otherwise nil
+	Delivered        bool   // local changes: a relay confirmed receipt
 }
 
 // Batch is a set of writes to one document.
@@ -110,17 +110,17 @@ type Ledger interface {
 	// appended during the walk may or may not be visited. Damaged entries are
 	// skipped; at the end the walk returns a *DamagedError that lists them.
 	Entries(ctx context.Context, event qa.EventID, after int64, fn func(Entry) error) error
-	// Undelivered is Entries for the own changes in the document that no relay has. Its cost depends
-	// only on the number of entries visited.
+	// Undelivered is Entries for the local changes in the document that no relay has. Its cost
+	// depends only on the number of entries visited.
 	Undelivered(ctx context.Context, event qa.EventID, fn func(Entry) error) error
 	// Entry returns one change. ErrNotFound when the document does not have it, a
 	// *DamagedError when it is damaged.
 	Entry(ctx context.Context, event qa.EventID, hash wire.Hash) (Entry, error)
 	// Documents lists every document that has an entry, ascending.
 	Documents(ctx context.Context) ([]qa.EventID, error)
-	// SetDelivered records that a relay has own changes, or no longer has them.
-	// Without hashes it does so for all changes of the document. Hashes that the
-	// document does not have, and changes by others, are ignored.
+	// SetDelivered records that a relay has local changes, or no longer has them. Without hashes it
+	// does so for all changes of the document. Hashes that the document does not have, and changes
+	// by others, are ignored.
 	SetDelivered(ctx context.Context, event qa.EventID, delivered bool, hashes ...wire.Hash) error
 	// Counts returns the numbers of changes and posts of a document.
 	Counts(ctx context.Context, event qa.EventID) (Counts, error)

@@ -199,8 +199,8 @@ func (c *conversation) answer(ctx context.Context, st State, before Received, ms
 	return out, err
 }
 
-// offerAgain offers own changes again that the relay deferred. It does so when their time
-// has come, or at once if now is set: the reason for the deferral may be gone.
+// offerAgain offers local changes again that the relay deferred. It does so when their time has
+// come, or at once if now is set: the reason for the deferral may be gone.
 func (c *conversation) offerAgain(ctx context.Context, now bool) error {
 	if !slices.ContainsFunc(c.doc.RelayRefusals(), func(r Refusal) bool { return r.Deferred }) {
 		c.retryAt, c.retries = time.Time{}, 0
@@ -253,7 +253,7 @@ func (c *conversation) receiveUnavailable(ctx context.Context) error {
 	})
 }
 
-// receiveRefused processes the list of own changes that the relay did not accept.
+// receiveRefused processes the list of local changes that the relay did not accept.
 func (c *conversation) receiveRefused(ctx context.Context, refused []repo.Refusal) error {
 	return c.doc.View(ctx, func(st State) error {
 		if err := st.NoteRefused(ctx, refused); err != nil {

@@ -57,11 +57,11 @@ type State interface {
 	// AccessKeys returns the keys that may prove to a relay that this device may read
 	// the event, the most likely first.
 	AccessKeys() []keys.Key
-	// NoteDelivery records which own changes a relay with these heads has. lossKnown says
-	// whether this connection has already checked for changes that the relay lost;
-	// NoteDelivery returns its new value.
+	// NoteDelivery records which local changes a relay with these heads has. lossKnown says whether
+	// this connection has already checked for changes that the relay lost; NoteDelivery returns its
+	// new value.
 	NoteDelivery(ctx context.Context, theirHeads []wire.Hash, lossKnown bool) (bool, error)
-	// NoteRefused records which own changes the relay did not accept.
+	// NoteRefused records which local changes the relay did not accept.
 	NoteRefused(ctx context.Context, refused []repo.Refusal) error
 }
 

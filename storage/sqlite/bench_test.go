@@ -12,7 +12,7 @@ import (
 
 const event = qa.EventID("2akvofn6L1o4RMUEMQi7qzwRjKWZ")
 
-// BenchmarkAppend1 measures what a person's post costs: one own change, its view, and fsync.
+// BenchmarkAppend1 measures what a person's post costs: one local change, its view, and fsync.
 func BenchmarkAppend1(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "f.db"))
 	n := 0
