@@ -21,7 +21,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"flyleaf/keys"
-	"flyleaf/keys/identity"
+	"flyleaf/keys/encrypted"
 	"flyleaf/publish"
 	"flyleaf/publish/site"
 	"flyleaf/qa"
@@ -343,7 +343,7 @@ func TestSimulatedWeek(t *testing.T) {
 	// Claims: encrypted by the winners, readable only for the founder.
 	for _, s := range readers {
 		if s.id() == prizes[0].By || s.id() == prizes[1].By {
-			sealed, err := identity.SealContact(orla.id(), "Send it to "+s.name)
+			sealed, err := encrypted.SealContact(orla.id(), "Send it to "+s.name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -357,11 +357,11 @@ func TestSimulatedWeek(t *testing.T) {
 		t.Fatalf("%d contacts, %v", len(contacts), err)
 	}
 	for by, sealed := range contacts {
-		text, err := identity.OpenContact(orla.key, sealed)
+		text, err := encrypted.OpenContact(orla.key, sealed)
 		if err != nil || !strings.HasPrefix(text, "Send it to Reader") {
 			t.Errorf("%s: %q, %v", by.Short(), text, err)
 		}
-		if _, err := identity.OpenContact(authors[0].key, sealed); err == nil {
+		if _, err := encrypted.OpenContact(authors[0].key, sealed); err == nil {
 			t.Error("an author can read a winner's contact")
 		}
 	}
@@ -374,7 +374,7 @@ func TestSimulatedWeek(t *testing.T) {
 		}
 	}
 	orla.do(qa.Act{Kind: qa.ActMark, Mark: "approved", Post: late, On: true})
-	made, err := site.Build(site.Config{Title: "The Lamplight Readers", Now: c.now()}, []site.Week{{Key: string(event), Published: publish.Publish(orla.week())}})
+	made, err := site.Build(publish.SiteConfig{Title: "The Lamplight Readers", Now: c.now()}, []site.Week{{Key: string(event), Published: publish.Publish(orla.week())}})
 	if err != nil {
 		t.Fatal(err)
 	}

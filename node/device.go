@@ -23,6 +23,8 @@ type Config struct {
 	Rand  io.Reader          // nil: crypto/rand
 	Log   *slog.Logger       // nil: no log
 	Dial  relayclient.Dialer // nil: relays cannot be reached
+	// Converter encrypts and decrypts the contact details of winners. Only ClaimPrize and PrizeClaims need it.
+	Converter Converter
 	// Offline prevents the device from opening connections.
 	Offline bool
 	// Yield is called between the parts of a large message, see replica.Config. nil: never.
@@ -31,11 +33,12 @@ type Config struct {
 
 // Device is the node of this process: a replica, and the data that stays on this device.
 type Device struct {
-	replica *replica.Node
-	store   storage.Store
-	key     keys.Key
-	now     func() time.Time
-	dial    relayclient.Dialer
+	replica   *replica.Node
+	store     storage.Store
+	key       keys.Key
+	now       func() time.Time
+	dial      relayclient.Dialer
+	converter Converter
 
 	drafts   sync.Mutex // held from reading an event's drafts to writing them
 	verified verifiedEvent
@@ -58,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Device{replica: r, store: c.Store, key: c.Key, now: c.Now, dial: c.Dial}, nil
+	return &Device{replica: r, store: c.Store, key: c.Key, now: c.Now, dial: c.Dial, converter: c.Converter}, nil
 }
 
 type noDialer struct{}

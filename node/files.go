@@ -45,37 +45,6 @@ type ImportedFile struct {
 	Refused   string // why the week, or something in it, was not imported
 }
 
-// A Converter turns files into weeks, and weeks into files. It depends only on its arguments.
-// Nothing else needs the readers and writers of all formats, so the program in a browser leaves
-// them to a second program, and is smaller. Package convert has the implementation.
-type Converter interface {
-	// ReadWeeks reads the weeks of a file that is not a bundle. An error says what is wrong with
-	// the file, and is of kind Invalid.
-	ReadWeeks(ctx context.Context, f FileToRead) (WeeksOfFile, error)
-	// Archive makes the files of a publication and packs them into a ZIP.
-	Archive(ctx context.Context, w WeeksToPublish) ([]byte, error)
-}
-
-// FileToRead is a file for Converter.ReadWeeks.
-type FileToRead struct {
-	Name    string // for messages
-	Data    []byte
-	Channel string // of a Slack export, by name or ID; "" is the only one
-}
-
-// WeeksOfFile are the weeks that a Converter read from a file.
-type WeeksOfFile struct {
-	Weeks   []WeekOfFile
-	Channel string // of a Slack export, whose weeks are imported one by one; "" for other files
-}
-
-// WeekOfFile is a week of a file.
-type WeekOfFile struct {
-	Week   qa.Imported
-	Monday string   // of a week in a Slack export, such as 2021-03-08
-	Notes  []string // for a person to check: guesses of the Converter, and what it did not find
-}
-
 // ImportFile imports a file. Each week is imported completely or not at all. If an error comes with
 // weeks, these were imported, and the error says what is missing; otherwise nothing was imported.
 func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]ImportedFile, error) {
@@ -268,7 +237,7 @@ func BundleFile(ctx context.Context, n Node, event qa.EventID) (name string, dat
 // PublishArchive makes the files of a publication and packs them into a ZIP. name is for the
 // file.
 func PublishArchive(ctx context.Context, n Node, c Converter, p Publication) (name string, archive []byte, err error) {
-	weeks, err := weeksToPublish(ctx, n, p)
+	weeks, err := LoadWeeksToPublish(ctx, n, p)
 	if err != nil {
 		return "", nil, err
 	}

@@ -102,7 +102,7 @@ func importIntoClub(ctx context.Context, n Node, name, relay string) (*clubImpor
 		return &clubImport{club: clubs[i], node: n, relay: relay}, nil
 	}
 	club := qa.Event{Kind: schema.KindClub, Title: name}
-	inv, err := SetUpWeek(ctx, n, NewWeek{Event: club, Relay: relay})
+	inv, err := SetUpWeek(ctx, n, nil, NewWeek{Event: club, Relay: relay})
 	club.ID = inv.Event
 	return &clubImport{club: club, node: n, relay: relay}, err
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"flyleaf/keys"
-	"flyleaf/keys/identity"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -112,7 +111,7 @@ func (d *Device) ClaimPrize(ctx context.Context, event qa.EventID, contact strin
 	if len(winners) == 0 {
 		return nil, WithKind(NotFound, errNoPrize)
 	}
-	sealed, err := identity.SealContact(w.Event.Founder, strings.TrimSpace(contact))
+	sealed, err := d.converter.SealContact(ctx, w.Event.Founder, strings.TrimSpace(contact))
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +142,7 @@ func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim,
 	out := []qa.Claim{}
 	for by, b := range sealed {
 		c := qa.Claim{By: by, Name: PersonName(&w, by), Won: hasWon(prizes, by)}
-		if c.Contact, err = identity.OpenContact(d.key, b); err != nil {
+		if c.Contact, err = d.converter.OpenContact(ctx, d.key, b); err != nil {
 			c.Problem = err.Error()
 		}
 		out = append(out, c)

@@ -1,16 +1,11 @@
 package node
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 
 	"flyleaf/publish"
-	"flyleaf/publish/site"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -18,35 +13,19 @@ import (
 // FormatSite is a static site. In the other formats each week is one file.
 const FormatSite = "site"
 
-// PublishFormat is a format of Publish.
+// PublishFormat is a format of publications. Package convert writes them all.
 type PublishFormat struct {
 	Name, Words string
-	ext         string // of a week's file
+	Ext         string // of a week's file
 }
 
-// PublishFormats are the formats of Publish; the first is the default. The functions that write
-// them are not in the list, because a program that only offers the formats would contain them.
+// PublishFormats are the formats of publications; the first is the default.
 var PublishFormats = [...]PublishFormat{
 	{FormatSite, "a web site: pages, search, calendar and feeds", ""},
 	{"jekyll", "pages for the _books folder of a Jekyll site", ".md"},
 	{"markdown", "Markdown", ".md"},
 	{"json", "JSON", ".json"},
 	{"csv", "CSV, for spreadsheets", ".csv"},
-}
-
-// write writes one week. page is the URL of the week on a site, "" if unknown.
-func (f *PublishFormat) write(w io.Writer, week qa.Week, page string) error {
-	switch f.Name {
-	case "jekyll":
-		return publish.WriteJekyllAt(w, week, page)
-	case "markdown":
-		return publish.WriteMarkdown(w, week)
-	case "json":
-		return publish.WritePublishedJSON(w, week)
-	case "csv":
-		return publish.WriteCSV(w, week)
-	}
-	return Errorf(Invalid, "the format %q does not write a week as one file", f.Name)
 }
 
 // PublishFormatNames returns the names of PublishFormats.
@@ -65,15 +44,7 @@ type Publication struct {
 	Club   qa.EventID // its weeks; the site's title, description and language are the club's
 	Format string
 	// Site configures the site. The other formats use only Now, BaseURL and Memory.
-	Site site.Config
-}
-
-// Published is the result of Publish.
-type Published struct {
-	Files   []site.File
-	Memory  map[string]string // for Site.Memory of the next publication
-	Weeks   int
-	Missing []MissingWeek // listed by the club but not published
+	Site publish.SiteConfig
 }
 
 // MissingWeek is a listed week that is not on this device or is invitation-only.
@@ -90,16 +61,8 @@ type WeeksToPublish struct {
 	Missing     []MissingWeek
 }
 
-// Publish generates the files of a publication. It writes nothing to disk.
-func Publish(ctx context.Context, n Node, p Publication) (Published, error) {
-	w, err := weeksToPublish(ctx, n, p)
-	if err != nil {
-		return Published{}, err
-	}
-	return w.Files()
-}
-
-func weeksToPublish(ctx context.Context, n Node, p Publication) (w WeeksToPublish, err error) {
+// LoadWeeksToPublish loads the weeks of a publication.
+func LoadWeeksToPublish(ctx context.Context, n Node, p Publication) (w WeeksToPublish, err error) {
 	w.Weeks, w.Missing, err = p.weeks(ctx, n)
 	if w.Publication = p; err != nil || p.Format != FormatSite {
 		return w, err
@@ -114,18 +77,6 @@ func weeksToPublish(ctx context.Context, n Node, p Publication) (w WeeksToPublis
 		}
 	}
 	return w, nil
-}
-
-// Files generates the files.
-func (w *WeeksToPublish) Files() (Published, error) {
-	out := Published{Weeks: len(w.Weeks), Missing: w.Missing}
-	var err error
-	if w.Publication.Format == FormatSite {
-		err = w.site(&out)
-	} else {
-		err = w.files(&out)
-	}
-	return out, err
 }
 
 // weeks loads the weeks to publish and, for a club, sets the site's title and description.
@@ -180,54 +131,4 @@ func (p *Publication) weeks(ctx context.Context, n Node) (weeks []qa.Week, missi
 		return nil, nil, Errorf(NotFound, "there is no week to publish; nothing was written")
 	}
 	return weeks, missing, nil
-}
-
-func (w *WeeksToPublish) site(out *Published) error {
-	in := published(w.Weeks)
-	for i := range w.Covers {
-		in[i].Cover = w.Covers[i]
-	}
-	s, err := site.Build(w.Publication.Site, in)
-	out.Files, out.Memory = s.Files, s.Memory
-	return WithKind(Invalid, err)
-}
-
-func (w *WeeksToPublish) files(out *Published) error {
-	// File names are the same as on a site, and stay the same between publications.
-	p := &w.Publication
-	names, err := site.Build(site.Config{Now: p.Site.Now, Memory: p.Site.Memory}, published(w.Weeks))
-	if err != nil {
-		return WithKind(Invalid, err)
-	}
-	i := slices.Index(PublishFormatNames(), p.Format)
-	if i < 0 {
-		return Errorf(Invalid, "there is no format %q", p.Format)
-	}
-	format := &PublishFormats[i]
-	base, err := site.CheckBaseURL(p.Site.BaseURL)
-	if err != nil {
-		return WithKind(Invalid, err)
-	}
-	for _, week := range w.Weeks {
-		slug := strings.TrimSuffix(strings.TrimPrefix(names.Pages[string(week.Event.ID)], "books/"), ".html")
-		page := ""
-		if base != "" {
-			page = base + "books/" + slug + ".html"
-		}
-		var b bytes.Buffer
-		if err := format.write(&b, week, page); err != nil {
-			return WithKind(Invalid, fmt.Errorf("%s: %w", week.Event.Title, err))
-		}
-		out.Files = append(out.Files, site.File{Path: slug + format.ext, Body: b.Bytes()})
-	}
-	out.Memory = names.Memory
-	return nil
-}
-
-func published(weeks []qa.Week) []site.Week {
-	out := make([]site.Week, len(weeks))
-	for i := range weeks {
-		out[i] = site.Week{Key: string(weeks[i].Event.ID), Published: publish.Publish(weeks[i])}
-	}
-	return out
 }

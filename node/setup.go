@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"flyleaf/cover"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -14,15 +13,15 @@ import (
 type NewWeek struct {
 	Event   qa.Event
 	Relay   string     // ws:// or wss:// URL; "" for the club's first relay, if there is one
-	Picture []byte     // cover, see cover.Shrink; nil for none
+	Picture []byte     // cover, see Converter.ShrinkPicture; nil for none
 	Club    qa.EventID // the club that lists the week; "" for none
 }
 
-// SetUpWeek creates a week, or a club, with its cover and adds it to a club's list. The picture is checked
-// before anything is created. If an error comes with an invitation, the week has been created,
+// SetUpWeek creates a week, or a club, with its cover and adds it to a club's list. c shrinks the picture; it is not
+// used without one. A picture is checked before anything is created. If an error comes with an invitation, the week has been created,
 // and the error says what is missing.
-func SetUpWeek(ctx context.Context, n Node, w NewWeek) (qa.Invitation, error) {
-	picture, err := shrink(w.Picture)
+func SetUpWeek(ctx context.Context, n Node, c Converter, w NewWeek) (qa.Invitation, error) {
+	picture, err := shrink(ctx, c, w.Picture)
 	if err != nil {
 		return qa.Invitation{}, err
 	}
@@ -65,13 +64,13 @@ func relayOfClub(ctx context.Context, n Node, club qa.EventID) (string, error) {
 	return clubs[at].Relays[0], nil
 }
 
-// ChangeWeek changes an event from now, its current state, to want, and sets the cover if
-// picture is not nil: all or nothing. It reports whether there was any difference.
-func ChangeWeek(ctx context.Context, n Node, now, want *qa.Event, picture []byte) (bool, error) {
+// ChangeWeek changes an event from now, its current state, to want, and sets the cover to what c makes of
+// picture, if that is not nil: all or nothing. It reports whether there was any difference.
+func ChangeWeek(ctx context.Context, n Node, c Converter, now, want *qa.Event, picture []byte) (bool, error) {
 	if err := want.CheckNew(now); err != nil {
 		return false, err
 	}
-	small, err := shrink(picture)
+	small, err := shrink(ctx, c, picture)
 	if err != nil {
 		return false, err
 	}
@@ -98,15 +97,11 @@ func weekActs(now, want *qa.Event, picture []byte) []qa.Act {
 }
 
 // shrink makes a picture small enough for an event. nil stays nil.
-func shrink(picture []byte) ([]byte, error) {
+func shrink(ctx context.Context, c Converter, picture []byte) ([]byte, error) {
 	if picture == nil {
 		return nil, nil
 	}
-	small, err := cover.Shrink(picture)
-	if err != nil {
-		return nil, Errorf(Invalid, "%w; nothing was changed", err)
-	}
-	return small, nil
+	return c.ShrinkPicture(ctx, picture)
 }
 
 // UpdateClubLists adds an event to the lists of followed clubs, updates its entry, or removes

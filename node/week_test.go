@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"flyleaf/publish/site"
+	"flyleaf/cover/resize"
 	"flyleaf/qa"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -31,6 +31,14 @@ func pictureOf(t *testing.T, c color.Color) []byte {
 	var b bytes.Buffer
 	must(t, png.Encode(&b, img))
 	return b.Bytes()
+}
+
+// pictures is a Converter that only shrinks pictures.
+type pictures struct{ Converter }
+
+func (pictures) ShrinkPicture(_ context.Context, picture []byte) ([]byte, error) {
+	small, err := resize.Shrink(picture)
+	return small, WithKind(Invalid, err)
 }
 
 func weekOf(t *testing.T, n Node, event qa.EventID) qa.Week {
@@ -57,7 +65,7 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	d := device(t)
 	club, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight"}, "")
 	must(t, err)
-	inv, err := SetUpWeek(t.Context(), d, NewWeek{
+	inv, err := SetUpWeek(t.Context(), d, pictures{}, NewWeek{
 		Event: qa.Event{Title: "Small Weather", Authors: "Aino"}, Relay: "ws://relay.example:3030", Picture: pictureOf(t, color.White), Club: club.Event,
 	})
 	must(t, err)
@@ -74,7 +82,7 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	// A week without a relay takes its club's.
 	other, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lantern"}, "ws://club.example:3030")
 	must(t, err)
-	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Large Weather"}, Club: other.Event})
+	inv, err = SetUpWeek(t.Context(), d, pictures{}, NewWeek{Event: qa.Event{Title: "Large Weather"}, Club: other.Event})
 	must(t, err)
 	if e := weekOf(t, d, inv.Event).Event; inv.Relay != "ws://club.example:3030" || len(e.Relays) != 1 || e.Relays[0] != inv.Relay {
 		t.Errorf("%+v, relays %v", inv, e.Relays)
@@ -82,13 +90,13 @@ func TestSetUpAWeekWithCoverAndClub(t *testing.T) {
 	// An invalid picture is refused before anything is created.
 	events, err := d.Events(t.Context())
 	must(t, err)
-	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
+	inv, err = SetUpWeek(t.Context(), d, pictures{}, NewWeek{Event: qa.Event{Title: "Nothing"}, Picture: []byte("<svg>")})
 	after, _ := d.Events(t.Context())
 	if KindOf(err) != Invalid || inv.Event != "" || len(after) != len(events) {
 		t.Errorf("%v, %+v, %d events", err, inv, len(after))
 	}
 	// If the club's list cannot be changed, the week is created and the error says so.
-	inv, err = SetUpWeek(t.Context(), d, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
+	inv, err = SetUpWeek(t.Context(), d, pictures{}, NewWeek{Event: qa.Event{Title: "Listed nowhere"}, Club: qa.MakeEventID([16]byte{9})})
 	if err == nil || inv.Event == "" || !strings.Contains(err.Error(), "was created, but it is not on the club's list") {
 		t.Errorf("%v, %+v", err, inv)
 	}
@@ -98,12 +106,12 @@ func TestChangeWeekIsAllOrNothing(t *testing.T) {
 	d := device(t)
 	event := createEvent(t, d, "A week")
 	now := weekOf(t, d, event).Event
-	if changed, err := ChangeWeek(t.Context(), d, &now, &now, nil); changed || err != nil {
+	if changed, err := ChangeWeek(t.Context(), d, pictures{}, &now, &now, nil); changed || err != nil {
 		t.Errorf("no difference: %v, %v", changed, err)
 	}
 	want := now
 	want.Title, want.Prizes, want.Links = "Another title", 3, []qa.Link{{URL: "https://example.org", Text: "The book"}}
-	changed, err := ChangeWeek(t.Context(), d, &now, &want, pictureOf(t, color.Black))
+	changed, err := ChangeWeek(t.Context(), d, pictures{}, &now, &want, pictureOf(t, color.Black))
 	must(t, err)
 	got := weekOf(t, d, event).Event
 	if !changed || got.Title != want.Title || got.Prizes != 3 || len(got.Links) != 1 || got.Cover == "" {
@@ -111,11 +119,11 @@ func TestChangeWeekIsAllOrNothing(t *testing.T) {
 	}
 	// Setting the same picture is no change; links and cover can be removed.
 	again := got
-	if changed, err := ChangeWeek(t.Context(), d, &got, &again, pictureOf(t, color.Black)); changed || err != nil {
+	if changed, err := ChangeWeek(t.Context(), d, pictures{}, &got, &again, pictureOf(t, color.Black)); changed || err != nil {
 		t.Errorf("the same picture: %v, %v", changed, err)
 	}
 	again.Links, again.Cover = []qa.Link{}, ""
-	if changed, err := ChangeWeek(t.Context(), d, &got, &again, nil); !changed || err != nil {
+	if changed, err := ChangeWeek(t.Context(), d, pictures{}, &got, &again, nil); !changed || err != nil {
 		t.Errorf("%v, %v", changed, err)
 	}
 	if got = weekOf(t, d, event).Event; len(got.Links) != 0 || got.Cover != "" {
@@ -126,7 +134,7 @@ func TestChangeWeekIsAllOrNothing(t *testing.T) {
 	must(t, err)
 	want = got
 	want.Title, want.Authors = strings.Repeat("x", 1000), "Somebody"
-	if _, err := ChangeWeek(t.Context(), d, &got, &want, pictureOf(t, color.White)); KindOf(err) != Invalid {
+	if _, err := ChangeWeek(t.Context(), d, pictures{}, &got, &want, pictureOf(t, color.White)); KindOf(err) != Invalid {
 		t.Errorf("%v", err)
 	}
 	after, err := d.Status(t.Context(), event)
@@ -292,70 +300,6 @@ func (s *fillingDisk) Append(ctx context.Context, b ...storage.Batch) error {
 		return errDiskFull
 	}
 	return s.Store.Append(ctx, b...)
-}
-
-func TestPublishing(t *testing.T) {
-	d := device(t)
-	open := createEvent(t, d, "An open week")
-	ask(t, d, open, qa.Act{Text: "Is this published?"})
-	closed, err := d.CreateEvent(t.Context(), qa.Event{Title: "By invitation", Access: "invited"}, "")
-	must(t, err)
-	club, err := d.CreateEvent(t.Context(), qa.Event{Kind: "club", Title: "The Lamplight", Description: "One book a week."}, "")
-	must(t, err)
-	for _, id := range []qa.EventID{open, closed.Event} {
-		e := weekOf(t, d, id).Event
-		must(t, d.ListWeeks(t.Context(), club.Event, []qa.ListedWeek{e.Listing()}))
-	}
-	elsewhere := qa.ListedWeek{ID: qa.MakeEventID([16]byte{7}), Title: "Not here"}
-	must(t, d.ListWeeks(t.Context(), club.Event, []qa.ListedWeek{elsewhere}))
-
-	now := site.Config{Now: time.UnixMilli(1_790_000_000_000)}
-	files := func(p Publication) (Published, map[string]string) {
-		t.Helper()
-		p.Site.Now = now.Now
-		out, err := Publish(t.Context(), d, p)
-		must(t, err)
-		byPath := map[string]string{}
-		for _, f := range out.Files {
-			byPath[f.Path] = string(f.Body)
-		}
-		return out, byPath
-	}
-	all, byPath := files(Publication{Format: FormatSite})
-	if all.Weeks != 1 || !strings.Contains(byPath["books/an-open-week.html"], "Is this published?") || strings.Contains(byPath["index.html"], "By invitation") {
-		t.Errorf("%d weeks, %v", all.Weeks, all.Memory)
-	}
-	ofClub, byPath := files(Publication{Club: club.Event, Format: FormatSite})
-	if ofClub.Weeks != 1 || len(ofClub.Missing) != 2 || !strings.Contains(byPath["index.html"], "The Lamplight") {
-		t.Errorf("%d weeks, missing %v", ofClub.Weeks, ofClub.Missing)
-	}
-	// An invitation-only event is published only if it is named. A week's file keeps its name.
-	_, byPath = files(Publication{Event: closed.Event, Format: "json"})
-	if len(byPath) != 1 || byPath["by-invitation.json"] == "" {
-		t.Errorf("%v", byPath)
-	}
-	if _, byPath = files(Publication{Event: open, Format: "markdown", Site: site.Config{Memory: all.Memory}}); byPath["an-open-week.md"] == "" {
-		t.Errorf("%v", byPath)
-	}
-	for what, p := range map[string]Publication{
-		"a club is no week": {Event: club.Event, Format: FormatSite},
-		"no such club":      {Club: open, Format: FormatSite},
-		"no such event":     {Event: qa.MakeEventID([16]byte{5}), Format: FormatSite},
-		"no such format":    {Event: open, Format: "pdf"},
-	} {
-		p.Site.Now = now.Now
-		if _, err := Publish(t.Context(), d, p); KindOf(err) != Invalid && KindOf(err) != NotFound {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	for _, format := range PublishFormatNames() {
-		if out, _ := files(Publication{Event: open, Format: format}); len(out.Files) == 0 {
-			t.Errorf("%s: no files", format)
-		}
-	}
-	if !slices.Equal(PublishFormatNames(), []string{"site", "jekyll", "markdown", "json", "csv"}) {
-		t.Errorf("%q", PublishFormatNames())
-	}
 }
 
 func TestADigestReportsEachItemOnce(t *testing.T) {

@@ -240,7 +240,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 		}
 		e.Prizes = n
 	}
-	inv, err := node.SetUpWeek(r.Context(), s.node, node.NewWeek{Event: e, Relay: f.Relay, Club: qa.EventID(f.Club)})
+	inv, err := node.SetUpWeek(r.Context(), s.node, s.converter, node.NewWeek{Event: e, Relay: f.Relay, Club: qa.EventID(f.Club)})
 	switch {
 	case err != nil && inv.Event == "":
 		refuse(statusOf(err), "Not saved. "+notSaved(err))

@@ -14,6 +14,7 @@ import (
 	"flyleaf/crdt/wire"
 	personkeys "flyleaf/keys"
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/storage"
 	"flyleaf/storage/mem"
@@ -56,7 +57,7 @@ const sampleRelay = "ws://relay.example:3030"
 
 // openDevice opens a device on a store, as a newly started process does.
 func openDevice(store storage.Store, key personkeys.Key) *node.Device {
-	d, err := node.Open(context.Background(), node.Config{Store: store, Key: key, Now: func() time.Time { return testNow }})
+	d, err := node.Open(context.Background(), node.Config{Store: store, Key: key, Now: func() time.Time { return testNow }, Converter: convert.Direct{}})
 	if err != nil {
 		panic(err)
 	}
@@ -422,7 +423,7 @@ func (n *testNode) giveReaderRole(event qa.EventID, role qa.Role) {
 func (n *testNode) cover(event qa.EventID, picture []byte) {
 	week, err := n.Week(context.Background(), event)
 	if err == nil {
-		_, err = node.ChangeWeek(context.Background(), n.Node, &week.Event, &week.Event, picture)
+		_, err = node.ChangeWeek(context.Background(), n.Node, convert.Direct{}, &week.Event, &week.Event, picture)
 	}
 	if err != nil {
 		panic(err)

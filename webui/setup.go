@@ -145,7 +145,7 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 		picture, err = typedPicture(r)
 	}
 	if err == nil {
-		_, err = node.ChangeWeek(r.Context(), s.node, &v.Event, &want, picture)
+		_, err = node.ChangeWeek(r.Context(), s.node, s.converter, &v.Event, &want, picture)
 	}
 	if err == nil && r.PostForm.Has("clubs") {
 		_, err = node.UpdateClubLists(r.Context(), s.node, &want, func(club qa.EventID, _ bool) bool {

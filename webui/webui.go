@@ -49,7 +49,7 @@ type Config struct {
 	// Site is the address of the pages in a browser, such as "https://books.example/app": with
 	// Browser, links to weeks lead there.
 	Site string
-	// Converter reads the files that are imported, and makes those that are published.
+	// Converter reads the files that are imported, makes those that are published, and shrinks pictures.
 	Converter node.Converter
 	// Relay is offered as the relay of a new week; "" offers none.
 	Relay string

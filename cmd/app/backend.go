@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/replica/relayclient"
 	"flyleaf/storage"
 	"flyleaf/storage/sqlite"
@@ -94,7 +95,7 @@ func openLocalWith(ctx context.Context, person, h home, lock *flock.Flock, log *
 		return nil, explainOpen(h, err)
 	}
 	store := wrap(db)
-	d, err := node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.WebSocket{}})
+	d, err := node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.WebSocket{}, Converter: convert.Direct{}})
 	if err != nil {
 		_ = store.Close()
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -34,7 +35,7 @@ func (a *app) clubNewCmd() *cobra.Command {
 				}
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				inv, err := node.SetUpWeek(ctx, b, node.NewWeek{Event: e, Relay: relay})
+				inv, err := node.SetUpWeek(ctx, b, convert.Direct{}, node.NewWeek{Event: e, Relay: relay})
 				if err != nil {
 					return a.explain(err)
 				}

@@ -21,6 +21,7 @@ import (
 	"flyleaf/internal/listen"
 	"flyleaf/keys"
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/relay"
 	"flyleaf/replica/relayclient"
@@ -282,7 +283,7 @@ func (c *cast) device(ctx context.Context, name string) (*node.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.Open(ctx, node.Config{Store: mem.New(), Key: key, Log: c.app.log(), Dial: relayclient.WebSocket{}})
+	n, err := node.Open(ctx, node.Config{Store: mem.New(), Key: key, Log: c.app.log(), Dial: relayclient.WebSocket{}, Converter: convert.Direct{}})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -184,7 +185,7 @@ this later, except --access and --relay.`,
 						return err
 					}
 				}
-				inv, err := node.SetUpWeek(ctx, b, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
+				inv, err := node.SetUpWeek(ctx, b, convert.Direct{}, node.NewWeek{Event: e, Relay: relay, Picture: picture, Club: club.ID})
 				if err != nil {
 					return a.explain(err)
 				}
@@ -328,7 +329,7 @@ func (a *app) setEvent(ctx context.Context, b backend, id qa.EventID, now, want 
 		}
 	}
 	now.ID, want.ID = id, id
-	changed, err := node.ChangeWeek(ctx, b, now, want, picture)
+	changed, err := node.ChangeWeek(ctx, b, convert.Direct{}, now, want, picture)
 	if err != nil {
 		return a.explain(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/keys"
+	"flyleaf/keys/encrypted"
 	"flyleaf/keys/identity"
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -144,7 +145,7 @@ func (a *app) exportKeyFile(ctx context.Context, k keys.Key, out string, sealed 
 			return err
 		}
 	}
-	b, err := identity.Seal(k, passphrase)
+	b, err := encrypted.SealFile(k, passphrase)
 	if err != nil {
 		return err
 	}
@@ -242,7 +243,7 @@ func (a *app) readIdentity(ctx context.Context, h home, args []string) (k keys.K
 	if identity.IsFile(b) {
 		return h.openKey(b, from)
 	}
-	if k, err = identity.Read(b, ""); err != nil {
+	if k, err = identity.Read(b); err != nil {
 		err = codedf(exitRefused, "%w; nothing was changed", err)
 	}
 	return k, "", err

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"flyleaf/keys"
+	"flyleaf/keys/encrypted"
 	"flyleaf/keys/identity"
 )
 
@@ -55,9 +56,9 @@ func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err
 			return k, "", err
 		}
 	}
-	k, err = identity.Open(b, passphrase)
+	k, err = encrypted.OpenFile(b, passphrase)
 	switch {
-	case errors.Is(err, identity.ErrPassphrase):
+	case errors.Is(err, encrypted.ErrPassphrase):
 		err = codedf(exitRefused, "%w: %s; nothing was changed. If you have forgotten it, restore your identity from the recovery phrase with `flyleaf identity import`", err, path)
 	case errors.Is(err, identity.ErrFile):
 		err = codedf(exitRefused, "%s: %w; nothing was changed. Restore it from a backup, or from the recovery phrase with `flyleaf identity import`", path, err)
@@ -67,7 +68,7 @@ func (h home) openKey(b []byte, path string) (k keys.Key, passphrase string, err
 
 // saveKey writes the key file of this directory, protected if passphrase is not "".
 func (h home) saveKey(k keys.Key, passphrase string) error {
-	b, err := identity.Seal(k, passphrase)
+	b, err := encrypted.SealFile(k, passphrase)
 	if err == nil {
 		err = writeFileSynced(h.path(keyFile), b, 0o600)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/node"
+	"flyleaf/node/convert"
+	"flyleaf/publish"
 	"flyleaf/publish/outdir"
 	"flyleaf/publish/site"
 	"flyleaf/schema"
@@ -78,7 +80,7 @@ Jekyll site.`,
 			if err != nil {
 				return coded(exitUsage, err)
 			}
-			p := node.Publication{Format: format, Site: site.Config{Title: title, Now: time.Now()}}
+			p := node.Publication{Format: format, Site: publish.SiteConfig{Title: title, Now: time.Now()}}
 			if rules != "" {
 				b, err := readBounded(rules, schema.MaxDescription)
 				if err != nil {
@@ -109,7 +111,7 @@ Jekyll site.`,
 					return codedf(exitUsage, "%s contains files published as %s; nothing was changed. Publish as %s into another directory", out, was, format)
 				}
 				p.Site.BaseURL, p.Site.Memory, p.Site.Unmodified = cmp.Or(base, notes[noteBase]), notes, d.Unmodified
-				made, err := node.Publish(ctx, b, p)
+				made, err := convert.Publish(ctx, b, p)
 				if err != nil {
 					return a.explain(err)
 				}

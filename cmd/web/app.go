@@ -69,7 +69,7 @@ func open(ctx context.Context) (*app, error) {
 		return nil, err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	a.device, err = node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.Browser{}, Yield: a.requests.yield})
+	a.device, err = node.Open(ctx, node.Config{Store: store, Key: key, Log: log, Dial: relayclient.Browser{}, Yield: a.requests.yield, Converter: converter})
 	if err != nil {
 		return nil, err
 	}
@@ -77,13 +77,16 @@ func open(ctx context.Context) (*app, error) {
 		Node: a.device, Token: hex.EncodeToString(forms), Hosts: []string{a.host}, Base: a.base, Browser: true,
 		Site: location.Get("origin").String() + a.base, Relay: js.Global().Get("flyleafRelay").String(),
 		UseIdentity: a.useIdentity, Storage: storageOf,
-		Converter: call.Client{Call: convert},
+		Converter: converter,
 	})
 	a.device.Start(ctx)
 	return a, nil
 }
 
-// convert reads or writes files by calling a second program, cmd/convert, which sw.js loads.
+// converter leaves the work to a second program.
+var converter node.Converter = call.Client{Call: convert}
+
+// convert does something by calling a second program, cmd/convert, which sw.js loads.
 func convert(ctx context.Context, name string, head, body []byte) (answer, data []byte, err error) {
 	v, err := jsvalue.Await(ctx, js.Global().Call("flyleafConvert", name, jsvalue.Uint8Array(head), jsvalue.Uint8Array(body)))
 	if err != nil {
@@ -136,7 +139,10 @@ func (a *app) wake([]js.Value) (any, error) {
 // useIdentity is webui.Config.UseIdentity. The key that the browser had is kept under a setting
 // of its own.
 func (a *app) useIdentity(ctx context.Context, text []byte, passphrase string, replace bool) error {
-	key, err := identity.Read(text, passphrase)
+	key, err := identity.Read(text)
+	if errors.Is(err, identity.ErrNoPassphrase) && passphrase != "" {
+		key, err = converter.OpenKeyFile(ctx, text, passphrase)
+	}
 	if err != nil {
 		return err
 	}

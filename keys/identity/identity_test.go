@@ -2,7 +2,6 @@ package identity
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -109,93 +108,6 @@ func TestWrongWordsAreNamed(t *testing.T) {
 	}
 }
 
-func TestFiles(t *testing.T) {
-	k := key(t, 7)
-	for _, passphrase := range []string{"", "correct horse", "größe 🙏"} {
-		b, err := Seal(k, passphrase)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if IsSealed(b) != (passphrase != "") || len(b) > MaxFile {
-			t.Errorf("%q: %s", passphrase, b)
-		}
-		if passphrase != "" && bytes.Contains(b, []byte(hex.EncodeToString(k.Seed()))) {
-			t.Error("an encrypted file contains the seed")
-		}
-		back, err := Open(b, passphrase)
-		if err != nil || back.Identity() != k.Identity() {
-			t.Errorf("%q: %v", passphrase, err)
-		}
-		if passphrase == "" {
-			continue
-		}
-		if _, err := Open(b, ""); !errors.Is(err, ErrNoPassphrase) {
-			t.Errorf("without the passphrase: %v", err)
-		}
-		if _, err := Open(b, passphrase+"x"); !errors.Is(err, ErrPassphrase) {
-			t.Errorf("with another passphrase: %v", err)
-		}
-	}
-	if _, err := Seal(keys.Key{}, ""); !errors.Is(err, keys.ErrNoKey) {
-		t.Error(err)
-	}
-}
-
-// TestDamagedFilesAreErrors: a damaged file gives ErrFile, never another key or a panic.
-func TestDamagedFilesAreErrors(t *testing.T) {
-	k := key(t, 7)
-	plain, err := Seal(k, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := Seal(k, "x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	seed := hex.EncodeToString(k.Seed())
-	for name, b := range map[string][]byte{
-		"empty":           nil,
-		"short":           []byte(seed[2:]),
-		"two":             []byte(seed + "\n" + seed),
-		"not hex":         []byte(strings.Repeat("x", 64)),
-		"another seed":    bytes.Replace(plain, []byte(seed), []byte(strings.Repeat("08", 32)), 1),
-		"cut off":         sealed[:len(sealed)/2],
-		"header only":     []byte("-----BEGIN AGE ENCRYPTED FILE-----"),
-		"large":           bytes.Repeat([]byte("#\n"), MaxFile),
-		"one bit flipped": flip(sealed, len(sealed)-60),
-	} {
-		if got, err := Open(b, "x"); !errors.Is(err, ErrFile) || !got.IsZero() {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if got, err := Open([]byte(seed), ""); err != nil || got.Identity() != k.Identity() {
-		t.Errorf("a file with only the seed: %v", err)
-	}
-}
-
-func flip(b []byte, i int) []byte {
-	c := bytes.Clone(b)
-	c[i] ^= 1
-	return c
-}
-
-// TestFileWithAHighWorkFactorIsRefused: a hostile file cannot make this device compute for
-// minutes.
-func TestFileWithAHighWorkFactorIsRefused(t *testing.T) {
-	costly := strings.Join([]string{
-		"-----BEGIN AGE ENCRYPTED FILE-----",
-		"YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IHNjcnlwdCBBQUFBQUFBQUFBQUFBQUFB",
-		"QUFBQUFBIDIyCkFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
-		"QUFBQUEKLS0tIEFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB",
-		"QUFBQUEK",
-		"-----END AGE ENCRYPTED FILE-----",
-	}, "\n")
-	_, err := Open([]byte(costly), "x")
-	if !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), "work factor") {
-		t.Errorf("%v", err)
-	}
-}
-
 // What another device shows can be read in each of its forms.
 func TestReadsEveryForm(t *testing.T) {
 	k := key(t, 3)
@@ -203,7 +115,7 @@ func TestReadsEveryForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := Seal(k, "")
+	file, err := File(k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,12 +125,12 @@ func TestReadsEveryForm(t *testing.T) {
 	}
 	_, behind, _ := strings.Cut(link, "#")
 	for _, text := range []string{phrase, " " + strings.ToUpper(phrase) + "\n", link, "#" + behind, string(file)} {
-		if got, err := Read([]byte(text), ""); err != nil || got.Identity() != k.Identity() {
+		if got, err := Read([]byte(text)); err != nil || got.Identity() != k.Identity() {
 			t.Errorf("%.40q: %v, %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "abandon", "https://books.example/#identity=abandon-ability", "https://books.example/", phrase + " abandon"} {
-		if _, err := Read([]byte(text), ""); err == nil {
+		if _, err := Read([]byte(text)); err == nil {
 			t.Errorf("%q was read", text)
 		}
 	}

@@ -26,11 +26,11 @@ func IsFile(b []byte) bool {
 	return IsSealed(b) || !links.Match(text) && (bytes.HasPrefix(text, []byte("#")) || len(bytes.Fields(text)) == 1)
 }
 
-// Read reads a key from a recovery phrase, from what Link writes, or from a key file, for which
-// passphrase is. It returns the errors of Open and FromPhrase.
-func Read(b []byte, passphrase string) (keys.Key, error) {
+// Read reads a key from a recovery phrase, from what Link writes, or from a key file without a passphrase. It
+// returns the errors of Open and FromPhrase.
+func Read(b []byte) (keys.Key, error) {
 	if IsFile(b) {
-		return Open(b, passphrase)
+		return Open(b)
 	}
 	text := strings.TrimSpace(string(b))
 	if m := links.FindStringSubmatch(text); m != nil {

@@ -1,5 +1,5 @@
-// Package convert turns files into weeks and weeks into files: it has the readers and writers of
-// all formats.
+// Package convert turns files into weeks and weeks into files, shrinks pictures and encrypts: it does the work of a
+// node.Converter with the libraries that this takes.
 package convert
 
 import (
@@ -11,9 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"flyleaf/cover/resize"
 	"flyleaf/importer"
 	"flyleaf/importer/slack"
+	"flyleaf/keys"
+	"flyleaf/keys/encrypted"
 	"flyleaf/node"
+	"flyleaf/qa"
 )
 
 // Direct is the node.Converter that does the work itself.
@@ -79,7 +83,7 @@ func onlyChannel(names []string, err error) (string, error) {
 
 // Archive implements node.Converter.
 func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, error) {
-	made, err := w.Files()
+	made, err := publishWeeks(&w)
 	if err != nil {
 		return nil, err
 	}
@@ -98,4 +102,28 @@ func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, error) 
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// ShrinkPicture implements node.Converter.
+func (Direct) ShrinkPicture(_ context.Context, picture []byte) ([]byte, error) {
+	small, err := resize.Shrink(picture)
+	if err != nil {
+		return nil, node.Errorf(node.Invalid, "%w; nothing was changed", err)
+	}
+	return small, nil
+}
+
+// SealContact implements node.Converter.
+func (Direct) SealContact(_ context.Context, founder qa.Identity, contact string) ([]byte, error) {
+	return encrypted.SealContact(founder, contact)
+}
+
+// OpenContact implements node.Converter.
+func (Direct) OpenContact(_ context.Context, k keys.Key, sealed []byte) (string, error) {
+	return encrypted.OpenContact(k, sealed)
+}
+
+// OpenKeyFile implements node.Converter.
+func (Direct) OpenKeyFile(_ context.Context, file []byte, passphrase string) (keys.Key, error) {
+	return encrypted.OpenFile(file, passphrase)
 }

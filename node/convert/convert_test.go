@@ -5,15 +5,22 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"image"
+	"image/jpeg"
+	"image/png"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"flyleaf/cover"
+	"flyleaf/keys"
+	"flyleaf/keys/encrypted"
+	"flyleaf/keys/identity"
 	"flyleaf/node"
 	"flyleaf/node/convert/call"
-	"flyleaf/publish/site"
+	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
@@ -80,7 +87,7 @@ func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 	week := qa.Week{Event: qa.Event{ID: "w1", Title: "The Patient Ledger", Authors: "Ilse Marrow", StartsAtMillis: at.UnixMilli()}}
 	for _, format := range []string{node.FormatSite, "markdown", "json", "csv", "jekyll"} {
 		in := node.WeeksToPublish{Weeks: []qa.Week{week}, Covers: [][]byte{nil}}
-		in.Publication.Format, in.Publication.Site = format, site.Config{Now: at, BaseURL: "https://books.example/"}
+		in.Publication.Format, in.Publication.Site = format, publish.SiteConfig{Now: at, BaseURL: "https://books.example/"}
 		var want []byte
 		for _, way := range []string{"direct", "through calls"} {
 			got, err := converters[way].Archive(t.Context(), in)
@@ -107,10 +114,84 @@ func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 	}
 }
 
+func TestAPictureIsShrunkTheSameThroughCalls(t *testing.T) {
+	var picture bytes.Buffer
+	must(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 1000, 10))))
+	var small []byte
+	for way, c := range converters {
+		got, err := c.ShrinkPicture(t.Context(), picture.Bytes())
+		if size, err2 := jpeg.DecodeConfig(bytes.NewReader(got)); err != nil || err2 != nil || size.Width != cover.MaxEdge {
+			t.Errorf("%s: %d pixels wide, %v, %v", way, size.Width, err, err2)
+		}
+		if small != nil && !bytes.Equal(got, small) {
+			t.Errorf("%s: another picture", way)
+		}
+		small = got
+		for in, want := range map[string]string{
+			"<svg>":                               "this cannot be read as a picture (JPEG, PNG, GIF or WebP); nothing was changed",
+			strings.Repeat("x", cover.MaxInput+1): "this picture is too large: 16777217 bytes, at most 16777216; nothing was changed",
+		} {
+			if _, err := c.ShrinkPicture(t.Context(), []byte(in)); node.KindOf(err) != node.Invalid || err.Error() != want {
+				t.Errorf("%s: %.20q: %v", way, in, err)
+			}
+		}
+	}
+}
+
+func TestAContactIsSealedAndOpenedTheSameThroughCalls(t *testing.T) {
+	founder, err := keys.NewKey(nil)
+	must(t, err)
+	other, err := keys.NewKey(nil)
+	must(t, err)
+	const text = "Zoë, Lange Straße 1"
+	for sealing, c := range converters {
+		sealed, err := c.SealContact(t.Context(), founder.Identity(), text)
+		must(t, err)
+		for opening, c := range converters {
+			if got, err := c.OpenContact(t.Context(), founder, sealed); err != nil || got != text {
+				t.Errorf("%s, %s: %q, %v", sealing, opening, got, err)
+			}
+			if got, err := c.OpenContact(t.Context(), other, sealed); err == nil || got != "" || !strings.HasPrefix(err.Error(), "this contact cannot be read with this key") {
+				t.Errorf("%s, %s, with another key: %q, %v", sealing, opening, got, err)
+			}
+		}
+		for long, want := range map[int]string{0: "a contact is a text of 1 to 600 bytes; it has 0", 601: "a contact is a text of 1 to 600 bytes; it has 601"} {
+			if _, err := c.SealContact(t.Context(), founder.Identity(), strings.Repeat("x", long)); node.KindOf(err) != node.Invalid || err.Error() != want {
+				t.Errorf("%s: a contact of %d bytes: %v", sealing, long, err)
+			}
+		}
+	}
+}
+
+func TestAKeyFileIsOpenedTheSameThroughCalls(t *testing.T) {
+	k, err := keys.NewKey(nil)
+	must(t, err)
+	file, err := encrypted.SealFile(k, "größe 🙏")
+	must(t, err)
+	for way, c := range converters {
+		if got, err := c.OpenKeyFile(t.Context(), file, "größe 🙏"); err != nil || got.Identity() != k.Identity() {
+			t.Errorf("%s: %v, %v", way, got.Identity(), err)
+		}
+		for _, wrong := range []struct {
+			file       []byte
+			passphrase string
+			want       error
+		}{{file, "grosse", encrypted.ErrPassphrase}, {file, "", identity.ErrNoPassphrase}, {file[:len(file)/2], "größe 🙏", identity.ErrFile}} {
+			got, err := c.OpenKeyFile(t.Context(), wrong.file, wrong.passphrase)
+			if err == nil || !strings.HasPrefix(err.Error(), wrong.want.Error()) || node.KindOf(err) != node.KindOf(wrong.want) || !got.IsZero() {
+				t.Errorf("%s: %v, want %v", way, err, wrong.want)
+			}
+		}
+	}
+}
+
 func TestACallThatCannotBeMadeChangesNothing(t *testing.T) {
 	broken := errors.New("no network")
 	c := call.Client{Call: func(context.Context, string, []byte, []byte) ([]byte, []byte, error) { return nil, nil, broken }}
 	if _, err := c.ReadWeeks(t.Context(), node.FileToRead{}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "Nothing was changed") {
+		t.Error(err)
+	}
+	if _, err := c.OpenContact(t.Context(), keys.Key{}, nil); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	if _, _, err := call.Serve(Direct{})(t.Context(), "juggle", nil, nil); err == nil {

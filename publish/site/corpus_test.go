@@ -114,7 +114,7 @@ func BenchmarkBuild(b *testing.B) {
 		}
 		again := config
 		again.Memory, again.Unmodified = first.Memory, func(p string) []byte { return files[p] }
-		for name, c := range map[string]Config{"first": config, "again": again} {
+		for name, c := range map[string]publish.SiteConfig{"first": config, "again": again} {
 			b.Run(fmt.Sprintf("weeks=%d/%s", n, name), func(b *testing.B) {
 				for b.Loop() {
 					if _, err := Build(c, all); err != nil {

@@ -28,7 +28,7 @@ func TestCoverThatCostsTooMuch(t *testing.T) {
 		covers int
 	}{"a small one": {b.Bytes(), 1}, "a large one": {large, 0}} {
 		week := publish.Publish(qa.NewWeek(qa.Event{ID: "e", Title: "The Patient Ledger", Authors: "Ilse Marrow"}, nil, nil))
-		s, err := Build(Config{BaseURL: "https://books.example/"}, []Week{{Key: "e", Published: week, Cover: c.cover}})
+		s, err := Build(publish.SiteConfig{BaseURL: "https://books.example/"}, []Week{{Key: "e", Published: week, Cover: c.cover}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/image/math/fixed"
 
 	"flyleaf/cover"
+	"flyleaf/cover/resize"
 	"flyleaf/style"
 )
 
@@ -119,14 +120,14 @@ func (p *picture) draw() []byte {
 func (p *picture) drawBook(img *image.RGBA, box image.Rectangle) {
 	shadow := box.Add(image.Pt(9, 11))
 	fill(img, shadow, light("rule"))
-	if src, err := cover.Decode(p.cover, cover.MaxShownSide, cover.MaxShownMemory); err == nil {
+	if src, err := resize.Decode(p.cover, cover.MaxShownSide, cover.MaxShownMemory); err == nil {
 		c := src.Bounds()
 		h := max(1, min(box.Dy(), box.Dx()*c.Dy()/c.Dx()))
 		w := min(box.Dx(), max(1, h*c.Dx()/c.Dy()))
 		fill(img, shadow, light("paper"))
 		at := image.Rect(box.Max.X-w, box.Min.Y+(box.Dy()-h)/2, box.Max.X, box.Min.Y+(box.Dy()-h)/2+h)
 		fill(img, at.Add(image.Pt(9, 11)), light("rule"))
-		cover.Scale(img, at, src, draw.Over)
+		resize.Scale(img, at, src, draw.Over)
 		return
 	}
 	c := light(fmt.Sprintf("cover-%d", max(1, p.CoverColour)))

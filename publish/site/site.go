@@ -38,7 +38,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
@@ -53,24 +52,6 @@ import (
 	"flyleaf/style"
 )
 
-// Config says what a site is called and where it will be.
-type Config struct {
-	Title       string // of the club; "" is "Book of the week"
-	Description string // Markdown
-	Language    string // BCP 47, of the posts; "" is en. The pages' own words are English.
-	// Rules is Markdown that replaces the standard participation rules.
-	Rules string
-	// BaseURL is the address of the site, http or https; "" when it is not known.
-	BaseURL string
-	// Now decides which weeks are over.
-	Now time.Time
-	// Memory is what the last Build returned; nil the first time.
-	Memory map[string]string
-	// Unmodified returns the bytes of a file that was published before and is unchanged since, nil for any
-	// other file. If Unmodified is nil, there are no such files.
-	Unmodified func(path string) []byte `json:"-"`
-}
-
 // Week is a week to publish.
 type Week struct {
 	// Key is the week's permanent name: its event ID.
@@ -79,21 +60,15 @@ type Week struct {
 	Cover     []byte // PNG, JPEG, GIF or WebP; anything else is ignored
 }
 
-// File is one file of the site. Path is relative, with slashes.
-type File struct {
-	Path string
-	Body []byte
-}
-
 // Site is the result of Build.
 type Site struct {
-	Files  []File            // ascending by path
+	Files  []publish.File    // ascending by path
 	Memory map[string]string // for the next Build
 	// Pages are the paths of the weeks' pages by their key.
 	Pages map[string]string
 }
 
-// ErrBaseURL is returned when Config.BaseURL cannot be the address of a site.
+// ErrBaseURL is returned when publish.SiteConfig.BaseURL cannot be the address of a site.
 var ErrBaseURL = errors.New("the address of the site must begin with http:// or https:// and have neither ? nor #")
 
 // CheckBaseURL returns the normalised address of a site: with a slash at its end, the host name in
@@ -129,7 +104,7 @@ var static embed.FS
 
 // builder makes one site.
 type builder struct {
-	Config
+	publish.SiteConfig
 	weeks  []*week // ascending by first day, then by key
 	files  map[string][]byte
 	memory map[string]string
@@ -153,7 +128,7 @@ func (w *week) path() string { return "books/" + w.slug + ".html" }
 type counts struct{ questions, open, replies int }
 
 // Build makes the site. Errors are ErrBaseURL, or say which page cannot be made.
-func Build(c Config, weeks []Week) (Site, error) {
+func Build(c publish.SiteConfig, weeks []Week) (Site, error) {
 	var err error
 	if c.BaseURL, err = CheckBaseURL(c.BaseURL); err != nil {
 		return Site{}, err
@@ -163,7 +138,7 @@ func Build(c Config, weeks []Week) (Site, error) {
 	if c.Unmodified == nil {
 		c.Unmodified = func(string) []byte { return nil }
 	}
-	b := &builder{Config: c, files: map[string][]byte{}, memory: map[string]string{}}
+	b := &builder{SiteConfig: c, files: map[string][]byte{}, memory: map[string]string{}}
 	b.addWeeks(weeks)
 	b.files[style.Name] = style.Sheet
 	for _, name := range []string{"site.css", "site.js"} {
@@ -193,9 +168,9 @@ func Build(c Config, weeks []Week) (Site, error) {
 		out.Pages[w.Key] = w.path()
 	}
 	for path, body := range b.files {
-		out.Files = append(out.Files, File{path, body})
+		out.Files = append(out.Files, publish.File{Path: path, Body: body})
 	}
-	slices.SortFunc(out.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(out.Files, func(a, b publish.File) int { return strings.Compare(a.Path, b.Path) })
 	return out, nil
 }
 

@@ -93,9 +93,9 @@ func tinyPNG() []byte {
 	return p.draw()
 }
 
-var config = Config{Title: "The Lamplight Readers", BaseURL: "https://books.example/club", Now: time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)}
+var config = publish.SiteConfig{Title: "The Lamplight Readers", BaseURL: "https://books.example/club", Now: time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)}
 
-func build(t testing.TB, c Config, weeks []Week) (Site, map[string]string) {
+func build(t testing.TB, c publish.SiteConfig, weeks []Week) (Site, map[string]string) {
 	t.Helper()
 	s, err := Build(c, weeks)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 
+	"flyleaf/keys"
 	"flyleaf/node"
+	"flyleaf/qa"
 )
 
 // Func makes a call: head is JSON, body are bytes. An error says that the call could not be made.
@@ -16,8 +18,12 @@ type Func func(ctx context.Context, name string, head, body []byte) (answer, dat
 
 // The names of the calls.
 const (
-	readWeeks = "readWeeks"
-	archive   = "archive"
+	readWeeks     = "readWeeks"
+	archive       = "archive"
+	shrinkPicture = "shrinkPicture"
+	sealContact   = "sealContact"
+	openContact   = "openContact"
+	openKeyFile   = "openKeyFile"
 )
 
 // answer is the JSON of an answer.
@@ -31,31 +37,71 @@ type answer struct {
 func Serve(c node.Converter) Func {
 	return func(ctx context.Context, name string, head, body []byte) ([]byte, []byte, error) {
 		var out answer
-		var data []byte
-		var err error
-		switch name {
-		case readWeeks:
-			f := node.FileToRead{}
-			if err := json.Unmarshal(head, &f); err != nil {
-				return nil, nil, err
-			}
-			f.Data = body
-			out.Weeks, err = c.ReadWeeks(ctx, f)
-		case archive:
-			w := node.WeeksToPublish{}
-			if err := json.Unmarshal(head, &w); err != nil {
-				return nil, nil, err
-			}
-			data, err = c.Archive(ctx, w)
-		default:
-			return nil, nil, fmt.Errorf("there is no call %q", name)
+		data, err := serve(ctx, c, name, head, body, &out)
+		if errors.Is(err, errNoCall) {
+			return nil, nil, err
 		}
 		if err != nil {
-			out = answer{Error: err.Error(), Kind: node.KindOf(err)}
+			out, data = answer{Error: err.Error(), Kind: node.KindOf(err)}, nil
 		}
 		b, err := json.Marshal(out)
 		return b, data, err
 	}
+}
+
+var errNoCall = errors.New("there is no such call")
+
+// serve does the work of a call. Weeks are returned in out, everything else as bytes.
+func serve(ctx context.Context, c node.Converter, name string, head, body []byte, out *answer) (data []byte, err error) {
+	switch name {
+	case readWeeks:
+		f, err := read[node.FileToRead](head)
+		if err != nil {
+			return nil, err
+		}
+		f.Data = body
+		out.Weeks, err = c.ReadWeeks(ctx, f)
+		return nil, err
+	case archive:
+		w, err := read[node.WeeksToPublish](head)
+		if err != nil {
+			return nil, err
+		}
+		return c.Archive(ctx, w)
+	case shrinkPicture:
+		return c.ShrinkPicture(ctx, body)
+	case sealContact:
+		founder, err := read[qa.Identity](head)
+		if err != nil {
+			return nil, err
+		}
+		return c.SealContact(ctx, founder, string(body))
+	case openContact:
+		seed, err := read[[]byte](head)
+		if err != nil {
+			return nil, err
+		}
+		k, err := keys.KeyFromSeed(seed)
+		if err != nil {
+			return nil, err
+		}
+		contact, err := c.OpenContact(ctx, k, body)
+		return []byte(contact), err
+	case openKeyFile:
+		passphrase, err := read[string](head)
+		if err != nil {
+			return nil, err
+		}
+		k, err := c.OpenKeyFile(ctx, body, passphrase)
+		return k.Seed(), err
+	}
+	return nil, fmt.Errorf("%w as %q", errNoCall, name)
+}
+
+// read reads the head of a call.
+func read[T any](head []byte) (v T, err error) {
+	err = json.Unmarshal(head, &v)
+	return v, err
 }
 
 // Client is the node.Converter whose work another program does.
@@ -77,6 +123,33 @@ func (c Client) Archive(ctx context.Context, w node.WeeksToPublish) ([]byte, err
 	return data, err
 }
 
+// ShrinkPicture implements node.Converter.
+func (c Client) ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error) {
+	_, data, err := c.call(ctx, shrinkPicture, nil, picture)
+	return data, err
+}
+
+// SealContact implements node.Converter.
+func (c Client) SealContact(ctx context.Context, founder qa.Identity, contact string) ([]byte, error) {
+	_, data, err := c.call(ctx, sealContact, founder, []byte(contact))
+	return data, err
+}
+
+// OpenContact implements node.Converter.
+func (c Client) OpenContact(ctx context.Context, k keys.Key, sealed []byte) (string, error) {
+	_, data, err := c.call(ctx, openContact, k.Seed(), sealed)
+	return string(data), err
+}
+
+// OpenKeyFile implements node.Converter.
+func (c Client) OpenKeyFile(ctx context.Context, file []byte, passphrase string) (keys.Key, error) {
+	_, seed, err := c.call(ctx, openKeyFile, passphrase, file)
+	if err != nil {
+		return keys.Key{}, err
+	}
+	return keys.KeyFromSeed(seed)
+}
+
 func (c Client) call(ctx context.Context, name string, in any, body []byte) (a answer, data []byte, err error) {
 	head, err := json.Marshal(in)
 	if err != nil {
@@ -84,7 +157,7 @@ func (c Client) call(ctx context.Context, name string, in any, body []byte) (a a
 	}
 	got, data, err := c.Call(ctx, name, head, body)
 	if err != nil {
-		return a, nil, fmt.Errorf("the part of Flyleaf that reads and writes files cannot be loaded: %w. Nothing was changed", err)
+		return a, nil, fmt.Errorf("the part of Flyleaf that this needs cannot be loaded: %w. Nothing was changed", err)
 	}
 	if err := json.Unmarshal(got, &a); err != nil {
 		return a, nil, err

@@ -1,4 +1,4 @@
-package identity_test
+package encrypted
 
 import (
 	"bytes"
@@ -11,36 +11,27 @@ import (
 	"flyleaf/schema"
 )
 
-func contactKey(t *testing.T, n byte) keys.Key {
-	t.Helper()
-	k, err := keys.KeyFromSeed(bytes.Repeat([]byte{n}, keys.SeedSize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
 func TestOnlyTheFounderCanReadAContact(t *testing.T) {
-	founder, other := contactKey(t, 1), contactKey(t, 2)
+	founder, other := key(t, 1), key(t, 2)
 	longest := strings.Repeat("ß", identity.MaxContact/2)
 	for _, text := range []string{"Zoë, Lange Straße 1, zoe@example.org", "x", longest} {
-		sealed, err := identity.SealContact(founder.Identity(), text)
+		sealed, err := SealContact(founder.Identity(), text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(sealed) > schema.MaxContact || bytes.Contains(sealed, []byte(text)) && len(text) > 1 {
 			t.Errorf("%d bytes, at most %d", len(sealed), schema.MaxContact)
 		}
-		if got, err := identity.OpenContact(founder, sealed); err != nil || got != text {
+		if got, err := OpenContact(founder, sealed); err != nil || got != text {
 			t.Errorf("%q, %v", got, err)
 		}
-		if _, err := identity.OpenContact(other, sealed); !errors.Is(err, identity.ErrNotForYou) {
+		if _, err := OpenContact(other, sealed); !errors.Is(err, ErrNotForYou) {
 			t.Errorf("with another key: %v", err)
 		}
 		for i := range sealed {
 			broken := bytes.Clone(sealed)
 			broken[i] ^= 1
-			if got, err := identity.OpenContact(founder, broken); err == nil {
+			if got, err := OpenContact(founder, broken); err == nil {
 				t.Fatalf("byte %d changed: %q", i, got)
 			}
 		}
@@ -48,19 +39,19 @@ func TestOnlyTheFounderCanReadAContact(t *testing.T) {
 }
 
 func TestInvalidContactsAreErrors(t *testing.T) {
-	founder := contactKey(t, 1)
+	founder := key(t, 1)
 	for _, text := range []string{"", strings.Repeat("x", identity.MaxContact+1)} {
-		if _, err := identity.SealContact(founder.Identity(), text); !errors.Is(err, identity.ErrContact) {
+		if _, err := SealContact(founder.Identity(), text); !errors.Is(err, identity.ErrContact) {
 			t.Errorf("%d bytes: %v", len(text), err)
 		}
 	}
-	if _, err := identity.SealContact("nobody", "x"); err == nil {
+	if _, err := SealContact("nobody", "x"); err == nil {
 		t.Error("a contact for an invalid identity was accepted")
 	}
-	if _, err := identity.OpenContact(founder, nil); !errors.Is(err, identity.ErrNotForYou) {
+	if _, err := OpenContact(founder, nil); !errors.Is(err, ErrNotForYou) {
 		t.Error(err)
 	}
-	if _, err := identity.OpenContact(keys.Key{}, nil); !errors.Is(err, keys.ErrNoKey) {
+	if _, err := OpenContact(keys.Key{}, nil); !errors.Is(err, keys.ErrNoKey) {
 		t.Error(err)
 	}
 }

@@ -1,4 +1,4 @@
-package cover_test
+package resize_test
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"flyleaf/cover"
+	"flyleaf/cover/resize"
 )
 
 // pngOf returns a black PNG of this size, with 8-bit grey pixels, or, if deep, four 16-bit
@@ -93,7 +94,7 @@ func TestExpensivePicturesAreRefused(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := cover.Shrink(b)
+		_, err := resize.Shrink(b)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, cover.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
@@ -114,7 +115,7 @@ func TestAcceptedPicturesStayWithinMaxMemory(t *testing.T) {
 		b := pngOf(t, size.X, size.Y, false, false)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		out, err := cover.Shrink(b)
+		out, err := resize.Shrink(b)
 		runtime.ReadMemStats(&after)
 		if err != nil {
 			t.Errorf("%v: %v", size, err)
@@ -127,7 +128,7 @@ func TestAcceptedPicturesStayWithinMaxMemory(t *testing.T) {
 		}
 	}
 	// A camera's progressive JPEG of 24 megapixels is within the limits.
-	if _, err := cover.Shrink(jpegOf(0xc2, 6_000, 4_000, []byte{0x22, 0x11, 0x11}, 10)); !errors.Is(err, cover.ErrFormat) {
+	if _, err := resize.Shrink(jpegOf(0xc2, 6_000, 4_000, []byte{0x22, 0x11, 0x11}, 10)); !errors.Is(err, cover.ErrFormat) {
 		t.Errorf("a camera's picture: %v", err) // ErrFormat because the pixels are missing
 	}
 }

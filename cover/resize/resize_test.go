@@ -1,4 +1,4 @@
-package cover_test
+package resize_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"flyleaf/cover"
+	"flyleaf/cover/resize"
 	"flyleaf/schema"
 )
 
@@ -57,7 +58,7 @@ func TestShrink(t *testing.T) {
 		"a line":                     {encoded(t, "png", image.NewGray(image.Rect(0, 0, 5000, 1))), cover.MaxEdge, 1},
 		"one pixel":                  {encoded(t, "gif", image.NewGray(image.Rect(0, 0, 1, 1))), 1, 1},
 	} {
-		out, err := cover.Shrink(c.in)
+		out, err := resize.Shrink(c.in)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -71,7 +72,7 @@ func TestShrink(t *testing.T) {
 
 func TestTransparentBecomesWhite(t *testing.T) {
 	m := image.NewNRGBA(image.Rect(0, 0, 64, 64)) // all transparent
-	out, err := cover.Shrink(encoded(t, "png", m))
+	out, err := resize.Shrink(encoded(t, "png", m))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestHugeDimensionsAreRefused(t *testing.T) {
 	binary.BigEndian.PutUint32(b[16:], 1<<16)
 	binary.BigEndian.PutUint32(b[20:], 1<<16)
 	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
-	if _, err := cover.Shrink(b); !errors.Is(err, cover.ErrTooLarge) {
+	if _, err := resize.Shrink(b); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
 	// 30 megapixels are too many at eight bytes each.
@@ -103,19 +104,19 @@ func TestHugeDimensionsAreRefused(t *testing.T) {
 		binary.BigEndian.PutUint32(b[16:], 6000)
 		binary.BigEndian.PutUint32(b[20:], 5000)
 		binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
-		if _, err := cover.Shrink(b); !errors.Is(err, want) {
+		if _, err := resize.Shrink(b); !errors.Is(err, want) {
 			t.Errorf("%T: %v", m, err)
 		}
 	}
 }
 
 func TestTooLongAndBrokenFilesAreRefused(t *testing.T) {
-	if _, err := cover.Shrink(make([]byte, cover.MaxInput+1)); !errors.Is(err, cover.ErrTooLarge) {
+	if _, err := resize.Shrink(make([]byte, cover.MaxInput+1)); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
 	b := encoded(t, "png", image.NewGray(image.Rect(0, 0, 1, 1)))
 	for _, bad := range [][]byte{nil, []byte("GIF89a"), []byte("<svg/>"), b[:20], encoded(t, "jpeg", noise(50, 50))[:300]} {
-		if _, err := cover.Shrink(bad); !errors.Is(err, cover.ErrFormat) {
+		if _, err := resize.Shrink(bad); !errors.Is(err, cover.ErrFormat) {
 			t.Errorf("%.10q: %v", bad, err)
 		}
 	}
@@ -136,11 +137,18 @@ func FuzzShrink(f *testing.F) {
 		}
 		f.Add(b.Bytes())
 	}
+	for _, b := range webps(9, 5) {
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if c, _, err := image.DecodeConfig(bytes.NewReader(b)); err == nil && c.Width*c.Height > 1<<20 {
+		c, _, err := image.DecodeConfig(bytes.NewReader(b))
+		if err == nil && cover.Check(b, max(c.Width, c.Height)-1, cover.MaxMemory) == nil {
+			t.Fatalf("the header says that the picture is smaller than %d by %d", c.Width, c.Height)
+		}
+		if err == nil && c.Width*c.Height > 1<<20 {
 			return // slow, and covers nothing new
 		}
-		out, err := cover.Shrink(b)
+		out, err := resize.Shrink(b)
 		if err != nil {
 			return
 		}
@@ -148,4 +156,49 @@ func FuzzShrink(f *testing.F) {
 			t.Fatalf("%d bytes, %v", len(out), err)
 		}
 	})
+}
+
+// webps returns the beginnings of WebP files, one of each kind.
+func webps(w, h int) [][]byte {
+	chunk := func(kind string, b []byte) []byte {
+		out := append([]byte("RIFF\x00\x00\x00\x00WEBP"+kind), byte(len(b)), 0, 0, 0)
+		out = append(out, b...)
+		out = append(out, make([]byte, len(b)%2)...)
+		out[4] = byte(len(out) - 8)
+		return out
+	}
+	lossless := binary.LittleEndian.AppendUint32([]byte{0x2f}, uint32(w-1)|uint32(h-1)<<14)
+	extended := []byte{0, 0, 0, 0, byte(w - 1), byte((w - 1) >> 8), 0, byte(h - 1), byte((h - 1) >> 8), 0}
+	return [][]byte{
+		chunk("VP8 ", []byte{0x10, 0, 0, 0x9d, 0x01, 0x2a, byte(w), byte(w >> 8), byte(h), byte(h >> 8)}), chunk("VP8L", lossless), chunk("VP8X", extended),
+	}
+}
+
+// TestHeadersAreReadAsTheDecodersDo: the size that is checked is the one that is decoded.
+func TestHeadersAreReadAsTheDecodersDo(t *testing.T) {
+	for _, size := range []image.Point{{300, 2}, {2, 300}, {1, 1}} {
+		m := image.NewGray(image.Rectangle{Max: size})
+		files := append(webps(size.X, size.Y), pngOf(t, size.X, size.Y, true, true))
+		for _, format := range []string{"png", "jpeg", "gif"} {
+			files = append(files, encoded(t, format, m))
+		}
+		for _, b := range files {
+			c, format, err := image.DecodeConfig(bytes.NewReader(b))
+			if err != nil || c.Width != size.X || c.Height != size.Y {
+				t.Errorf("%s of %v: %d by %d, %v", format, size, c.Width, c.Height, err)
+			}
+			longer := max(size.X, size.Y)
+			if err := cover.Check(b, longer, cover.MaxMemory); err != nil {
+				t.Errorf("%s of %v: %v", format, size, err)
+			}
+			if err := cover.Check(b, longer-1, cover.MaxMemory); !errors.Is(err, cover.ErrTooLarge) {
+				t.Errorf("%s of %v with an edge of %d: %v", format, size, longer-1, err)
+			}
+		}
+		for _, b := range files {
+			for n := range b {
+				_ = cover.CheckShown(b[:n]) // must not read beyond the end
+			}
+		}
+	}
 }

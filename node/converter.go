@@ -1,0 +1,48 @@
+package node
+
+import (
+	"context"
+
+	"flyleaf/keys"
+	"flyleaf/qa"
+)
+
+// A Converter does the work that few people need and that takes large libraries: it reads and writes files of other
+// formats, shrinks pictures, and encrypts. It depends only on its arguments. So the program in a browser leaves this work
+// to a second program, and is smaller. Package convert has the implementation.
+type Converter interface {
+	// ReadWeeks reads the weeks of a file that is not a bundle. An error says what is wrong
+	// with the file, and is of kind Invalid.
+	ReadWeeks(ctx context.Context, f FileToRead) (WeeksOfFile, error)
+	// Archive makes the files of a publication and packs them into a ZIP.
+	Archive(ctx context.Context, w WeeksToPublish) ([]byte, error)
+	// ShrinkPicture makes a picture small enough for an event, see resize.Shrink. An error that says what is wrong
+	// with the picture is of kind Invalid.
+	ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error)
+	// SealContact is encrypted.SealContact.
+	SealContact(ctx context.Context, founder qa.Identity, contact string) ([]byte, error)
+	// OpenContact is encrypted.OpenContact.
+	OpenContact(ctx context.Context, k keys.Key, sealed []byte) (string, error)
+	// OpenKeyFile is encrypted.OpenFile.
+	OpenKeyFile(ctx context.Context, file []byte, passphrase string) (keys.Key, error)
+}
+
+// FileToRead is a file for Converter.ReadWeeks.
+type FileToRead struct {
+	Name    string // for messages
+	Data    []byte
+	Channel string // of a Slack export, by name or ID; "" is the only one
+}
+
+// WeeksOfFile are the weeks that a Converter read from a file.
+type WeeksOfFile struct {
+	Weeks   []WeekOfFile
+	Channel string // of a Slack export, whose weeks are imported one by one; "" for other files
+}
+
+// WeekOfFile is a week of a file.
+type WeekOfFile struct {
+	Week   qa.Imported
+	Monday string   // of a week in a Slack export, such as 2021-03-08
+	Notes  []string // for a person to check: guesses of the Converter, and what it did not find
+}
