@@ -49,6 +49,7 @@ func init() {
 	may("internal/browsertest", "starting a browser needs nothing of Flyleaf")
 	may("internal/builddist", "a release is built from programs and files, not from imported code")
 	may("internal/buildweb", "building the app needs its files, not its code")
+	may("internal/buildweb/tls", "it takes the place of a package of the standard library")
 	may("internal/jsvalue", "Go and JavaScript exchange bytes, whatever they mean")
 	may("internal/listen", "both programs check addresses in the same way")
 	may("internal/version", "a build's version does not depend on its code")

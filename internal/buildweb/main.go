@@ -139,17 +139,12 @@ func program(root, pkg string) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "program.wasm")
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", path}
-	switch replaced, err := overlay(dir, root, pkg); {
-	case errors.Is(err, errOtherTemplates):
-		fmt.Fprintf(os.Stderr, "buildweb: %v, so %s is larger by a fifth\n", err, pkg)
-	case err != nil:
+	replaced, err := overlay(dir, root, pkg)
+	if err != nil {
 		return nil, err
-	default:
-		args = append(args, "-overlay", replaced)
 	}
-	cmd := exec.Command("go", append(args, pkg)...)
-	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-overlay", replaced, "-o", path, pkg)
+	cmd.Env = forBrowser()
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("building %s: %w", pkg, err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -52,7 +51,7 @@ var (
 func templateNames(pkg string) ([]string, error) {
 	list := exec.Command("go", "list", "-deps", "-f",
 		`{{if not .Standard}}{{$d := .Dir}}{{range .EmbedFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}`, pkg)
-	list.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	list.Env = forBrowser()
 	list.Stderr = os.Stderr
 	paths, err := list.Output()
 	if err != nil {
@@ -74,29 +73,23 @@ func templateNames(pkg string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// overlay writes what go build -overlay reads into dir, and returns its path.
-func overlay(dir, root, pkg string) (string, error) {
+// limitTemplates gives the build of a package its copy of text/template: it writes the copy into dir and adds it to
+// what go build -overlay replaces.
+func limitTemplates(replace map[string]string, dir, root, pkg string) error {
 	names, err := templateNames(pkg)
 	if err != nil {
-		return "", err
+		return err
 	}
 	original := filepath.Join(root, "src", "text", "template", "exec.go")
 	source, err := os.ReadFile(original)
 	if err != nil {
-		return "", err
+		return err
 	}
 	limited, err := limitMethods(string(source), names)
 	if err != nil {
-		return "", err
+		return err
 	}
 	replacement := filepath.Join(dir, "exec.go")
-	if err := os.WriteFile(replacement, []byte(limited), 0o644); err != nil {
-		return "", err
-	}
-	b, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replacement}})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, b, 0o644)
+	replace[original] = replacement
+	return os.WriteFile(replacement, []byte(limited), 0o644)
 }
