@@ -46,6 +46,7 @@ func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p
 		s.readFailed(w, r, err)
 		return
 	}
+	w.Header().Set(converterHeader, "files")
 	l := s.layout(r, "Files", "", p)
 	if r.Method != http.MethodGet {
 		l.Here = filesPath

@@ -127,6 +127,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 			p.Clubs = append(p.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: listed})
 		}
 	}
+	w.Header().Set(converterHeader, "pictures")
 	l := s.layout(r, "Week settings, "+v.Event.Title, "week", p)
 	v.nav(&l)
 	l.Event = p.Path

@@ -71,6 +71,9 @@ const maxUpload = cover.MaxInput + maxForm
 // and small fields.
 const maxForm = 512 << 10
 
+// converterHeader says that the page may need the converter, so that cmd/web/static/sw.js fetches it ahead.
+const converterHeader = "Flyleaf-Converter"
+
 type server struct {
 	node    node.Node
 	guard   guard

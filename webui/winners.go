@@ -132,6 +132,9 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 		}
 		page.ShowClaims = len(prizes)+len(page.Claims) > 0
 	}
+	if page.Won {
+		w.Header().Set(converterHeader, "contacts")
+	}
 	l := s.layout(r, "Winners, "+v.Event.Title, "winners", page)
 	v.nav(&l)
 	l.Event, l.Winners, l.Stream, l.RefreshWhole = path, true, path+"/stream", r.Method == http.MethodGet

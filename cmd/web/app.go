@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"syscall/js"
 	"time"
 
@@ -90,7 +91,7 @@ var converter node.Converter = call.Client{Call: convert}
 func convert(ctx context.Context, name string, head, body []byte) (answer, data []byte, err error) {
 	v, err := jsvalue.Await(ctx, js.Global().Call("flyleafConvert", name, jsvalue.Uint8Array(head), jsvalue.Uint8Array(body)))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.New(strings.TrimPrefix(err.Error(), "Error: "))
 	}
 	return jsvalue.Bytes(v.Index(0)), jsvalue.Bytes(v.Index(1)), nil
 }

@@ -16,8 +16,8 @@ import (
 // in bytes, are a little above the current sizes. The tests compress at level 5, which is fast; the
 // result is a fifth larger than what make web serves.
 const (
-	maxProgram    = 22_500_000
-	maxCompressed = 4_050_000
+	maxProgram    = 19_200_000
+	maxCompressed = 3_480_000
 	maxFirstPage  = 30_000 // compressed: what is transferred before somebody can read anything
 )
 

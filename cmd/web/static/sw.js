@@ -128,8 +128,8 @@ async function compiled(cache) {
   }
 }
 
-// flyleafConvert has a second program read or write files of other formats. It is loaded when it
-// is needed for the first time, and then kept like the others.
+// flyleafConvert has a second program do what few people need (see node.Converter). Its file is fetched when it is
+// needed for the first time, or a page is opened that may need it, and then kept like the others.
 let converter;
 globalThis.flyleafConvert = async (name, head, body) => {
   converter ??= startConverter().catch(error => { converter = undefined; throw error; });
@@ -137,10 +137,25 @@ globalThis.flyleafConvert = async (name, head, body) => {
 };
 
 async function startConverter() {
+  const go = new Go();
+  const {instance} = await WebAssembly.instantiateStreaming(await keepConverter(), go.importObject);
+  return new Promise((resolve, reject) => {
+    globalThis.flyleafConverterReady = resolve;
+    go.run(instance).then(() => { converter = undefined; reject(new Error('the program ended')); }, reject);
+  });
+}
+
+// keepConverter returns the second program's file. It fetches the file unless it is kept.
+let keeping;
+async function keepConverter() {
   const cache = await caches.open(cacheName);
   const name = 'convert.wasm';
-  if (!await cache.match(name)) {
-    const response = await fetch(name, {cache: 'no-cache'});
+  const kept = await cache.match(name);
+  if (kept) return kept;
+  keeping ??= (async () => {
+    const response = await fetch(name, {cache: 'no-cache'}).catch(() => {
+      throw new Error('it must be downloaded once, and there is no connection to the server');
+    });
     if (!response.ok) throw new Error(`${name}: ${response.status}`);
     const bytes = await response.arrayBuffer();
     // The server may have a newer version than this one, whose programs do not fit together.
@@ -148,13 +163,9 @@ async function startConverter() {
     const hex = [...digest].map(b => b.toString(16).padStart(2, '0')).join('');
     if (hex !== '{{convert}}') throw new Error('there is a newer version of Flyleaf; load it, and try again');
     await cache.put(name, new Response(bytes, {headers: {'Content-Type': 'application/wasm'}}));
-  }
-  const go = new Go();
-  const {instance} = await WebAssembly.instantiateStreaming(await cache.match(name), go.importObject);
-  return new Promise((resolve, reject) => {
-    globalThis.flyleafConverterReady = resolve;
-    go.run(instance).then(() => { converter = undefined; reject(new Error('the program ended')); }, reject);
-  });
+  })().finally(() => { keeping = undefined; });
+  await keeping;
+  return cache.match(name);
 }
 
 addEventListener('fetch', event => {
@@ -206,6 +217,8 @@ async function answer(request) {
         return got;
       });
     });
+    // Fetched ahead: if that fails, it is tried again when the program is needed.
+    if (got.headers.some(([name]) => name === 'Flyleaf-Converter')) keepConverter().catch(() => {});
     const empty = got.status === 204 || got.status === 304 || got.status >= 300 && got.status < 400;
     return new Response(empty ? null : got.body, {status: got.status, headers: got.headers});
   } catch (error) {

@@ -1,11 +1,16 @@
 // Tests of cmd/web/static/sw.js with fakes in place of the browser and of the Go program.
 import assert from 'node:assert/strict';
+import {createHash, webcrypto} from 'node:crypto';
 import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
 import vm from 'node:vm';
 
+// What a fake fetch returns for convert.wasm, its name, and the hash of that.
+const converter = 'convert.wasm';
+const converterHash = createHash('sha256').update(converter).digest('hex');
+
 const dir = new URL('../../../cmd/web/static/', import.meta.url);
-const script = name => new vm.Script(readFileSync(new URL(name, dir), 'utf8').replaceAll('{{size}}', '0').replaceAll('{{version}}', 'v1'), {filename: name});
+const script = name => new vm.Script(readFileSync(new URL(name, dir), 'utf8').replaceAll('{{size}}', '0').replaceAll('{{version}}', 'v1').replaceAll('{{convert}}', converterHash), {filename: name});
 const [invitation, sw] = [script('invitation.js'), script('sw.js')];
 
 // settled lets everything happen that waits for nothing from outside.
@@ -21,9 +26,10 @@ function promise() {
 // is loaded when load() is called, and offers its functions when open() is called.
 function browser() {
   const programs = [], handlers = {}, kept = new Map(), fetched = [];
+  const network = {down: false, newer: ''};
   let most = 0, running = 0;
   const context = vm.createContext({
-    URL, Response, Blob, Uint8Array, console, setTimeout,
+    URL, Response, Blob, Uint8Array, console, setTimeout, crypto: webcrypto,
     location: new URL('https://site.example/sw.js'),
     registration: {scope: 'https://site.example/'},
     addEventListener: (type, handler) => { handlers[type] = handler; },
@@ -33,11 +39,13 @@ function browser() {
     // A fetch with only-if-cached succeeds if the file was fetched before.
     fetch: async (name, {cache} = {}) => {
       if (cache === 'only-if-cached' && !fetched.includes(name)) throw new TypeError('not cached');
+      if (network.down) throw new TypeError('Failed to fetch');
       if (cache !== 'only-if-cached') fetched.push(name);
-      return new Response(name, {headers: {'Content-Type': 'application/wasm'}});
+      return new Response(name + (name === converter ? network.newer : ''), {headers: {'Content-Type': 'application/wasm'}});
     },
     WebAssembly: {
       compileStreaming: async response => (await response).text(),
+      instantiateStreaming: async response => ({instance: {convert: await response.text(), ended: promise()}}),
       instantiate: source => {
         const program = newProgram(source);
         programs.push(program);
@@ -46,6 +54,10 @@ function browser() {
     },
     Go: class {
       run(program) {
+        if (program.convert) {
+          context.flyleafConverterReady(async name => `${name} by ${program.convert}`);
+          return program.ended.made;
+        }
         most = Math.max(most, ++running);
         program.ended.made.then(() => running--);
         program.open = error => context.flyleafReady(program.offers, error);
@@ -68,6 +80,8 @@ function browser() {
   return {
     programs,
     fetched,
+    network,
+    convert: name => context.flyleafConvert(name),
     most: () => most,
     install: () => {
       let done;
@@ -279,4 +293,38 @@ test('the program is asked once for a file that never changes', async () => {
   assert.deepEqual(await get('/static/v/pages.css?again', 'other'), [0, forever]);
   assert.deepEqual(await get('/static/earlier/pages.css', 'no-cache'), [1, 'no-cache']);
   assert.deepEqual(await get('/static/earlier/pages.css', 'no-cache'), [1, 'no-cache']);
+});
+
+test('the converter is fetched when it is first needed, and then kept; without a network, or of another version, it is an error', async () => {
+  const b = await started();
+  b.network.down = true;
+  await assert.rejects(b.convert('archive'), /^Error: it must be downloaded once, and there is no connection to the server$/);
+  b.network.down = false;
+  b.network.newer = ' of tomorrow';
+  await assert.rejects(b.convert('archive'), /there is a newer version of Flyleaf/);
+  b.network.newer = '';
+  b.fetched.length = 0;
+  assert.deepEqual(await Promise.all([b.convert('archive'), b.convert('readWeeks')]), ['archive by convert.wasm', 'readWeeks by convert.wasm']);
+  b.network.down = true;
+  assert.equal(await b.convert('archive'), 'archive by convert.wasm');
+  assert.deepEqual(b.fetched, ['convert.wasm']);
+});
+
+test('a page that may need the converter has it fetched ahead', async () => {
+  const b = await started();
+  const [program] = b.programs;
+  const get = async (path, headers) => {
+    const response = b.request(path);
+    await settled();
+    program.requests.pop().resolve(ok({headers}));
+    assert.equal((await response).status, 200);
+  };
+  b.fetched.length = 0;
+  await get('/e/x', []);
+  assert.deepEqual(b.fetched, []);
+  await get('/files', [['Flyleaf-Converter', 'files']]);
+  await get('/e/x/setup', [['Flyleaf-Converter', 'pictures']]);
+  assert.deepEqual(b.fetched, ['convert.wasm']);
+  assert.equal(await b.convert('archive'), 'archive by convert.wasm');
+  assert.deepEqual(b.fetched, ['convert.wasm']);
 });
