@@ -116,30 +116,45 @@ globalThis.fs.write = (fd, b, offset, length, _, done) => { globalThis.fs.writeS
 })().catch(e => { globalThis.printed += e.stack || e; globalThis.exitCode = 1; });
 `
 
-// Run runs the tests in a page of Chromium, see RunIn.
-func (w *Wasm) Run(t testing.TB, args ...string) string {
-	t.Helper()
-	return w.RunIn(t, Chromium(w.ctx), args...)
+// Run runs a test of the package, by its name, in a page of Chromium.
+func (w *Wasm) Run(t *testing.T, name string) {
+	t.Run(name, func(t *testing.T) { w.runIn(t, Chromium(w.ctx), name) })
 }
 
-// RunIn runs the tests in a page with these arguments and returns their output. If they fail, the
-// test fails with the output.
-func (w *Wasm) RunIn(t testing.TB, in *Window, args ...string) string {
-	t.Helper()
+// RunInAll runs tests in Chromium, Firefox and WebKit.
+func (w *Wasm) RunInAll(t *testing.T, names ...string) {
+	for engine, start := range map[string]func(t *testing.T) *Window{
+		"Chromium": func(*testing.T) *Window { return Chromium(w.ctx) },
+		"Firefox":  func(t *testing.T) *Window { return Firefox(t, t.TempDir()) },
+		"WebKit":   func(t *testing.T) *Window { return WebKit(t, t.TempDir()) },
+	} {
+		t.Run(engine, func(t *testing.T) {
+			in := start(t)
+			for _, name := range names {
+				t.Run(name, func(t *testing.T) { w.runIn(t, in, name) })
+			}
+		})
+	}
+}
+
+// runIn runs a test in a page, logs its output, and fails if the test fails or does not run.
+func (w *Wasm) runIn(t *testing.T, in *Window, name string) {
 	// Open another page first, because a change after # alone does not reload the page.
 	in.Open(t, "about:blank")
-	in.Open(t, w.URL+"#"+strings.Join(args, "%20"))
+	in.Open(t, w.URL+"#-test.v%20-test.run=^"+name+"$")
 	for {
 		code, err := Eval[int](t, in, "globalThis.exitCode")
 		printed, err2 := Eval[string](t, in, "globalThis.printed")
 		switch {
 		case err != nil || err2 != nil:
 			t.Fatalf("%v\n%s", errors.Join(err, err2), printed)
-		case code > 0:
-			t.Fatalf("the tests in the browser failed (exit code %d):\n%s", code, printed)
-		case code == 0:
-			return printed
+		case code < 0:
+			time.Sleep(50 * time.Millisecond) // polling interval
+		case code > 0 || !strings.Contains(printed, "--- PASS: "+name+" "):
+			t.Fatalf("the test failed in the browser or did not run (exit code %d):\n%s", code, printed)
+		default:
+			t.Log(printed)
+			return
 		}
-		time.Sleep(50 * time.Millisecond) // polling interval
 	}
 }

@@ -14,24 +14,13 @@ import (
 	"flyleaf/internal/browsertest"
 )
 
-// TestInABrowser runs the tests of this package in a real browser.
+// TestInABrowser runs the tests of this package in real browsers.
 func TestInABrowser(t *testing.T) {
 	ctx := browsertest.Start(t)
 	w := browsertest.BuildWasm(t, ctx)
-	run := func(name string) {
-		t.Run(name, func(t *testing.T) {
-			printed := w.Run(t, "-test.run=^"+name+"$", "-test.v")
-			if !strings.Contains(printed, "--- PASS: "+name+" ") {
-				t.Errorf("the test did not run:\n%s", printed)
-			}
-			t.Log(printed)
-		})
-	}
-	for _, name := range []string{
-		"TestStore", "TestKilledAnywhere", "TestDeletedWhileOpen", "TestConnectionLost",
-		"TestTwoVersions", "TestVersion1", "TestTwoTabs", "TestForeignDatabase", "TestDamage",
-	} {
-		run(name)
+	w.RunInAll(t, "TestStore", "TestVersion1", "TestTwoVersions", "TestTwoTabs", "TestForeignDatabase", "TestDamage")
+	for _, name := range []string{"TestKilledAnywhere", "TestDeletedWhileOpen", "TestConnectionLost"} {
+		w.Run(t, name)
 	}
 	origin := strings.TrimSuffix(w.URL, "/")
 	// limit lets the origin store so many bytes more than now; nil: as many as the browser allows.
@@ -52,7 +41,7 @@ func TestInABrowser(t *testing.T) {
 	}
 	more := 4e6
 	limit(&more)
-	run("TestFullStoreKeepsNoPartOfABatch")
+	w.Run(t, "TestFullStoreKeepsNoPartOfABatch")
 	limit(nil)
-	run("TestFullStoreWorksAgainWithRoom")
+	w.Run(t, "TestFullStoreWorksAgainWithRoom")
 }
