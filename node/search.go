@@ -72,9 +72,6 @@ func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, more bool,
 	}
 	for _, f := range found {
 		week, err := w.Get(ctx, f.Event)
-		if KindOf(err) == NotFound {
-			continue // saved, but the program ended or failed before it was listed
-		}
 		if err != nil {
 			return nil, false, err
 		}

@@ -1,12 +1,10 @@
 package node
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
 	"flyleaf/qa"
-	"flyleaf/storage/mem"
 )
 
 func TestSearchFindsVisiblePosts(t *testing.T) {
@@ -55,24 +53,6 @@ func TestSearchFindsVisiblePosts(t *testing.T) {
 		if got := search(c.q); got != c.want && (c.want != "and more" || !strings.HasSuffix(got, c.want)) {
 			t.Errorf("%+v: found %q, want %q", c.q, got, c.want)
 		}
-	}
-}
-
-// TestSearchSkipsAWeekThatIsNotFollowed: a program that ends, or a disk that fills, after a new week was
-// saved and before it was listed does not keep a search from finding other weeks' posts.
-func TestSearchSkipsAWeekThatIsNotFollowed(t *testing.T) {
-	disk := &fillingDisk{Store: mem.New()}
-	d := deviceOn(t, disk)
-	ask(t, d, createEvent(t, d, "One"), qa.Act{Text: "Where does the ledger lie?"})
-	disk.cannotFollow.Store(true)
-	week := imported("Two").Week
-	week.Posts[0].Text = "Was the ledger withdrawn?"
-	if _, err := d.Import(t.Context(), "", week, ""); !errors.Is(err, errDiskFull) {
-		t.Fatal(err)
-	}
-	hits, _, err := NewWeekCache(d).Search(t.Context(), Query{Words: "ledger", Limit: 10})
-	if err != nil || len(hits) != 1 || hits[0].Week.Event.Title != "One" {
-		t.Errorf("found %+v, %v", hits, err)
 	}
 }
 

@@ -285,14 +285,7 @@ var errDiskFull = errors.New("no space left on device")
 // fillingDisk is a store that can be full.
 type fillingDisk struct {
 	storage.Store
-	full, cannotFollow atomic.Bool
-}
-
-func (s *fillingDisk) Follow(ctx context.Context, f storage.Following) error {
-	if s.cannotFollow.Load() {
-		return errDiskFull
-	}
-	return s.Store.Follow(ctx, f)
+	full atomic.Bool
 }
 
 func (s *fillingDisk) Append(ctx context.Context, b ...storage.Batch) error {

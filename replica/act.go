@@ -72,14 +72,13 @@ func (n *Node) CreateEvent(ctx context.Context, event qa.Event, relay string) (q
 	if err != nil {
 		return "", qa.Invitation{}, err
 	}
-	if err := n.follow(ctx, d.doc, relay); err != nil {
-		return "", qa.Invitation{}, err
-	}
 	n.sources.Imported(&event, d.doc.id)
+	n.nowFollowed(d.doc, relay)
 	return d.doc.id, n.invitationAt(ctx, d.doc.id, relay), nil
 }
 
-// genesis drafts the first change of a new event. Nothing is saved or followed yet.
+// genesis drafts the first change of a new event. Saving the draft also follows the event on disk;
+// nowFollowed must be called then.
 func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	n.mu.Lock()
 	closed := n.closed
@@ -111,7 +110,7 @@ func (n *Node) genesis(event qa.Event, relay string) (*draft, error) {
 	doc.engine.actor = actor
 	doc.contents = core.New(doc.id, core.Options{Projection: true, Refusals: doc.refused})
 	doc.engine.doc = engine
-	d := &draft{doc: doc}
+	d := &draft{doc: doc, follow: &storage.Following{Event: doc.id, Relay: relay, JoinedAtMillis: act.AtMillis}}
 	if err := d.accept(made, act, n.cfg.Key); err != nil {
 		d.drop()
 		return nil, err

@@ -20,7 +20,8 @@ import (
 type draft struct {
 	doc      *document
 	entries  []storage.Entry
-	reissues wire.Hash // the excluded change that is reissued, if any
+	reissues wire.Hash          // the excluded change that is reissued, if any
+	follow   *storage.Following // of a new event: follow it in the same transaction
 }
 
 // storedAct is an act as stored in the ledger.
@@ -154,7 +155,7 @@ func (d *draft) save(ctx context.Context) error {
 	// transaction was committed.
 	ctx = context.WithoutCancel(ctx)
 	views := doc.contents.Touched()
-	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views})
+	err := doc.node.store.Append(ctx, storage.Batch{Event: doc.id, Entries: d.entries, Views: views, Follow: d.follow})
 	if err != nil && !d.saved(ctx) {
 		doc.discard()
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)

@@ -128,10 +128,8 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 	if listed && listing.Archived(n.cfg.Now().UnixMilli()) {
 		n.scheduler.Imported(d.doc.id)
 	}
-	if err := n.follow(ctx, d.doc, relay); err != nil {
-		return ImportResult{}, err
-	}
 	n.sources.Imported(&event, d.doc.id)
+	n.nowFollowed(d.doc, relay)
 	return result, nil
 }
 

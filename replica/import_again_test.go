@@ -2,7 +2,6 @@ package replica_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -380,55 +379,33 @@ func TestManyImportsReadFewEvents(t *testing.T) {
 	}
 }
 
-// failsToFollow is a store on whose disk the list of followed events does not fit while full is true.
-type failsToFollow struct {
-	storage.Store
-	full atomic.Bool
-}
+// cannotFollow is a store that ends every program before it follows an event.
+type cannotFollow struct{ storage.Store }
 
-func (s *failsToFollow) Follow(ctx context.Context, f storage.Following) error {
-	if s.full.Load() {
-		return storage.ErrFull
+func (cannotFollow) Follow(context.Context, storage.Following) error { return storage.ErrFull }
+
+// A new event is saved and followed in one transaction: a program that ends, or a disk that fills, never
+// leaves a saved event that no page lists.
+func TestNewEventIsSavedAndFollowedAtOnce(t *testing.T) {
+	store, key := cannotFollow{mem.New()}, newKey(t)
+	n := openNode(t, replica.Config{Store: store, Key: key, Offline: true})
+	created, _, err := n.CreateEvent(testContext(t), week, "wss://relay.example")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return s.Store.Follow(ctx, f)
-}
-
-// If the disk fills between the posts of a new week and its entry in the list of weeks, the import
-// fails, and can be repeated in the same program.
-func TestImportAgainAfterAFailureToFollow(t *testing.T) {
-	store := &failsToFollow{Store: mem.New()}
-	n := openNode(t, replica.Config{Store: store, Offline: true})
-	for i, create := range []func(source string) error{
-		func(source string) error {
-			w := importedWeek(1)
-			w.Source = source
-			_, err := n.Import(testContext(t), "", w, "")
-			return err
-		},
-		func(source string) error {
-			e := week
-			e.Source = source
-			_, _, err := n.CreateEvent(testContext(t), e, "")
-			return err
-		},
-	} {
-		source := fmt.Sprint("page:", i)
-		if _, err := n.Import(testContext(t), "", qa.Imported{Source: "page:before", Event: week}, ""); err != nil { // reads the index of sources
-			t.Fatal(err)
+	r, err := n.Import(testContext(t), "", importedWeek(1), "")
+	if err != nil || r.Questions != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, n := range []*replica.Node{n, openNode(t, replica.Config{Store: store, Key: key, Offline: true})} {
+		if got := len(weekOf(t, n, r.Event).Threads); got != 1 {
+			t.Errorf("%d questions", got)
 		}
-		store.full.Store(true)
-		if err := create(source); !errors.Is(err, storage.ErrFull) {
-			t.Fatalf("%d: %v", i, err)
+		if inv, err := n.Invitation(testContext(t), created); err != nil || inv.Relay != "wss://relay.example" {
+			t.Errorf("%+v, %v", inv, err)
 		}
-		store.full.Store(false)
-		w := importedWeek(1)
-		w.Source = source
-		r, err := n.Import(testContext(t), "", w, "")
-		if err != nil || r.Questions != 1 {
-			t.Fatalf("%d, again: %+v, %v", i, r, err)
-		}
-		if got := weekOf(t, n, r.Event); len(got.Threads) != 1 {
-			t.Errorf("%d: %d questions", i, len(got.Threads))
+		if again, err := n.Import(testContext(t), "", importedWeek(1), ""); err != nil || again.Event != r.Event || again.Unchanged != 1 {
+			t.Errorf("again: %+v, %v", again, err)
 		}
 	}
 }

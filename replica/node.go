@@ -180,8 +180,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// readFollowed reads which events the device follows. If the program stopped between
-// creating an event and recording that it is followed, the event is followed now.
+// readFollowed reads which events the device follows. If an earlier version stopped
+// between creating an event and recording that it is followed, the event is followed now.
 func (n *Node) readFollowed(ctx context.Context) error {
 	following, err := n.store.Following(ctx)
 	if err != nil {
@@ -298,6 +298,12 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 	if err := n.store.Follow(ctx, f); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSaved, err)
 	}
+	n.nowFollowed(doc, relay)
+	return nil
+}
+
+// nowFollowed does in memory what follows from following an event on disk.
+func (n *Node) nowFollowed(doc *document, relay string) {
 	n.mu.Lock()
 	if n.documents[doc.id] == nil {
 		n.documents[doc.id] = doc
@@ -312,7 +318,6 @@ func (n *Node) follow(ctx context.Context, doc *document, relay string) error {
 		n.scheduler.Attach(doc.id)
 	}
 	n.subs.notify(qa.Update{Event: doc.id, Status: true})
-	return nil
 }
 
 // Join follows an event. It returns as soon as this is stored. In the background the event

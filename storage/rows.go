@@ -94,7 +94,7 @@ func Prepare(batches []Batch) (rows []ViewRows, writes bool, err error) {
 
 // Empty reports whether b, with its encoded rows, writes nothing.
 func (b *Batch) Empty(rows *ViewRows) bool {
-	return len(b.Entries) == 0 && len(b.Statuses) == 0 && rows.Empty()
+	return len(b.Entries) == 0 && len(b.Statuses) == 0 && rows.Empty() && b.Follow == nil
 }
 
 // walkPage is how many entries a walk reads at a time.

@@ -74,6 +74,7 @@ type Batch struct {
 	Views    ViewUpdate
 	// ReplaceViews: delete the document's old views before storing Views.
 	ReplaceViews bool
+	Follow       *Following // also follow the event; see Local.Follow
 }
 
 // ViewUpdate replaces the given rows of the views. The zero value changes nothing.

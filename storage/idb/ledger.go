@@ -14,7 +14,7 @@ import (
 )
 
 // ledgerStores are the object stores that an append may touch.
-var ledgerStores = []any{storeMeta, storeChanges, storePosts, storeReactions, storePeople, storeEvents}
+var ledgerStores = []any{storeMeta, storeChanges, storePosts, storeReactions, storePeople, storeEvents, storeFollowing}
 
 // Append implements storage.Ledger.
 func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
@@ -40,6 +40,9 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 			}
 			if err := t.putViews(string(b.Event), &rows[i]); err != nil {
 				return err
+			}
+			if b.Follow != nil {
+				t.put(storeFollowing, followingRow(b.Follow))
 			}
 		}
 		return nil

@@ -42,7 +42,11 @@ func (s *Store) getRow(ctx context.Context, store, key string, f func(js.Value))
 
 // Follow implements storage.Local.
 func (s *Store) Follow(ctx context.Context, f storage.Following) error {
-	return s.putRow(ctx, storeFollowing, map[string]any{"e": string(f.Event), "relay": f.Relay, "at": f.JoinedAtMillis})
+	return s.putRow(ctx, storeFollowing, followingRow(&f))
+}
+
+func followingRow(f *storage.Following) map[string]any {
+	return map[string]any{"e": string(f.Event), "relay": f.Relay, "at": f.JoinedAtMillis}
 }
 
 // Unfollow implements storage.Local.

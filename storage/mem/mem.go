@@ -127,6 +127,9 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 				}
 			}
 			d.views.apply(&rows[i])
+			if b.Follow != nil {
+				s.following[b.Follow.Event] = *b.Follow
+			}
 		}
 		return nil
 	})

@@ -87,6 +87,11 @@ func (s *Store) Append(ctx context.Context, batches ...storage.Batch) error {
 			if err := t.putViews(ctx, doc, &rows[i]); err != nil {
 				return err
 			}
+			if f := b.Follow; f != nil {
+				if _, err := t.exec(followEvent, string(f.Event), f.Relay, f.JoinedAtMillis); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})

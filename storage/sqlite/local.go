@@ -18,10 +18,11 @@ func (s *Store) change(ctx context.Context, query string, args ...any) error {
 	})
 }
 
+const followEvent = "INSERT OR REPLACE INTO following (event, relay, joined_at) VALUES (?, ?, ?)"
+
 // Follow implements storage.Local.
 func (s *Store) Follow(ctx context.Context, f storage.Following) error {
-	return s.change(ctx, "INSERT OR REPLACE INTO following (event, relay, joined_at) VALUES (?, ?, ?)",
-		string(f.Event), f.Relay, f.JoinedAtMillis)
+	return s.change(ctx, followEvent, string(f.Event), f.Relay, f.JoinedAtMillis)
 }
 
 // Unfollow implements storage.Local.

@@ -138,7 +138,8 @@ func appendIsAllOrNothing(t *testing.T, open Open) {
 	s, reopen := open(t)
 	good := storage.Batch{
 		Event: eventA, Entries: Entries("a", 0, 3, true),
-		Views: storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "T"}, Posts: []qa.Post{Post("p", "x")}},
+		Views:  storage.ViewUpdate{Event: &qa.Event{ID: eventA, Title: "T"}, Posts: []qa.Post{Post("p", "x")}},
+		Follow: &storage.Following{Event: eventA, Relay: "wss://relay.example", JoinedAtMillis: 3},
 	}
 	for name, spoil := range map[string]func(*storage.Entry){
 		"no change":      func(e *storage.Entry) { e.Chunk = wire.Chunk{} },
@@ -160,8 +161,15 @@ func appendIsAllOrNothing(t *testing.T, open Open) {
 		found, err := s.Search(t.Context(), eventA, "x", 10)
 		must(t, err)
 		wantEqual(t, len(found), 0)
+		following, err := s.Following(t.Context())
+		must(t, err)
+		wantEqual(t, len(following), 0)
 	}
 	must(t, s.Append(t.Context(), good, storage.Batch{Event: eventB, Entries: Entries("b", 0, 3, true)}))
+	s = reopen()
+	following, err := s.Following(t.Context())
+	must(t, err)
+	wantEqual(t, following, []storage.Following{*good.Follow})
 	wantEqual(t, counts(t, s, eventA).Changes, 3)
 	wantEqual(t, counts(t, s, eventB).Changes, 3)
 }
