@@ -40,7 +40,6 @@ func (s *server) showIdentity(w http.ResponseWriter, r *http.Request, status int
 	p.CSRF = s.guard.form
 	id, _ := s.node.Identity(r.Context()) // the page must open all the same
 	p.Short = id.Short()
-	w.Header().Set(converterHeader, "encrypted key files")
 	l := s.layout(r, "Use my identity", "you", p)
 	if r.Method != http.MethodGet {
 		l.Here = "/you/identity"
