@@ -22,7 +22,7 @@ func TestARefusedActNamesWhoMayDoIt(t *testing.T) {
 		who string
 	}{
 		{qa.Act{Kind: qa.ActMark, Post: question, Mark: schema.KeyHidden, Text: "rude"}, "a moderator or an organiser"},
-		{qa.Act{Kind: qa.ActMark, Post: question, Mark: schema.KeyAnswered, On: true}, "the one who asked, an author, a moderator or an organiser"},
+		{qa.Act{Kind: qa.ActMark, Post: question, Mark: schema.KeyAnswered, On: true}, "the asker, an author, a moderator or an organiser"},
 		{qa.Act{Kind: qa.ActMark, Post: question, Mark: schema.KeyAssigned, Identity: me, On: true}, "an author"},
 		{qa.Act{Kind: qa.ActMark, Post: question, Mark: schema.KeyCandidate, On: true}, "an author"},
 		{qa.Act{Kind: qa.ActBlock, Identity: "ab" + me[2:], Text: "spam"}, "a moderator or an organiser"},
