@@ -186,4 +186,27 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	if v := value[string](b, `document.getElementById('i-label').value`); v != "Somebody" {
 		t.Errorf("what was typed became %q", v)
 	}
+
+	// They may also begin to type while the page is being read.
+	b.run(chromedp.Navigate(b.url(b.week()+"/people")), main())
+	b.live()
+	kept := module[string](b, "status.js", `(async () => {
+		const program = fetch;
+		let typed = false;
+		globalThis.fetch = async (url, options) => {
+			const page = await program(url, options);
+			if (String(url).endsWith('/people')) {
+				typed = true;
+				document.getElementById('i-label').value = 'Somebody else';
+			}
+			return page;
+		};
+		document.querySelector('#main h1').append(' (an older page)');
+		while (!typed) await m.refreshStatus();
+		globalThis.fetch = program;
+		return document.getElementById('i-label').value;
+	})()`)
+	if kept != "Somebody else" {
+		t.Errorf("what was typed during an update became %q", kept)
+	}
 }

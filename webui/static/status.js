@@ -48,10 +48,11 @@ async function refreshPage() {
 }
 
 async function refreshMain(main) {
-  const typed = all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue || e.checked !== e.defaultChecked);
-  if (typed || main.contains(document.activeElement) || !getSelection().isCollapsed) return;
+  const busy = () => main.contains(document.activeElement) || !getSelection().isCollapsed ||
+    all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue || e.checked !== e.defaultChecked);
+  if (busy()) return;
   const now = adopt(byID('main', await readPage(here())));
-  if (comparable(now) === comparable(main)) return;
+  if (busy() || comparable(now) === comparable(main)) return;
   const nameOf = details => one('summary', details).textContent + (details.parentElement.id || '');
   const opened = new Set(all('details[open]', main).map(nameOf));
   for (const details of all('details', now)) if (opened.has(nameOf(details))) details.open = true;
