@@ -318,7 +318,8 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 		return r, fmt.Errorf("opening the link: %w", err)
 	}
 	r.firstBytes, r.allBytes = s.first.Load(), s.bytes.Load()
-	if err := waitFor(ctx, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => t.includes("<dd>%d posts"))`, posts)); err != nil {
+	// Each look is a request that the tab's program answers before it goes on, so there are few.
+	if err := waitFor(ctx, 250*time.Millisecond, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => t.includes("<dd>%d posts"))`, posts)); err != nil {
 		return r, fmt.Errorf("fetching all posts: %w", err)
 	}
 	r.pull = time.Since(began).Seconds()
@@ -368,12 +369,12 @@ func until(ctx context.Context, address, condition string) (float64, error) {
 	if _, err := evaluate[bool](ctx, fmt.Sprintf("location.href = %q, true", address)); err != nil {
 		return 0, err
 	}
-	err := waitFor(ctx, `location.protocol !== "about:" && `+condition)
+	err := waitFor(ctx, 10*time.Millisecond, `location.protocol !== "about:" && `+condition)
 	return time.Since(began).Seconds(), err
 }
 
 // waitFor waits until a condition holds in the page. The page may navigate while it waits.
-func waitFor(ctx context.Context, condition string) error {
+func waitFor(ctx context.Context, pause time.Duration, condition string) error {
 	for {
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition, chromedp.EvalAwaitPromise))
 		if err == nil && ok {
@@ -382,7 +383,7 @@ func waitFor(ctx context.Context, condition string) error {
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
 		}
-		time.Sleep(10 * time.Millisecond) // between two polls
+		time.Sleep(pause) // between two polls
 	}
 }
 
