@@ -318,8 +318,8 @@ func measure(relay, web, data, repo, event string, posts int) (r result, err err
 		return r, fmt.Errorf("opening the link: %w", err)
 	}
 	r.firstBytes, r.allBytes = s.first.Load(), s.bytes.Load()
-	// Each look is a request that the tab's program answers before it goes on, so there are few.
-	if err := waitFor(ctx, 250*time.Millisecond, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => t.includes("<dd>%d posts"))`, posts)); err != nil {
+	// Each look is a request that the tab's program answers before it goes on, so there is one a second.
+	if err := waitFor(ctx, time.Second, fmt.Sprintf(`fetch("/sync").then(r => r.text()).then(t => t.includes("<dd>%d posts"))`, posts)); err != nil {
 		return r, fmt.Errorf("fetching all posts: %w", err)
 	}
 	r.pull = time.Since(began).Seconds()
