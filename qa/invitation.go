@@ -78,11 +78,16 @@ func (i Invitation) String() string {
 // that serves Flyleaf for the browser: "https://HOST/join/<event ID>#<secret>"; http://
 // for a ws:// relay. It returns "" without a relay. ParseInvitation reads it as well.
 func (i Invitation) WebLink() string {
-	host, ok := strings.CutPrefix(i.Relay, "ws")
-	if !ok {
+	scheme, host, _ := strings.Cut(i.Relay, "://")
+	switch strings.ToLower(scheme) {
+	case "ws":
+		scheme = "http"
+	case "wss":
+		scheme = "https"
+	default:
 		return ""
 	}
-	link := "http" + strings.TrimRight(host, "/") + "/join/" + string(i.Event)
+	link := scheme + "://" + strings.TrimRight(host, "/") + "/join/" + string(i.Event)
 	if _, secret, ok := strings.Cut(i.String(), "#"); ok {
 		link += "#" + secret
 	}
@@ -135,7 +140,7 @@ func CheckRelay(s string) error {
 		return err
 	}
 	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || (u.Scheme != "ws" && u.Scheme != "wss") || u.Hostname() == "" || u.User != nil || strings.ContainsAny(s, "?#") {
 		return bad("relay", "%.80q is not a ws:// or wss:// address", s)
 	}
 	if strings.Count(u.Host, ":") > 1 && !strings.HasPrefix(u.Host, "[") {

@@ -173,6 +173,7 @@ func TestLinks(t *testing.T) {
 		first string
 	}{
 		{"wss://relay.example", true, "https://relay.example/join/"},
+		{"WSS://relay.example/", true, "https://relay.example/join/"},
 		{"ws://127.0.0.1:3030", true, "http://127.0.0.1:3030/join/"},
 		{"ws://[::1]:3030", true, "http://[::1]:3030/join/"},
 		{"ws://localhost:3030", true, "http://localhost:3030/join/"},
@@ -216,5 +217,17 @@ func TestLinksAtASite(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An address with an empty query or fragment would make an invitation with two of them.
+func TestCheckRelayRefusesQueryAndFragment(t *testing.T) {
+	for _, s := range []string{"ws://relay.example?", "ws://relay.example#", "ws://relay.example/?a=b", "wss://relay.example/#a"} {
+		if err := CheckRelay(s); err == nil {
+			t.Errorf("%s is accepted", s)
+		}
+	}
+	if err := CheckRelay("wss://relay.example/below"); err != nil {
+		t.Error(err)
 	}
 }

@@ -49,8 +49,11 @@ func (a *app) completions(c *cobra.Command) {
 			kinds = append(kinds, a.completePosts)
 		case "PERSON":
 			kinds = append(kinds, a.completePeople)
+		case "EVENT":
+			kinds = append(kinds, func(ctx context.Context, _, typed string) []cobra.Completion { return a.completeEvents(ctx, typed) })
 		case "ROLE":
-			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return flagValues["role"] })
+			roles := append([]string{schema.KeyOrganiser}, flagValues["role"]...)
+			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return roles })
 		case "flags":
 		default: // text, or a file
 			kinds = append(kinds, nil)

@@ -26,25 +26,13 @@ func (l *linkFlags) add(c *cobra.Command) *cobra.Command {
 	return c
 }
 
-// printLink prints an invitation's links, the one that opens in a browser first. If a flag asks
-// for a QR code, it encodes the first link.
+// printLink prints an invitation's links, the one that opens in a browser first. The QR code, if a
+// flag asks for one, is of the first link.
 func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]string) error {
 	links := inv.Links()
-	text := links[0]
-	code, err := newQR(text)
+	code, err := l.code(inv, links[0])
 	if err != nil {
-		return err
-	}
-	if l.qrFile != "" {
-		b, err := code.png()
-		if err == nil && len(inv.Secret) > 0 {
-			err = writeFileSynced(l.qrFile, b, 0o600) // anybody who can read it can take the role
-		} else if err == nil {
-			err = writeOutput(l.qrFile, b)
-		}
-		if err != nil {
-			return fmt.Errorf("writing the QR code: %w; the invitation is %s", err, text)
-		}
+		return fmt.Errorf("writing the QR code: %w; the invitation is %s", err, links[0])
 	}
 	if a.json {
 		fields["event"] = string(inv.Event)
@@ -57,6 +45,24 @@ func (a *app) printLink(l *linkFlags, inv qa.Invitation, fields map[string]strin
 		a.printf("\n%s", code.text(a.std.colours()))
 	}
 	return nil
+}
+
+// code returns the QR code of an invitation's link, and saves it, as the flags ask.
+func (l *linkFlags) code(inv qa.Invitation, link string) (code qrCode, err error) {
+	if !l.qr && l.qrFile == "" {
+		return code, nil
+	}
+	if code, err = newQR(link); err != nil || l.qrFile == "" {
+		return code, err
+	}
+	b, err := code.png()
+	switch {
+	case err != nil:
+		return code, err
+	case len(inv.Secret) > 0:
+		return code, writeFileSynced(l.qrFile, b, 0o600) // anybody who can read it can take the role
+	}
+	return code, writeOutput(l.qrFile, b)
 }
 
 // addLinks adds an invitation's links to the fields of a JSON object, and returns them.
@@ -108,6 +114,8 @@ the role away.`,
 				switch {
 				case undo:
 					return a.revokeInvitation(ctx, b, id, args[0])
+				case role == "" && label != "":
+					return codedf(exitUsage, "--label is for an invitation to a role; add --role")
 				case role == "":
 					return a.printEventInvitation(ctx, b, id, &link, noRole)
 				}
@@ -246,7 +254,7 @@ func (a *app) revokeInvitation(ctx context.Context, b backend, event qa.EventID,
 	}
 	var found []qa.InviteInfo
 	for _, i := range all {
-		if strings.HasPrefix(string(i.Key), named) || i.Label == named {
+		if named != "" && (strings.HasPrefix(string(i.Key), named) || i.Label == named) {
 			found = append(found, i)
 		}
 	}

@@ -91,7 +91,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 	if p.OnBehalfOf != "" {
 		j.OnBehalfOf = p.Name // cleaned
 	}
-	if v := p.Versions(); len(v) > 1 {
+	if v := p.Versions(); len(v) > 1 && p.Shown() {
 		j.Versions = v
 	}
 	for _, r := range p.Reactions { // ascending by emoji
@@ -102,7 +102,7 @@ func newJSONPost(p *qa.PostView) jsonPost {
 		}
 	}
 	if !p.Shown() {
-		j.Text = "" // for hidden posts, `show` prints the text
+		j.Text = "" // show prints the history of hidden posts
 	}
 	return j
 }
@@ -290,11 +290,12 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		}{p, history})
 	}
 	a.printThread(&p)
-	if (len(revisions) > 1 || p.Hidden != "") && !p.Withdrawn && !p.Void {
+	concealed := p.Hidden != "" || p.Blocked
+	if (len(revisions) > 1 || concealed) && !p.Withdrawn && !p.Void {
 		a.printf("Texts, the oldest first:\n")
 		for _, r := range revisions {
 			note := ""
-			if !r.Superseded && p.Hidden == "" {
+			if !r.Superseded && !concealed {
 				note = "  (shown)"
 			}
 			a.printf("  %s  %s%s\n", r.ID, stamp(r.AtMillis), note)

@@ -47,3 +47,38 @@ func TestWinnersWithTheSameNameDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Of a withdrawn or void post no text is printed, also if it was edited on two devices while offline;
+// that of a blocked writer's post is in the history, without the note that it is shown.
+func TestTextsThatAreNotShown(t *testing.T) {
+	versions := []qa.Revision{{ID: "1-a", Text: "first version"}, {ID: "2-b", Text: "second version"}}
+	for name, c := range map[string]struct {
+		change  func(*qa.Post)
+		shown   bool // as the post's text
+		history bool
+	}{
+		"shown":     {func(*qa.Post) {}, true, true},
+		"withdrawn": {func(p *qa.Post) { p.Withdrawn = true }, false, false},
+		"void":      {func(p *qa.Post) { p.Void = true }, false, false},
+		"hidden":    {func(p *qa.Post) { p.Marks.Hidden = "an advertisement" }, false, true},
+		"blocked":   {func(p *qa.Post) { p.Blocked = true }, false, true},
+	} {
+		post := qa.PostView{Post: qa.Post{ID: "p", Revisions: versions}}
+		c.change(&post.Post)
+		j := newJSONPost(&post)
+		if (j.Versions != nil || j.Text != "") != c.shown {
+			t.Errorf("%s: text %q, versions %v", name, j.Text, j.Versions)
+		}
+		var out bytes.Buffer
+		a := &app{std: streams{strings.NewReader(""), &out, &out}}
+		if err := a.show(j, versions); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out.String(), "first version"); got != c.history {
+			t.Errorf("%s: the history is printed: %v\n%s", name, got, &out)
+		}
+		if got := strings.Contains(out.String(), "(shown)"); got != c.shown {
+			t.Errorf("%s: a text is called shown: %v\n%s", name, got, &out)
+		}
+	}
+}

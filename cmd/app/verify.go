@@ -70,6 +70,8 @@ If something is invalid or cannot be proven, the exit code is 8.`,
 
 func whyUnproven(v *qa.Verification) error {
 	switch {
+	case v.Bad > 0 && v.Unsigned:
+		return fmt.Errorf("%s not permitted, and this file has no signatures, so nothing proves who wrote what. Ask for a bundle", counted(v.Bad, "change is", "changes are"))
 	case v.Bad > 0:
 		return fmt.Errorf("%s invalid: not signed by the writer, or not permitted", counted(v.Bad, "change is", "changes are"))
 	case !v.Genesis:

@@ -54,8 +54,13 @@ func (b *build) posts() {
 	}
 	parent("a reply to a post that does not exist", func(*scene, *Draft) qa.PostID { return qa.PostID(postID) })
 	parent("a reply to itself", func(_ *scene, d *Draft) qa.PostID { return d.PostID() })
-	parent("a reply to a post that the change makes later", func(s *scene, d *Draft) qa.PostID {
-		return qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter+9)
+	b.addBy(eve, policy.CodeParent, "a reply to a post that the change makes later", func(s *scene, d *Draft) {
+		const postOps = 9 // of a post without tags
+		later := qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter+postOps)
+		d.Post(later, "Hello")
+		if got := d.Post("", "The later one"); got != later {
+			panic("the reply is to " + later + ", not to " + got)
+		}
 	})
 	parent("a reply to an operation that is not a post", func(s *scene, d *Draft) qa.PostID {
 		return qa.MakePostID(s.reader.ID(), []byte(s.reader.Actor), d.Obj("posts/"+string(s.question)).Counter+1)
