@@ -178,7 +178,7 @@ func TestStockAutomergeReadsAnExportWithOneVersion(t *testing.T) {
 	// A bundle contains both versions, and verify accepts it.
 	all := filepath.Join(t.TempDir(), "week.bundle")
 	d.run("export", "--format", "bundle", "-o", all)
-	if out := d.run("verify", all); !strings.Contains(out, "void: signed two versions") {
+	if out := d.run("verify", all); !strings.Contains(out, "void: two versions were signed") {
 		t.Errorf("verify prints %s", out)
 	}
 }

@@ -58,7 +58,7 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 	late.run("join", link)
 	eventually(t, "the second one learns that it is used up", func() error {
 		late.run("sync")
-		if out := late.run("event", "roles"); !strings.Contains(out, "Somebody else has used this invitation") {
+		if out := late.run("event", "roles"); !strings.Contains(out, "Somebody else used this invitation") {
 			return fmt.Errorf("%s", out)
 		}
 		return nil

@@ -34,8 +34,8 @@ type Invitation struct {
 	// Secret is the seed of the key of an invitation to a role, SecretSize bytes; nil for an invitation
 	// without a role. Anybody who has the secret can claim the role, once.
 	Secret []byte `json:"secret,omitempty"`
-	// Move: the person has agreed that an event that is followed already moves to Relay. It is not
-	// part of the link.
+	// Move: the person has agreed that an event that is already on this device moves to Relay. It is
+	// not part of the link.
 	Move bool `json:"move,omitempty"`
 	// Web: Relay has said that it serves Flyleaf for the browser. It is not part of the link.
 	Web bool `json:"web,omitempty"`
@@ -124,7 +124,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Public returns the invitation without its secret.
+// Public returns only the event and the relay of the invitation.
 func (i Invitation) Public() Invitation {
 	return Invitation{Event: i.Event, Relay: i.Relay}
 }
@@ -132,9 +132,9 @@ func (i Invitation) Public() Invitation {
 // LogValue keeps the secret out of logs.
 func (i Invitation) LogValue() slog.Value { return slog.StringValue(i.Public().String()) }
 
-// CheckRelay checks that s is a relay's address: a ws:// or wss:// URL with a
-// host and without user, query or fragment, a port from 1 to 65535 if it names one, at
-// most schema.MaxShort bytes. A *FieldError says what is wrong with it.
+// CheckRelay checks that s is a relay's address: a ws:// or wss:// URL of at most schema.MaxShort bytes
+// with a host. It must have no user, query or fragment; a port must be from 1 to 65535. A *FieldError
+// says what is wrong with it.
 func CheckRelay(s string) error {
 	if err := checkValueAs("relay", schema.MapRelays.Keyed(), s); err != nil {
 		return err

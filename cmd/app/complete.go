@@ -13,7 +13,7 @@ import (
 // Shell completion, which `flyleaf completion` sets up: events, posts, people, and flags with
 // a few possible values.
 
-// flagValues are the possible values of flags that have only a few.
+// flagValues are the possible values of flags, and of the argument ROLE, that have only a few.
 var flagValues = map[string][]string{
 	"access":  {schema.AccessOpen, schema.AccessInvited},
 	"approve": {"on", "off"},
@@ -42,37 +42,38 @@ func (a *app) completions(c *cobra.Command) {
 			return a.completeEvents(c.Context(), typed), cobra.ShellCompDirectiveNoFileComp
 		})
 	}
-	var kinds []func(ctx context.Context, event, typed string) []cobra.Completion
+	// One for each argument; nil: it is not completed.
+	var completers []func(ctx context.Context, event, typed string) []cobra.Completion
 	for _, arg := range strings.Fields(c.Use)[1:] {
 		switch strings.Trim(arg, "[]…") {
 		case "POST", "ORIGINAL":
-			kinds = append(kinds, a.completePosts)
+			completers = append(completers, a.completePosts)
 		case "PERSON":
-			kinds = append(kinds, a.completePeople)
+			completers = append(completers, a.completePeople)
 		case "EVENT":
-			kinds = append(kinds, func(ctx context.Context, _, typed string) []cobra.Completion { return a.completeEvents(ctx, typed) })
+			completers = append(completers, func(ctx context.Context, _, typed string) []cobra.Completion { return a.completeEvents(ctx, typed) })
 		case "ROLE":
 			roles := append([]string{schema.KeyOrganiser}, flagValues["role"]...)
-			kinds = append(kinds, func(context.Context, string, string) []cobra.Completion { return roles })
+			completers = append(completers, func(context.Context, string, string) []cobra.Completion { return roles })
 		case "flags":
 		default: // text, or a file
-			kinds = append(kinds, nil)
+			completers = append(completers, nil)
 		}
 	}
-	for i, kind := range kinds {
-		if kind == nil {
+	for i, completer := range completers {
+		if completer == nil {
 			continue
 		}
 		first := i
 		c.ValidArgsFunction = func(c *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			if len(args) < first || len(args) >= len(kinds) || kinds[len(args)] == nil {
+			if len(args) < first || len(args) >= len(completers) || completers[len(args)] == nil {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
 			event := ""
 			if f := c.Flag("event"); f != nil {
 				event = f.Value.String()
 			}
-			return kinds[len(args)](c.Context(), event, typed), cobra.ShellCompDirectiveNoFileComp
+			return completers[len(args)](c.Context(), event, typed), cobra.ShellCompDirectiveNoFileComp
 		}
 		break
 	}
@@ -98,7 +99,7 @@ func (a *app) completeEvents(ctx context.Context, typed string) (out []cobra.Com
 	return out
 }
 
-func (a *app) completeWeek(ctx context.Context, event string, fn func(qa.Week)) {
+func (a *app) withWeekForCompletion(ctx context.Context, event string, fn func(qa.Week)) {
 	a.withoutPrompt(ctx, func(ctx context.Context, b backend) error {
 		id, err := resolveEvent(ctx, b, event)
 		if err != nil {
@@ -118,14 +119,14 @@ func (a *app) completePosts(ctx context.Context, event, typed string) (out []cob
 			out = append(out, cobra.CompletionWithDesc(string(p.ID), qa.Beginning(plain(p.Name+": "+p.Text()))))
 		}
 	}
-	a.completeWeek(ctx, event, func(w qa.Week) {
+	a.withWeekForCompletion(ctx, event, func(w qa.Week) {
 		w.EachPost(add)
 	})
 	return out
 }
 
 func (a *app) completePeople(ctx context.Context, event, typed string) (out []cobra.Completion) {
-	a.completeWeek(ctx, event, func(w qa.Week) {
+	a.withWeekForCompletion(ctx, event, func(w qa.Week) {
 		for id, p := range w.People {
 			if strings.HasPrefix(string(id), typed) {
 				out = append(out, cobra.CompletionWithDesc(string(id), qa.Beginning(plain(p.Name))))

@@ -301,7 +301,7 @@ func invitationState(own node.OwnInvitation) string {
 	case qa.InviteNotNeeded:
 		return "You are an organiser, so this invitation stays unused, for the person it is meant for. To have " + as + " yourself, use `flyleaf event grant`."
 	case qa.InviteUsedByOther:
-		return "Somebody else has used this invitation first. Ask the organiser for another."
+		return "Somebody else used this invitation first. Ask the organiser for another."
 	}
 	return ""
 }

@@ -14,7 +14,7 @@ import (
 	"flyleaf/importer"
 )
 
-// folder is a directory with untrusted content. Links cannot lead out of it, and only files and
+// folder is a folder with untrusted content. Symbolic links cannot lead out of it, and only files and
 // folders can be opened, because opening a pipe would block. It implements fs.FS, so names use
 // slashes; they are taken literally, not as patterns.
 type folder struct {
@@ -30,7 +30,7 @@ func openFolder(dir string) (*folder, error) {
 	return &folder{root, root.FS()}, nil
 }
 
-// openFolderIn opens a folder of a site. A link that leads out of the site is an error.
+// openFolderIn opens a folder of a site. A symbolic link that leads out of the site is an error.
 func openFolderIn(site, name string) (*folder, error) {
 	outer, err := os.OpenRoot(site)
 	if err != nil {
@@ -72,7 +72,7 @@ func (f *folder) Open(name string) (fs.File, error) {
 	return file, nil
 }
 
-// Stat follows links within the folder.
+// Stat follows symbolic links within the folder.
 func (f *folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.fs, name) }
 
 // ReadDir lists a folder, by name.
@@ -126,8 +126,8 @@ func readConfig(site string) (importer.SiteConfig, error) {
 // peopleFolders are the names of folders with a site's pages about people.
 var peopleFolders = []string{"_people", "people"}
 
-// peopleOfSite reads a site's pages about people. If there are none, authors appear under their
-// short names.
+// peopleOfSite returns the names in a site's pages about people, by the short names that other pages use.
+// It is empty if the site has no such pages.
 func peopleOfSite(site string, c importer.SiteConfig) map[string]string {
 	files := map[string][]byte{}
 	for _, dir := range peopleFolders {
@@ -152,12 +152,12 @@ func peopleOfSite(site string, c importer.SiteConfig) map[string]string {
 	return importer.PeopleFromFiles(files)
 }
 
-// maxParents is how many folders above a page are searched for people, for paths such as
-// _books/2025/spring/page.md.
+// maxParents is how many folders above a page's folder are searched for people; for
+// _books/2025/spring/page.md, three are needed.
 const maxParents = 4
 
-// peopleForPage reads the pages about people for a single page, from the nearest folder above
-// it that has any.
+// peopleForPage reads the pages about people for a single page, from the nearest folder above its
+// folder that contains a folder for such pages.
 func peopleForPage(file string) map[string]string {
 	if file == "-" {
 		return nil

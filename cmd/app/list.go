@@ -26,12 +26,12 @@ type jsonPost struct {
 	Clock      *int64         `json:"clock,omitempty"` // time by the writer's clock, if that was wrong
 	Author     bool           `json:"author"`
 	Withdrawn  bool           `json:"withdrawn,omitempty"`
-	Void       bool           `json:"void,omitempty"` // its writer signed two versions of a change
-	Hidden     string         `json:"hidden,omitempty"`
+	Void       bool           `json:"void,omitempty"`   // its writer signed two versions of a change
+	Hidden     string         `json:"hidden,omitempty"` // the reason; "" if it is not hidden
 	HiddenBy   qa.Identity    `json:"hiddenBy,omitempty"`
 	Awaiting   bool           `json:"awaiting,omitempty"` // not approved yet
 	Pinned     bool           `json:"pinned,omitempty"`
-	Blocked    bool           `json:"blocked,omitempty"`
+	Blocked    bool           `json:"blocked,omitempty"` // its writer is blocked
 	Late       bool           `json:"late,omitempty"`
 	Tags       []string       `json:"tags,omitempty"`
 	Versions   []qa.Revision  `json:"versions,omitempty"` // only when edited concurrently
@@ -57,7 +57,7 @@ func (j *jsonPost) annotate(w *qa.Week, l *people.Lookalikes) {
 	switch {
 	case j.Author:
 		j.badge = "author"
-	case j.OnBehalfOf != "":
+	case j.OnBehalfOf != "": // its writer only imported it
 	case w.Event.HasRole(j.By, qa.RoleOrganiser):
 		j.badge = "organiser"
 	case w.Event.HasRole(j.By, qa.RoleModerator):
@@ -159,7 +159,7 @@ Each post begins with the writer's role in this event, then name, time and post 
 			})
 		},
 	}
-	c.Flags().BoolVar(&unanswered, "unanswered", false, "only questions that no author has answered")
+	c.Flags().BoolVar(&unanswered, "unanswered", false, "only open questions: not answered, not hidden, not a duplicate")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 

@@ -80,8 +80,8 @@ func whyUnproven(v *qa.Verification) error {
 	return errors.New("this file has no signatures, so nothing proves who wrote what. Ask for a bundle")
 }
 
-// verifyInput verifies the event or file that the command names. If post is part of the ID of a
-// post on this device, it is replaced by the full ID.
+// verifyInput verifies the event or file that the command names. If *post is the beginning or the end of
+// the ID of a post in an event on this device, it is replaced by the full ID. For a file, it must be the full ID.
 func (a *app) verifyInput(ctx context.Context, args []string, event string, post *string) (v qa.Verification, err error) {
 	if len(args) == 0 {
 		err = a.withEvent(ctx, event, func(ctx context.Context, b backend, id qa.EventID) error {
@@ -149,7 +149,7 @@ func (a *app) readDocumentCmd() *cobra.Command {
 	}
 }
 
-func (a *app) printVerification(v *qa.Verification, each bool) {
+func (a *app) printVerification(v *qa.Verification, allChanges bool) {
 	a.printf("%s\n", plain(v.Title))
 	switch {
 	case v.Unsigned:
@@ -168,13 +168,13 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 	default:
 		a.printf("changes  %d, signed by their writer and permitted: %d\n", len(v.Changes), good)
 	}
-	if !each {
+	if !allChanges {
 		for _, h := range v.Heads {
 			a.printf("head     %s\n", h)
 		}
 	}
 	names := map[qa.Identity]string{}
-	look := lookalikesIn(v)
+	lookalikes := lookalikesIn(v)
 	for _, p := range v.People {
 		names[p.ID] = p.Name
 		if p.Name == "" {
@@ -188,28 +188,28 @@ func (a *app) printVerification(v *qa.Verification, each bool) {
 			roles = append(roles, "blocked")
 		}
 		// The name is the last column, so that it cannot look like another column.
-		said := ""
-		if not := look.Person(p.ID, p.Name).String(); not != "" {
-			said = "[" + not + "]  "
+		warnings := ""
+		if w := lookalikes.Person(p.ID, p.Name).String(); w != "" {
+			warnings = "[" + w + "]  "
 		}
 		if p.Void > 0 {
-			said += fmt.Sprintf("[%d void: signed two versions]  ", p.Void)
+			warnings += fmt.Sprintf("[%s void: two versions were signed]  ", counted(p.Void, "change is", "changes are"))
 		}
-		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), said, plainName(names[p.ID]))
+		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), warnings, plainName(names[p.ID]))
 	}
 	shown := 0
 	for i := range v.Changes {
 		c := &v.Changes[i]
 		bad := c.Code != "" || !c.Signed && !v.Unsigned
-		if !each && (!bad || shown == maxListed) {
+		if !allChanges && (!bad || shown == maxListed) {
 			continue
 		}
-		if shown++; shown == 1 && !each {
+		if shown++; shown == 1 && !allChanges {
 			a.printf("Invalid:\n")
 		}
 		a.printVerified(c, names)
 	}
-	if !each && v.Bad > shown {
+	if !allChanges && v.Bad > shown {
 		a.printf("  and %d more; --json lists all\n", v.Bad-shown)
 	}
 }

@@ -70,10 +70,11 @@ func run(ctx context.Context, args []string, env func(string) string, stdout, st
 	return 0
 }
 
-// parse reads flags, whose defaults come from the environment. It returns flag.ErrHelp if it
+// parse reads the environment and the flags. A flag overrides its environment variable; --address adds
+// to SYNCSERVER_ADDRESSES, and --quota overrides the quota of the same name. It returns flag.ErrHelp if it
 // has printed the help or the version and there is nothing to run.
 func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*Main, error) {
-	or := func(name, fallback string) string {
+	envOr := func(name, fallback string) string {
 		if v := env(name); v != "" {
 			return v
 		}
@@ -83,22 +84,22 @@ func parse(args []string, env func(string) string, stdout, stderr io.Writer) (*M
 	var open, api, web, proxy, level string
 	fs := flag.NewFlagSet("syncserver", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	fs.StringVar(&m.Listen, "listen", or("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0 picks a free port (SYNCSERVER_LISTEN)")
+	fs.StringVar(&m.Listen, "listen", envOr("SYNCSERVER_LISTEN", "127.0.0.1:3030"), "`address` to listen on; port 0 picks a free port (SYNCSERVER_LISTEN)")
 	fs.StringVar(&m.Data, "data", env("SYNCSERVER_DATA"), "`directory` for the events; created if missing\n(SYNCSERVER_DATA; default flyleaf-relay in the user's data directory)")
 	fs.BoolFunc("open", "serve any Automerge document, with looser limits (SYNCSERVER_OPEN)", func(s string) error { open = s; return nil })
-	fs.BoolFunc("api", "serve the change feed of open events at /api/v1/events/EVENT/changes, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { api = s; return nil })
+	fs.BoolFunc("api", "serve the change feed of events that are not invitation-only at /api/v1/events/EVENT/changes, to anybody\nwho knows the ID (SYNCSERVER_API)", func(s string) error { api = s; return nil })
 	fs.BoolFunc("web", "serve Flyleaf for the browser at /, so that a reader needs only a link; --web=false\nserves only the relay; --web=DIRECTORY serves what make web wrote there (SYNCSERVER_WEB; default true)", func(s string) error { web = s; return nil })
 	fs.Func("quota", "`NAME=NUMBER`: set a quota; off for no limit. May be repeated (SYNCSERVER_QUOTAS,\nseparated by commas); the names are listed below", m.Quotas.Set)
 	fs.Func("address", "the ws:// or wss:// `URL` by which devices reach the relay; required for\ninvitation-only events if devices use a host name or a proxy. May be repeated (SYNCSERVER_ADDRESSES,\nseparated by commas)", func(s string) error { return m.addAddress(s) })
 	fs.Func("disk-max", "maximum size of the data in `bytes`, such as 20G; off: no limit\n(SYNCSERVER_DISK_MAX; default off)", func(v string) (err error) { m.DiskMax, err = quota.ParseBytes(v); return err })
-	fs.Func("disk-reserve", "`bytes` to leave free on the disk, such as 1G, or off; with less than three times as much\nfree, no new events are accepted; with less than two times, only changes by people with a role\n(SYNCSERVER_DISK_RESERVE; default 256M)", func(v string) (err error) { m.DiskReserve, err = quota.ParseBytes(v); return err })
+	fs.Func("disk-reserve", "`bytes` to leave free on the disk, such as 1G, or off; while less than three times this is\nfree, no new events are accepted; while less than twice this is, only changes by people with a role\n(SYNCSERVER_DISK_RESERVE; default 256M)", func(v string) (err error) { m.DiskReserve, err = quota.ParseBytes(v); return err })
 	fs.BoolFunc("behind-proxy", "all connections come through a proxy that sets X-Forwarded-For; without this flag,\nper-address quotas do not apply to connections from this machine\n(SYNCSERVER_BEHIND_PROXY)", func(s string) error { proxy = s; return nil })
-	fs.StringVar(&level, "log-level", or("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
+	fs.StringVar(&level, "log-level", envOr("SYNCSERVER_LOG_LEVEL", "info"), "debug, info, warn or error, to standard error (SYNCSERVER_LOG_LEVEL)")
 	printVersion := fs.Bool("version", false, "print the version of this program")
-	open = or("SYNCSERVER_OPEN", "false")
-	api = or("SYNCSERVER_API", "false")
-	web = or("SYNCSERVER_WEB", "true")
-	proxy = or("SYNCSERVER_BEHIND_PROXY", "false")
+	open = envOr("SYNCSERVER_OPEN", "false")
+	api = envOr("SYNCSERVER_API", "false")
+	web = envOr("SYNCSERVER_WEB", "true")
+	proxy = envOr("SYNCSERVER_BEHIND_PROXY", "false")
 	if urls := env("SYNCSERVER_ADDRESSES"); urls != "" {
 		for url := range strings.SplitSeq(urls, ",") {
 			if err := m.addAddress(strings.TrimSpace(url)); err != nil {

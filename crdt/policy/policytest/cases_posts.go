@@ -49,11 +49,11 @@ func (b *build) posts() {
 	b.addBy(reader, policy.CodeRevisionID, "a revision with the ID of another writer's operation", func(s *scene, d *Draft) {
 		d.Str(s.at("revisions/"+string(qa.MakeRevisionID([]byte(s.eve.Actor), d.Next().Counter))), "A")
 	})
-	parent := func(name string, id func(s *scene, d *Draft) qa.PostID) {
+	addReply := func(name string, id func(s *scene, d *Draft) qa.PostID) {
 		b.addBy(eve, policy.CodeParent, name, func(s *scene, d *Draft) { d.Post(id(s, d), "Hello") })
 	}
-	parent("a reply to a post that does not exist", func(*scene, *Draft) qa.PostID { return qa.PostID(postID) })
-	parent("a reply to itself", func(_ *scene, d *Draft) qa.PostID { return d.PostID() })
+	addReply("a reply to a post that does not exist", func(*scene, *Draft) qa.PostID { return qa.PostID(postID) })
+	addReply("a reply to itself", func(_ *scene, d *Draft) qa.PostID { return d.PostID() })
 	b.addBy(eve, policy.CodeParent, "a reply to a post that the change makes later", func(s *scene, d *Draft) {
 		const postOps = 9 // of a post without tags
 		later := qa.MakePostID(s.eve.ID(), []byte(d.Actor), d.Next().Counter+postOps)
@@ -62,7 +62,7 @@ func (b *build) posts() {
 			panic("the reply is to " + later + ", not to " + got)
 		}
 	})
-	parent("a reply to an operation that is not a post", func(s *scene, d *Draft) qa.PostID {
+	addReply("a reply to an operation that is not a post", func(s *scene, d *Draft) qa.PostID {
 		return qa.MakePostID(s.reader.ID(), []byte(s.reader.Actor), d.Obj("posts/"+string(s.question)).Counter+1)
 	})
 	b.add(policy.CodeParent, "a reply to a concurrent post", func(s *scene) Signed {
@@ -74,11 +74,11 @@ func (b *build) posts() {
 		return d.Sign()
 	})
 	b.addBy(eve, policy.CodeValue, "a reply to an invalid ID", func(_ *scene, d *Draft) { d.Post("that one", "Hello") })
-	later := map[string]wire.Value{
+	writeOnce := map[string]wire.Value{
 		"parent": wire.StringValue(""), "at": wire.IntValue(5), "onBehalfOf": wire.StringValue("Ann"),
 		"source": wire.StringValue("a page"), "origin": wire.StringValue(postID),
 	}
-	for key, v := range later {
+	for key, v := range writeOnce {
 		b.addBy(reader, policy.CodeOnce, "the "+key+" of an existing post, set later", func(s *scene, d *Draft) { d.Set(s.at(key), v) })
 	}
 	b.addBy(founder, policy.CodeOnce, "an existing post marked as an author's", func(s *scene, d *Draft) { d.Str(s.at("as"), "author") })
