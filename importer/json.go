@@ -139,7 +139,7 @@ func ReadJSON(name string, b []byte) (qa.Imported, error) {
 func skipReason(p *weekfile.JSONPost) string {
 	switch {
 	case p.Void:
-		return "withdrawn: two versions were signed"
+		return "void: two versions were signed"
 	case p.Withdrawn:
 		return "withdrawn"
 	case p.Hidden != "":

@@ -210,7 +210,7 @@ func (a *app) printPost(p *jsonPost, indent string) {
 	text := p.Text
 	switch {
 	case p.Void:
-		text = "(withdrawn: two versions were signed)"
+		text = "(void: two versions were signed)"
 	case p.Withdrawn:
 		text = "(withdrawn)"
 	case p.Hidden != "" && p.hider != "":

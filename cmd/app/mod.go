@@ -123,7 +123,7 @@ removed a role, or closed the event, and when. Everybody can read this log.`,
 					note := ""
 					switch {
 					case l.Void:
-						note = "  (not applied: its writer signed two versions of a change)"
+						note = "  (void: two versions were signed)"
 					case !l.InEffect:
 						note = "  (not applied: the role had been removed)"
 					}

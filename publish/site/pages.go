@@ -104,7 +104,7 @@ type rules struct {
 var placeholderWords = map[string]string{
 	publish.Withdrawn: "This question was withdrawn by its writer.",
 	publish.Hidden:    "This question was hidden by the moderators.",
-	publish.Void:      "This question was withdrawn: two versions of it were signed.",
+	publish.Void:      "This question is void: two versions of it were signed.",
 }
 
 func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
