@@ -193,7 +193,7 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 		w.posts = append(w.posts, p)
 		invented = p.ID
 	})
-	mustContain(t, s.get(s.week()+"/p/"+string(invented)+"/proof"), "has no changes of this post", "Do not rely on this post")
+	mustContain(t, s.get(s.week()+"/p/"+string(invented)+"/proof"), "has no changes of this post", "Not checked.")
 
 	bad := func(words string) {
 		t.Helper()

@@ -314,7 +314,7 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		case len(commitments) == 0 && v.Event.Closed:
 			out.Words = "There is no draw: nobody took part before the week was closed."
 		case len(commitments) == 0:
-			out.Words = "Nobody takes part yet. Organisers and authors each add a secret. With only one secret, its owner could predict the result."
+			out.Words = "Nobody takes part yet. Organisers and authors each commit to a secret. With only one secret, its owner could predict the result."
 		default:
 			out.Words = "No candidates yet. Authors mark them in the table."
 		}
