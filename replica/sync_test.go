@@ -91,17 +91,26 @@ func (s *parts) Append(ctx context.Context, batches ...storage.Batch) error {
 	return s.Store.Append(ctx, batches...)
 }
 
+// asked is how many posts the event of relayWithManyPosts has: more than a device saves at once.
+const asked = 700
+
+// relayWithManyPosts returns a relay with an event of so many posts, and the device that wrote them.
+func relayWithManyPosts(t *testing.T) (host *relayHost, writer *replica.Node, id qa.EventID) {
+	t.Helper()
+	host = startRelay(t)
+	writer = openNode(t, fastRetries(replica.Config{Store: mem.New()}))
+	id = createEvent(t, writer, host.url())
+	for i := range asked {
+		ask(t, writer, id, fmt.Sprint(i))
+	}
+	syncNow(t, writer, id)
+	return host, writer, id
+}
+
 // A large event arrives in one message and is saved in parts: the first posts can be read, and
 // somebody can post, before the rest is stored.
 func TestALargeEventIsSavedInParts(t *testing.T) {
-	host := startRelay(t)
-	a := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
-	id := createEvent(t, a, host.url())
-	const asked = 700
-	for i := range asked {
-		ask(t, a, id, fmt.Sprint(i))
-	}
-	syncNow(t, a, id)
+	host, a, id := relayWithManyPosts(t)
 
 	disk := &parts{Store: mem.New(), event: id}
 	var b *replica.Node
@@ -153,14 +162,7 @@ func (s *filling) Append(ctx context.Context, batches ...storage.Batch) error {
 // A disk that becomes full while a large event is being saved keeps the parts before. Once there is
 // room, the rest is fetched, and every post is there once.
 func TestADiskFillsWhileALargeEventArrives(t *testing.T) {
-	host := startRelay(t)
-	a := openNode(t, fastRetries(replica.Config{Store: mem.New()}))
-	id := createEvent(t, a, host.url())
-	const asked = 700
-	for i := range asked {
-		ask(t, a, id, fmt.Sprint(i))
-	}
-	syncNow(t, a, id)
+	host, _, id := relayWithManyPosts(t)
 
 	disk := &filling{Store: mem.New()}
 	b := device(t, disk)
