@@ -53,6 +53,15 @@ func CreateVersion1(ctx context.Context, name string, event qa.EventID, post sto
 	return err
 }
 
+// PostIndexes returns how many indexes the posts have.
+func (s *Store) PostIndexes(ctx context.Context) (n int, err error) {
+	err = s.do(ctx, false, []any{storePosts}, func(t *tx) error {
+		n = t.store(storePosts).Get("indexNames").Length()
+		return nil
+	})
+	return n, err
+}
+
 // Damage changes one byte in the middle of each of the document's stored changes.
 func (s *Store) Damage(ctx context.Context, event qa.EventID) error {
 	return s.do(ctx, true, []any{storeChanges}, func(t *tx) error {

@@ -254,6 +254,9 @@ func TestVersion1(t *testing.T) {
 	if p, err := s.Post(t.Context(), event, "old"); err != nil || p.Text() != old.Text() {
 		t.Errorf("%+v, %v", p, err)
 	}
+	if n, err := s.PostIndexes(t.Context()); err != nil || n != 0 {
+		t.Errorf("the posts still have %d indexes, %v", n, err)
+	}
 }
 
 // TestTwoTabs: two programs of the same version can write into one database.
