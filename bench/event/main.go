@@ -6,7 +6,7 @@
 //     written everything to disk, views and search index included, and the program has ended;
 //   - open: `flyleaf serve`, from its start to the end of the event's first page.
 //
-// The event is generated: posts by 20 people with three reactions each, every one a signed change,
+// The event is generated: posts by some people with some reactions each, every one a signed change,
 // written to a relay's database. Relay and device get one core each, as in bench/main.go. Results
 // of earlier runs are kept in the working directory; those of the same event and commit are
 // replaced.
@@ -27,6 +27,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"flyleaf/keys/identity"
 )
 
 // row is the result for one event; medians over the runs.
@@ -46,10 +48,12 @@ type row struct {
 type options struct {
 	work, posts string
 	reactions   int
+	people      int
 	runs        int
 	out         string
 	drawOnly    bool
 	makeOnly    string
+	founder     string
 }
 
 func main() {
@@ -57,10 +61,12 @@ func main() {
 	flag.StringVar(&o.work, "work", filepath.Join(os.TempDir(), "flyleaf-bench-event"), "`directory` for programs, databases and rows")
 	flag.StringVar(&o.posts, "posts", "1000,10000", "how many posts, `comma-separated`")
 	flag.IntVar(&o.reactions, "reactions", 3, "reactions for each post")
+	flag.IntVar(&o.people, "people", 20, "how many people post and react")
 	flag.IntVar(&o.runs, "runs", 3, "runs of each; medians are reported")
 	flag.StringVar(&o.out, "out", "bench/EVENT", "the files to write, without .md and .svg")
 	flag.BoolVar(&o.drawOnly, "draw", false, "measure nothing; write table and plot of the stored results")
 	flag.StringVar(&o.makeOnly, "make", "", "measure nothing, write a relay's `database` with an event of the first number of -posts, and print the event's ID")
+	flag.StringVar(&o.founder, "founder", "", "with -make, also write the recovery phrase of the event's founder to this `file`")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "event:", err)
@@ -75,7 +81,10 @@ func run(o options) error {
 		if err != nil {
 			return err
 		}
-		id, _, err := makeEvent(context.Background(), o.makeOnly, posts, o.reactions)
+		id, _, err := makeEvent(context.Background(), o.makeOnly, posts, o.reactions, o.people)
+		if err == nil && o.founder != "" {
+			err = writeFounder(o.founder, posts)
+		}
 		if err == nil {
 			fmt.Println(id)
 		}
@@ -111,6 +120,15 @@ func run(o options) error {
 		return err
 	}
 	return os.WriteFile(o.out+".svg", plot(rows), 0o644)
+}
+
+// writeFounder writes the recovery phrase of the founder of the event to a file.
+func writeFounder(file string, posts int) error {
+	phrase, err := identity.Phrase(newEvent(posts).Founder)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(phrase), 0o600)
 }
 
 // build builds the two programs.

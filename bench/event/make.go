@@ -13,15 +13,18 @@ import (
 	"flyleaf/storage/sqlite"
 )
 
-const people = 20
-
 // rareWord occurs only in the last post. If a search finds it, the index is complete.
 const rareWord = "quincunx"
 
+// newEvent returns an event without posts.
+func newEvent(posts int) *relaytest.Event {
+	return relaytest.NewEvent(fmt.Sprintf("an event of %d posts", posts), "open")
+}
+
 // makeEvent writes the event to a relay's database, and returns its ID and the size of its
 // changes in bytes. Each change depends on the one before; the people take turns.
-func makeEvent(ctx context.Context, file string, posts, reactions int) (id qa.EventID, size int64, err error) {
-	e := relaytest.NewEvent(fmt.Sprintf("an event of %d posts", posts), "open")
+func makeEvent(ctx context.Context, file string, posts, reactions, people int) (id qa.EventID, size int64, err error) {
+	e := newEvent(posts)
 	s, err := sqlite.Open(ctx, file, sqlite.Options{})
 	if err != nil {
 		return "", 0, err

@@ -37,7 +37,7 @@ func measure(o options, posts int) (row, error) {
 		return r, err
 	}
 	fmt.Fprintf(os.Stderr, "event: making one of %d posts\n", posts)
-	id, size, err := makeEvent(ctx, filepath.Join(relayData, "relay.db"), posts, o.reactions)
+	id, size, err := makeEvent(ctx, filepath.Join(relayData, "relay.db"), posts, o.reactions, o.people)
 	if err != nil {
 		return r, err
 	}
