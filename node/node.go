@@ -59,7 +59,8 @@ type Node interface {
 	Clubs(ctx context.Context) ([]qa.Event, error)
 	// Numbers counts an event's questions as this person sees them.
 	Numbers(ctx context.Context, event qa.EventID) (qa.QuestionCounts, error)
-	// Week returns an event as this user sees it, its posts in reading order.
+	// Week returns an event as this user sees it, its posts in reading order. The caller may sort
+	// the threads, and modifies nothing else.
 	Week(ctx context.Context, event qa.EventID) (qa.Week, error)
 	Post(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Post, error)
 	// Search returns the posts of an event that contain all words of the query, best match

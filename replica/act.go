@@ -140,6 +140,6 @@ func (n *Node) rebuild(ctx context.Context, id qa.EventID) (storage.ViewUpdate, 
 	if err := n.store.ReplaceViews(ctx, id, views); err != nil {
 		return views, err
 	}
-	n.subs.notify(doc.committed(ctx, views, true))
+	n.subs.notify(doc.replaced(ctx, views))
 	return views, nil
 }

@@ -21,6 +21,7 @@ type document struct {
 	id       qa.EventID
 	presence presence.Board // has a lock of its own
 	cached   cachedSummary  // has a lock of its own
+	week     cachedWeek     // has a lock of its own
 
 	// mu is held while the ledger is written and while the contents change, and never while
 	// messages are sent.
@@ -144,7 +145,7 @@ func (doc *document) noteLoaded(ctx context.Context, loaded *core.Loaded) {
 		doc.node.cfg.Log.Info("changes that an earlier version of this program had excluded are part of the event again",
 			"event", doc.id, "changes", len(loaded.Statuses))
 		doc.cached.invalidateDelivery()
-		doc.node.subs.notify(doc.committed(ctx, doc.saveStatuses(ctx), true))
+		doc.node.subs.notify(doc.replaced(ctx, doc.saveStatuses(ctx)))
 	}
 }
 
@@ -156,6 +157,7 @@ func (doc *document) discard() {
 	doc.engine.dropActors()
 	doc.forget()
 	doc.cached.invalidateDelivery() // a write that failed may have been saved after all
+	doc.week.noteReplaced()
 }
 
 // unload drops the engine and, if the event is not attached, the contents. mu is held, and
@@ -173,6 +175,7 @@ func (doc *document) forget() { doc.contents, doc.excluded.unsavedStatuses = nil
 // close drops everything in memory; later calls return ErrClosed.
 func (doc *document) close() {
 	doc.presence.Stop()
+	doc.week.drop()
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	doc.engine.stopIdle()
@@ -185,9 +188,16 @@ func (doc *document) close() {
 // It returns the update for subscribers. own says that this person wrote the rows. mu is
 // held.
 func (doc *document) committed(ctx context.Context, v storage.ViewUpdate, own bool) Update {
+	doc.week.noteWritten(v)
 	doc.cached.setHeads(doc.contents.Graph().Heads())
 	doc.node.eventWritten(ctx, v)
 	return doc.update(v, own)
+}
+
+// replaced is committed for views that replaced all rows. mu is held.
+func (doc *document) replaced(ctx context.Context, v storage.ViewUpdate) Update {
+	doc.week.noteReplaced()
+	return doc.committed(ctx, v, true)
 }
 
 // update returns the update for subscribers after rows were written.

@@ -176,7 +176,7 @@ func (doc *document) noteExcluded(ctx context.Context, excluded map[wire.Hash]st
 	for h := range excluded {
 		doc.cached.dropRelayRefusal(h)
 	}
-	return doc.committed(ctx, views, true)
+	return doc.replaced(ctx, views)
 }
 
 // voidSetting returns the name of the setting which says that local acts in an event are void, or

@@ -69,3 +69,13 @@ func (n *Node) Exclude(ctx context.Context, id qa.EventID, h wire.Hash) (before,
 	_, err = doc.exclude(ctx, map[wire.Hash]storage.Status{h: storage.Refused})
 	return before, len(doc.excluded.ineffective), err
 }
+
+// ReadWeek is Week without what was read before.
+func (n *Node) ReadWeek(ctx context.Context, id qa.EventID) (qa.Week, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return qa.Week{}, err
+	}
+	doc.week.drop()
+	return n.Week(ctx, id)
+}

@@ -122,6 +122,7 @@ type Node struct {
 	running   bool
 	documents map[qa.EventID]*document
 	relays    map[qa.EventID]string // chosen on this device; "" for none
+	weeks     []*document           // weeks kept in memory, the one read last at the end; see cachedWeek
 }
 
 // Open starts a node on a store, which must not be open in another process. Start opens

@@ -51,42 +51,6 @@ func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, er
 	return n.invitationAt(ctx, id, url), err
 }
 
-// Week returns an event with its posts in reading order, from the views alone.
-func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
-	if _, err := n.document(id); err != nil {
-		return qa.Week{}, err
-	}
-	e, err := n.read(ctx, id)
-	if err != nil {
-		return qa.Week{}, err
-	}
-	if d := e.Draw; d != nil && d.Closed && d.Closing == "" {
-		// An earlier version wrote these views, in which a draw does not name its closing.
-		if err := n.Rebuild(ctx, id); err != nil {
-			return qa.Week{}, err
-		}
-		if e, err = n.read(ctx, id); err != nil {
-			return qa.Week{}, err
-		}
-	}
-	posts, err := n.posts(ctx, id)
-	if err != nil {
-		return qa.Week{}, err
-	}
-	people, err := n.store.People(ctx, id)
-	if err != nil {
-		return qa.Week{}, err
-	}
-	qa.CapShownTimes(posts, n.cfg.Now().UnixMilli())
-	for i := range posts {
-		posts[i].Clean()
-	}
-	for i := range people {
-		people[i].Clean()
-	}
-	return qa.NewWeek(e, posts, people), nil
-}
-
 // posts returns an event's posts from the views. If an earlier version wrote the views, they are rebuilt; a
 // store that cannot be written keeps them, and the posts come from the ledger.
 func (n *Node) posts(ctx context.Context, id qa.EventID) ([]qa.Post, error) {

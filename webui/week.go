@@ -119,7 +119,6 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 // newWeekView returns the view of a week, with its threads in the order of the page. keys
 // are the reader's identities: their own key first, then the keys of anonymous questions.
 func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
-	week.Threads = slices.Clone(week.Threads) // they are sorted below
 	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
 	if len(keys) > 0 {
 		v.me = keys[0]

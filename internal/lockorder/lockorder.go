@@ -35,6 +35,7 @@ type (
 	Random       struct{} // the source of randomness
 	Sources      struct{} // which source each event was imported from
 	Summary      struct{} // the cached summary of one document
+	Week         struct{} // what was read of one week
 	Engines      struct{} // which documents have an engine in memory
 	Presence     struct{} // presence messages
 	Clubs        struct{} // the lists of the followed clubs
@@ -58,6 +59,7 @@ func (Node) rank() int         { return rankLast }
 func (Random) rank() int       { return rankLast }
 func (Sources) rank() int      { return rankLast }
 func (Summary) rank() int      { return rankLast }
+func (Week) rank() int         { return rankLast }
 func (Engines) rank() int      { return rankLast }
 func (Presence) rank() int     { return rankLast }
 func (Clubs) rank() int        { return rankLast }
@@ -73,6 +75,7 @@ func (Node) name() string         { return "Node" }
 func (Random) name() string       { return "Random" }
 func (Sources) name() string      { return "Sources" }
 func (Summary) name() string      { return "Summary" }
+func (Week) name() string         { return "Week" }
 func (Engines) name() string      { return "Engines" }
 func (Presence) name() string     { return "Presence" }
 func (Clubs) name() string        { return "Clubs" }
