@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // InboxOrder is how an author's inbox is sorted.
@@ -110,7 +112,7 @@ func (o InboxOrder) compare(a, b InboxItem) int {
 // QuestionPart is one of several things that a question asks.
 type QuestionPart struct {
 	Text string `json:"text"`
-	// Answered: an author's reply quotes it, or answers without quoting anything.
+	// Answered: an author's reply quotes it, alone or with the words around it, or answers without quoting anything.
 	Answered bool `json:"answered"`
 }
 
@@ -120,23 +122,21 @@ const maxParts = 20
 var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
 
 // SplitQuestion returns the parts of a question that asks several things: the items of its list if
-// there are at least two; otherwise its paragraphs that end in "?", if there are at least two. nil
-// is returned for a question that asks one thing. Code blocks are ignored.
+// there are at least two; otherwise its sentences that end in a question mark, if there are at least two.
+// nil is returned for a question that asks one thing. Code and quotations are ignored.
 func SplitQuestion(text string) []string {
-	var items, paragraphs []string
+	var items, asked []string
 	var paragraph []string
 	fenced := false
 	flush := func() {
-		p := strings.Join(paragraph, " ")
-		if strings.HasSuffix(p, "?") {
-			paragraphs = append(paragraphs, p)
-		}
+		asked = append(asked, questions(strings.Join(paragraph, " "))...)
 		paragraph = nil
 	}
 	inItem := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, " \t\r\n")
-		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+		words := strings.TrimSpace(line)
+		if strings.HasPrefix(words, "```") {
 			fenced = !fenced
 			flush()
 			inItem = false
@@ -151,9 +151,8 @@ func SplitQuestion(text string) []string {
 			inItem = true
 			continue
 		}
-		words := strings.TrimSpace(line)
 		switch {
-		case words == "":
+		case words == "", strings.HasPrefix(words, ">"):
 			flush()
 			inItem = false
 		case inItem: // an item's next line
@@ -164,13 +163,68 @@ func SplitQuestion(text string) []string {
 	}
 	flush()
 	parts := items
-	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, "?") }) {
-		parts = paragraphs
+	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p string) bool { return strings.ContainsAny(p, questionMarks) }) {
+		parts = asked
 	}
 	if len(parts) < 2 {
 		return nil
 	}
 	return parts[:min(len(parts), maxParts)]
+}
+
+const (
+	questionMarks = "?？؟\u037e" // the last is the Greek one, which looks like a semicolon
+	wideMarks     = "？。！"       // end a sentence even if no space follows
+	// closers may stand between the end of a sentence and the space after it.
+	closers = "\"'”’»)]}*_~"
+)
+
+// questions returns the sentences of a paragraph that end in a question mark.
+func questions(paragraph string) []string {
+	runes := []rune(paragraph)
+	var out []string
+	start, code := 0, false
+	for i := 0; i < len(runes); i++ {
+		if runes[i] == '`' {
+			code = !code
+		}
+		if code || !isSentenceEnd(runes[i]) {
+			continue
+		}
+		end, asks, wide := i, false, false
+		for ; end < len(runes) && isSentenceEnd(runes[end]); end++ {
+			asks = asks || strings.ContainsRune(questionMarks, runes[end])
+			wide = wide || strings.ContainsRune(wideMarks, runes[end])
+		}
+		mark := i
+		for ; end < len(runes) && strings.ContainsRune(closers, runes[end]); end++ {
+		}
+		i = end - 1
+		switch {
+		case end < len(runes) && !unicode.IsSpace(runes[end]) && !wide: // in an address or a link
+			continue
+		case !asks && runes[mark] == '.' && isAbbreviation(runes[start:mark]):
+			continue
+		}
+		sentence := runes[start:end]
+		if asks && slices.ContainsFunc(sentence, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+			out = append(out, strings.TrimSpace(string(sentence)))
+		}
+		start = end
+	}
+	return out
+}
+
+func isSentenceEnd(r rune) bool { return strings.ContainsRune(".!…。！"+questionMarks, r) }
+
+// isAbbreviation reports whether text ends in what a full stop probably shortens, such as a title or a number. A
+// sentence that is cut too late only has more words.
+func isAbbreviation(text []rune) bool {
+	last := ""
+	if words := strings.Fields(string(text)); len(words) > 0 {
+		last = words[len(words)-1]
+	}
+	return utf8.RuneCountInString(last) <= 3 || last == "Prof" || strings.ContainsFunc(last, unicode.IsNumber)
 }
 
 // Parts returns the parts of a question that asks several things, and which of them are answered; nil for
@@ -191,12 +245,23 @@ func (t *Thread) Parts() []QuestionPart {
 		}
 		quoted := quotes(r.Text())
 		for k := range parts {
-			if len(quoted) == 0 || slices.Contains(quoted, normalizeSpace(parts[k].Text)) {
+			if len(quoted) == 0 || slices.ContainsFunc(quoted, func(q string) bool { return quotesPart(q, k, texts) }) {
 				parts[k].Answered = true
 			}
 		}
 	}
 	return parts
+}
+
+// quotesPart reports whether a quotation quotes part k of a question: it is the part, or has the part among
+// other words. Earlier versions quoted the whole paragraph of a part.
+func quotesPart(quote string, k int, parts []string) bool {
+	for i, part := range parts {
+		if quote == normalizeSpace(part) {
+			return i == k
+		}
+	}
+	return strings.Contains(quote, normalizeSpace(parts[k]))
 }
 
 // QuotePart puts a part of the question before its answer, as a Markdown quotation. The quotation says

@@ -13,7 +13,20 @@ func TestSplitQuestion(t *testing.T) {
 		want       []string
 	}{
 		{"one thing", "Does it pay?", nil},
-		{"two sentences are one paragraph", "Does it pay? And when?", nil},
+		{"sentences", "Does it pay? And when?", []string{"Does it pay?", "And when?"}},
+		{"one question among sentences", "I keep a ledger. It is long. Does it pay?", nil},
+		{"what is not asked is left out", "I keep a ledger. Does it pay? Mine is long. And when\ndoes it pay?", []string{"Does it pay?", "And when does it pay?"}},
+		{"more than a question mark", "Really?! Is it so?? I ask… Why?", []string{"Really?!", "Is it so??", "Why?"}},
+		{"quotation marks, brackets and emphasis", "He asks “why?” (Do you know?) **Is it so?** Yes.", []string{"He asks “why?”", "(Do you know?)", "**Is it so?**"}},
+		{"a title, an abbreviation and a number", "Did Dr. Who pay, e.g. In May? Is it 3.5? Or 1. May?", []string{"Did Dr. Who pay, e.g. In May?", "Is it 3.5?", "Or 1. May?"}},
+		{"addresses and code", "See https://example.org/?q=1 or `a ? b : c`. Does it pay?", nil},
+		{"a link", "See [why?](https://example.org/). Does it pay?", nil},
+		{"a quotation", "> Does it pay? Does it?\n\nWhat does this mean?", nil},
+		{"other question marks", "これは何ですか？いつ？", []string{"これは何ですか？", "いつ？"}},
+		{"Arabic", "هل يدفع؟ ومتى؟", []string{"هل يدفع؟", "ومتى؟"}},
+		{"Greek", "Τι είναι\u037e Πότε\u037e", []string{"Τι είναι\u037e", "Πότε\u037e"}},
+		{"a semicolon", "This; that &amp; more? Yes.", nil},
+		{"marks alone", "Does it pay? ??", nil},
 		{"paragraphs", "Does it pay?\n\nAnd when\ndoes it?\n\nThanks!", []string{"Does it pay?", "And when does it?"}},
 		{"numbers", "Two things:\n1. Does it pay?\n2. When,\n   if so?\n\nThanks", []string{"Does it pay?", "When, if so?"}},
 		{"brackets and dashes", "1) a?\n2) b?", []string{"a?", "b?"}},
@@ -58,6 +71,9 @@ func TestPartsAreAnsweredOneByOne(t *testing.T) {
 	if got := state(post("aa", "q", author, QuotePart(parts[1], "Now."))); got != "false true" {
 		t.Errorf("the second: %s", got)
 	}
+	if got := state(post("aa", "q", author, "> 1. Does it pay? 2. When?\n\nBoth: yes.")); got != "true true" {
+		t.Errorf("a quotation of both: %s", got)
+	}
 	if got := state(post("aa", "q", author, "Both: yes.")); got != "true true" {
 		t.Errorf("without a quote: %s", got)
 	}
@@ -66,6 +82,14 @@ func TestPartsAreAnsweredOneByOne(t *testing.T) {
 	}
 	if got := state(post("aa", "q", author, "> something else\n\nYes.")); got != "false false" {
 		t.Errorf("another quote: %s", got)
+	}
+	q.Revisions[0].Text = "When? Since When?"
+	if got := state(post("aa", "q", author, QuotePart("Since When?", "Now."))); got != "false true" {
+		t.Errorf("a part that ends as another does: %s", got)
+	}
+	q.Revisions[0].Text = "I keep a ledger. Does it pay? Mine is old.\n\nWhen?"
+	if got := state(post("aa", "q", author, QuotePart("I keep a ledger. Does it pay? Mine is old.", "Yes."))); got != "true false" {
+		t.Errorf("a quoted paragraph: %s", got)
 	}
 }
 

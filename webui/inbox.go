@@ -66,8 +66,9 @@ type entryView struct {
 type partView struct {
 	N        int
 	Text     string
+	Excerpt  string
 	Answered bool
-	Chosen   bool
+	Chosen   bool // in a form that could not be saved
 }
 
 var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
@@ -158,6 +159,9 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		if e.ID == failed {
 			e.Error = why
 			e.Draft = answer
+			for k := range e.Parts {
+				e.Parts[k].Chosen = r.PostForm.Get("part") == strconv.Itoa(e.Parts[k].N)
+			}
 		}
 		p.Entries = append(p.Entries, e)
 	}
@@ -243,11 +247,9 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 	}
 	if e.Open {
 		e.Words = markdown.HTML(q.Text())
-		chosen := false
 		for i, part := range item.Parts {
-			pv := partView{N: i + 1, Text: part.Text, Answered: part.Answered, Chosen: !part.Answered && !chosen}
-			chosen, e.PartlyAnswered = chosen || pv.Chosen, e.PartlyAnswered || pv.Answered
-			e.Parts = append(e.Parts, pv)
+			e.PartlyAnswered = e.PartlyAnswered || part.Answered
+			e.Parts = append(e.Parts, partView{N: i + 1, Text: part.Text, Excerpt: markdown.Line(part.Text, 60), Answered: part.Answered})
 		}
 		for _, g := range v.Event.Roles {
 			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.AssignedTo, g.ID) {

@@ -47,7 +47,7 @@ func TestInboxShowsWhatWaits(t *testing.T) {
 	// The most wanted is open, with its parts and the form.
 	open := page[strings.Index(page, `id="`+postElem(id)+`"`):]
 	open = open[:strings.Index(open, "</article>")]
-	for _, want := range []string{"Who may close it?", "part 2", `action="` + s.week() + "/p/" + string(id) + `/answer"`, "Take<", "Assign"} {
+	for _, want := range []string{"Who may close it?", `<option value="0">the whole question</option>`, `<option value="2">part 2: Who may close it?</option>`, `action="` + s.week() + "/p/" + string(id) + `/answer"`, "Take<", "Assign"} {
 		if !strings.Contains(open, want) {
 			t.Errorf("the open question lacks %q", want)
 		}
@@ -67,6 +67,9 @@ func TestAnswerPartByPart(t *testing.T) {
 	id := asAuthor(s)
 	path := s.week() + "/p/" + string(id)
 	back := s.week() + "/inbox?sort=age&open=" + string(id)
+	// The form answers the whole question unless the author chooses a part, also when it comes back.
+	mustNotContain(t, s.get(back), " selected>part")
+	mustContain(t, s.send(path+"/answer", "body", " ", "part", "2", "back", back).Body.String(), `<option value="2" selected>part 2`)
 	w := s.send(path+"/answer", "body", "The auditor.", "part", "1", "back", back)
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != s.week()+"/inbox?sort=age" {
 		t.Fatalf("%d %s", w.Code, w.Header().Get("Location"))

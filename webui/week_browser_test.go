@@ -129,6 +129,12 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	// If another author answers while the question is open, nothing moves, and a link says so.
 	b.run(shortcut('r'))
 	b.until("the field has the focus", `document.activeElement.matches('.writing textarea')`)
+	if part := value[string](b, `document.querySelector('.writing select').value`); part != "0" {
+		t.Errorf("the form is for part %s, not for the whole question", part)
+	}
+	b.run(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(8)), chromedp.KeyEvent("p")) // Shift
+	b.until("the first part is chosen", `document.querySelector('.writing select').value === '1'`)
+	b.run(chromedp.KeyEvent(kb.Tab))
 	b.run(chromedp.KeyEvent("The auditor, jtl."))
 	fresh := b.node.addPost(b.event, qa.Post{By: obi, AtMillis: testNow.UnixMilli()}, "Came in while you were writing?")
 	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)

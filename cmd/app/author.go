@@ -127,11 +127,8 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 		}
 	}
 	a.printf("%s  %s  %s  %s\n", plainName(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
-	if item.Parts == nil {
-		for line := range strings.SplitSeq(plain(q.Text()), "\n") {
-			a.printf("  %s\n", line)
-		}
-		return
+	for line := range strings.SplitSeq(plain(q.Text()), "\n") {
+		a.printf("  %s\n", line)
 	}
 	for i, p := range item.Parts {
 		mark := " "
