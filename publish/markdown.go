@@ -27,7 +27,8 @@ func WriteMarkdown(w io.Writer, week qa.Week) error {
 		fmt.Fprintf(&b, "\nby %s\n", escapeLine(e.Authors))
 	}
 	if e.StartsAtMillis != 0 && e.EndsAtMillis != 0 {
-		fmt.Fprintf(&b, "\n%s to %s\n", day(e, e.StartsAtMillis), day(e, e.EndsAtMillis))
+		last, _ := qa.LastDay(e.EndsAtMillis, e.Location())
+		fmt.Fprintf(&b, "\n%s to %s\n", day(e, e.StartsAtMillis), last.Format("2 January 2006"))
 	}
 	if d := strings.TrimSpace(e.Description); d != "" {
 		b.WriteString("\n" + d + "\n")

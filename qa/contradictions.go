@@ -58,6 +58,12 @@ func (e *Event) Contradictions() []Contradiction {
 		}
 	}
 	at := func(ms int64) string { return time.UnixMilli(ms).In(e.Location()).Format("2 January 2006, 15:04") }
+	deadline := func(ms int64) string {
+		if day, whole := LastDay(ms, e.Location()); whole {
+			return day.Format("2 January 2006") + EndOfDayWords
+		}
+		return at(ms)
+	}
 	times := e.Times()
 	for _, key := range []string{schema.KeyStartsAt, schema.KeyEndsAt, schema.KeyAnswersFrom, schema.KeyAnswersUntil, schema.KeyWinnersAt} {
 		if ms := *times[key]; ms != 0 && zeroIfOutOfRange(ms) == 0 {
@@ -67,13 +73,13 @@ func (e *Event) Contradictions() []Contradiction {
 	start, end := zeroIfOutOfRange(e.StartsAtMillis), zeroIfOutOfRange(e.EndsAtMillis)
 	from, until, winners := zeroIfOutOfRange(e.AnswersFromMillis), zeroIfOutOfRange(e.AnswersUntilMillis), zeroIfOutOfRange(e.WinnersAtMillis)
 	if start != 0 && end != 0 && end < start {
-		add(schema.KeyEndsAt, "the week ends on %s, before it begins on %s", at(end), at(start))
+		add(schema.KeyEndsAt, "the week ends on %s, before it begins on %s", deadline(end), at(start))
 	}
 	if from != 0 && until != 0 && until < from {
-		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the authors begin to answer on %s", at(until), at(from))
+		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the authors begin to answer on %s", deadline(until), at(from))
 	}
 	if start != 0 && until != 0 && until < start {
-		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the week begins on %s", at(until), at(start))
+		add(schema.KeyAnswersUntil, "the last answers are due on %s, before the week begins on %s", deadline(until), at(start))
 	}
 	if start != 0 && winners != 0 && winners < start {
 		add(schema.KeyWinnersAt, "the authors choose on %s, before the week begins on %s", at(winners), at(start))

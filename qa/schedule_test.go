@@ -6,6 +6,7 @@ import (
 	_ "time/tzdata"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 func zone(t *testing.T, name string) *time.Location {
@@ -89,5 +90,129 @@ func TestPhases(t *testing.T) {
 	odd := qa.Event{StartsAtMillis: at(9, 0), EndsAtMillis: at(10, 0), AnswersUntilMillis: at(20, 0)}
 	if now, next, _ := odd.Phase(at(11, 0)); now != qa.PhaseOver || next != "" {
 		t.Errorf("upside down: %s, then %s", now, next)
+	}
+}
+
+// TestDeadlinesAreDays: what ends at the end of a day ends on that day, not on the next one, also if the
+// clock was typed to the minute, an import counted in seconds, or the next day begins at one o'clock.
+func TestDeadlinesAreDays(t *testing.T) {
+	lisbon, amman := zone(t, "Europe/Lisbon"), zone(t, "Asia/Amman")
+	at := func(z *time.Location, d, h, m, s int) int64 { return time.Date(2026, 11, d, h, m, s, 0, z).UnixMilli() }
+	for _, c := range []struct {
+		ms   int64
+		zone *time.Location
+		want string
+	}{
+		{at(lisbon, 13, 0, 0, 0), lisbon, "2026-11-12 whole"},
+		{at(lisbon, 13, 0, 0, 0) - 1, lisbon, "2026-11-12 whole"},
+		{at(lisbon, 12, 23, 59, 0), lisbon, "2026-11-12 whole"},
+		{at(lisbon, 12, 23, 59, 59), lisbon, "2026-11-12 whole"},
+		{at(lisbon, 12, 23, 30, 0), lisbon, "2026-11-12 23:30"},
+		{at(lisbon, 13, 0, 1, 0), lisbon, "2026-11-13 00:01"},
+		{time.Date(2021, 3, 26, 1, 0, 0, 0, amman).UnixMilli(), amman, "2021-03-25 whole"}, // that day has no midnight
+	} {
+		day, whole := qa.LastDay(c.ms, c.zone)
+		got := day.Format("2006-01-02 15:04")
+		if whole {
+			got = day.Format("2006-01-02") + " whole"
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", time.UnixMilli(c.ms).In(c.zone), got, c.want)
+		}
+	}
+	for typed, want := range map[string]string{"2026-11-12": "2026-11-12 whole", "2026-11-12T23:59": "2026-11-12 whole", "2026-11-12T18:00": "2026-11-12 18:00"} {
+		ms, err := qa.ParseTime(schema.KeyEndsAt, typed, lisbon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		day, whole := qa.LastDay(ms, lisbon)
+		got := day.Format("2006-01-02 15:04")
+		if whole {
+			got = day.Format("2006-01-02") + " whole"
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", typed, got, want)
+		}
+		if typed := qa.TypedTime(schema.KeyEndsAt, ms, lisbon); typed != day.Format("2006-01-02T15:04") {
+			t.Errorf("%s is shown in a form as %s", want, typed)
+		}
+	}
+	for _, typed := range []string{"", "12 November", "2026-11-31", "2026-11-31T23:59"} {
+		if _, err := qa.ParseTime(schema.KeyEndsAt, typed, lisbon); err == nil {
+			t.Errorf("%q is a deadline", typed)
+		}
+	}
+	// Other times are times of day.
+	if _, err := qa.ParseTime(schema.KeyStartsAt, "2026-11-12", lisbon); err == nil {
+		t.Error("a week begins on a day without an hour")
+	}
+	if ms, err := qa.ParseTime(schema.KeyStartsAt, "2026-11-12T23:59", lisbon); err != nil || ms != at(lisbon, 12, 23, 59, 0) {
+		t.Error(ms, err)
+	}
+	if typed := qa.TypedTime(schema.KeyStartsAt, at(lisbon, 13, 0, 0, 0), lisbon); typed != "2026-11-13T00:00" {
+		t.Errorf("a week begins at %s", typed)
+	}
+}
+
+// TestDaysInWords: a week's days are those that it has, by their names if those say which day it is.
+func TestDaysInWords(t *testing.T) {
+	z := zone(t, "Europe/Lisbon")
+	at := func(month time.Month, d, h int) int64 { return time.Date(2026, month, d, h, 0, 0, 0, z).UnixMilli() }
+	var friday, sunday qa.Event
+	friday.SetWeek(2026, 11, 9, z)
+	sunday.SetWeek(2026, 11, 11, z)
+	winnersLater := friday
+	winnersLater.WinnersAtMillis = at(11, 16, 12)
+	noon := friday
+	noon.AnswersUntilMillis = at(11, 12, 12)
+	for name, c := range map[string]struct {
+		e    qa.Event
+		want qa.DaysInWords
+	}{
+		"Monday to Friday":         {friday, qa.DaysInWords{"from Monday to Friday", "from Monday to Thursday", "Friday", true}},
+		"Wednesday to Sunday":      {sunday, qa.DaysInWords{"from Wednesday to Sunday", "from Wednesday to Saturday", "Sunday", true}},
+		"winners a week later":     {winnersLater, qa.DaysInWords{"from 9 to 13 November 2026", "from 9 to 12 November 2026", "16 November 2026", false}},
+		"answers until noon":       {noon, qa.DaysInWords{"from Monday to Friday", "from Monday to Thursday, 12:00", "Friday", true}},
+		"without dates":            {qa.Event{}, qa.DaysInWords{}},
+		"an imported week":         {qa.Event{StartsAtMillis: at(11, 9, 0), EndsAtMillis: at(11, 14, 0) - 1000}, qa.DaysInWords{Asking: "from Monday to Friday", Weekdays: true}},
+		"one day":                  {qa.Event{StartsAtMillis: at(11, 9, 9), EndsAtMillis: at(11, 9, 18)}, qa.DaysInWords{Asking: "on Monday, until 18:00", Weekdays: true}},
+		"only its first day":       {qa.Event{StartsAtMillis: at(11, 9, 9)}, qa.DaysInWords{Asking: "from Monday on", Weekdays: true}},
+		"answers at any time":      {qa.Event{AnswersFromMillis: at(11, 9, 9)}, qa.DaysInWords{Answering: "from Monday on", Weekdays: true}},
+		"only the last answers":    {qa.Event{AnswersUntilMillis: at(11, 13, 0)}, qa.DaysInWords{Answering: "until Thursday", Weekdays: true}},
+		"from October to November": {qa.Event{StartsAtMillis: at(10, 28, 0), EndsAtMillis: at(11, 14, 0)}, qa.DaysInWords{Asking: "from 28 October to 13 November 2026"}},
+	} {
+		if got := c.e.DaysInWords(z); got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+	midnight := friday
+	midnight.EndsAtMillis++
+	if got := midnight.Days(z); got != "9 to 13 November 2026" {
+		t.Errorf("a week that ends at midnight: %s", got)
+	}
+}
+
+// TestMoveWeek: a week that is moved keeps the days that it has.
+func TestMoveWeek(t *testing.T) {
+	z, berlin := zone(t, "Europe/Lisbon"), zone(t, "Europe/Berlin")
+	var plain, moved qa.Event
+	plain.SetWeek(2026, 11, 30, berlin)
+	moved.SetWeek(2026, 10, 19, z)
+	moved.MoveWeek(2026, 11, 30, z, berlin)
+	if got, want := moved, plain; got.StartsAtMillis != want.StartsAtMillis || got.AnswersUntilMillis != want.AnswersUntilMillis || got.WinnersAtMillis != want.WinnersAtMillis || got.EndsAtMillis != want.EndsAtMillis {
+		t.Errorf("a week of five days: %+v, want %+v", got, want)
+	}
+	long := qa.Event{StartsAtMillis: time.Date(2026, 10, 19, 9, 0, 0, 0, z).UnixMilli(), EndsAtMillis: time.Date(2026, 10, 28, 0, 0, 0, 0, z).UnixMilli() - 1}
+	long.MoveWeek(2026, 10, 21, z, z) // clocks go back on the 25th
+	if got := long.Days(z); got != "21 to 29 October 2026" {
+		t.Errorf("a week of nine days: %s", got)
+	}
+	if at := time.UnixMilli(long.StartsAtMillis).In(z).Format("15:04"); at != "09:00" || long.AnswersUntilMillis != 0 || long.WinnersAtMillis != 0 {
+		t.Errorf("begins at %s: %+v", at, long)
+	}
+	var undated qa.Event
+	undated.MoveWeek(2026, 11, 30, z, berlin)
+	if undated.EndsAtMillis != plain.EndsAtMillis {
+		t.Errorf("a week without dates: %+v", undated)
 	}
 }

@@ -2,12 +2,15 @@ package webui
 
 import (
 	"fmt"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // TestLibraryCountsQuestions: the library shows the number of questions, and of unanswered
@@ -103,6 +106,62 @@ func TestWeekSaysWhatComesNext(t *testing.T) {
 	if got := s.nextPhaseWords(e, s.calendar(e)); got != "" {
 		t.Errorf("closed, and %q", got)
 	}
+}
+
+// TestDeadlinesAreShownAsTheLastDay: the line of days, the sentence below it and the settings name the day
+// until whose end something lasts, also in a week from Wednesday to Sunday.
+func TestDeadlinesAreShownAsTheLastDay(t *testing.T) {
+	s := newSite(t, "")
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	lisbon, err := time.LoadLocation("Europe/Lisbon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dated := qa.Event{Zone: "Europe/Lisbon"}
+	dated.SetWeek(2026, time.November, 11, lisbon)
+	show := func() { // the sample itself notes acts and changes nothing
+		s.node.editViews(s.event, func(w *shownWeek) {
+			w.event.Zone = dated.Zone
+			for key, ms := range w.event.Times() {
+				*ms = *dated.Times()[key]
+			}
+		})
+	}
+	show()
+	page := strings.Join(strings.Fields(s.get(s.week())), " ")
+	mustContain(t, page, "11 to 15 November 2026", "<b>Sat 14</b> <span>last answers</span>", `choosing"><b>Sun 15</b> <span>winners chosen</span>`,
+		"<b>Questions are open</b> until Sunday 15 November, end of day.")
+	settings := func() string { return strings.Join(strings.Fields(s.get(s.week()+"/setup")), " ") }
+	mustContain(t, settings(), "Now: 11 to 15 November 2026. Questions are open from Wednesday to Sunday. The authors answer from Wednesday to Saturday. They choose the winners on Sunday.",
+		`name="answersUntil" type="datetime-local" value="2026-11-14T23:59"`, `name="endsAt" type="datetime-local" value="2026-11-15T23:59"`, `name="winnersAt" type="datetime-local" value="2026-11-15T12:00"`)
+
+	// The form changes nothing that was not edited, and 23:59 is the end of a day.
+	form := []string{"title", "The Patient Ledger", "zone", "Europe/Lisbon", "startsAt", "2026-11-11T00:00", "answersFrom", "2026-11-11T00:00", "answersUntil", "2026-11-14T23:59", "winnersAt", "2026-11-15T12:00", "endsAt", "2026-11-16T23:59"}
+	if w := s.upload(s.week()+"/setup", nil, form...); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	acts := s.node.acts()
+	times := maps.Clone(acts[0].Fields)
+	maps.DeleteFunc(times, func(key string, _ any) bool { return qa.EventField(key).Type != schema.Time })
+	if len(acts) != 1 || len(times) != 1 || times["endsAt"] != time.Date(2026, 11, 17, 0, 0, 0, 0, lisbon).UnixMilli()-1 {
+		t.Fatalf("%+v", acts)
+	}
+	dated = dated.With(&acts[0])
+	show()
+	mustContain(t, s.get(s.week()), "11 to 16 November 2026")
+
+	// A week that is moved keeps its days.
+	if w := s.upload(s.week()+"/setup", nil, "title", "The Patient Ledger", "zone", "Europe/Lisbon", "starts", "2026-11-18"); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	acts = s.node.acts()
+	dated = dated.With(&acts[1])
+	show()
+	mustContain(t, settings(), "Now: 18 to 23 November 2026. Questions are open from Wednesday to Monday. The authors answer from Wednesday to Saturday.")
+
+	dated = qa.Event{}
+	show()
+	mustContain(t, settings(), "The week gets five days")
 }
 
 // TestWeekIntoACalendar: the sequence number of the calendar file grows with every edit.

@@ -204,7 +204,7 @@ func (v *weekView) progress(in *qa.Inbox) string {
 	case v.Event.Closed:
 		words += " The week is closed."
 	case until != 0 && until > v.cal.now.UnixMilli():
-		words += " Please answer by " + v.cal.dayAndTime(v.cal.at(until), true) + "."
+		words += " Please answer by " + v.cal.deadline(until, v.cal.zone) + "."
 	}
 	return words
 }

@@ -66,6 +66,7 @@ type setupPage struct {
 	Links       string // one per line: the address, then its text
 	Zone        string
 	Starts      string // first day; when set, all times follow from it
+	Days        string // what happens on which days; "" for a week without dates
 	Times       []setupTime
 	Copies      string
 	Clubs       []choice
@@ -101,17 +102,30 @@ func (s *server) setupOf(v *weekView) setupPage {
 	}
 	times := e.Times()
 	for _, t := range setupTimes {
-		value := ""
-		if ms := *times[t.key]; ms != 0 {
-			value = v.cal.at(ms).Format(qa.WallClock)
-		}
-		p.Times = append(p.Times, setupTime{t.key, t.words, value})
+		p.Times = append(p.Times, setupTime{t.key, t.words, qa.TypedTime(t.key, *times[t.key], v.cal.zone)})
 	}
 	return p
 }
 
+// daysInWords says what happens on which days of a week: "Questions are open from Monday to Friday."
+func (c calendar) daysInWords(e qa.Event) string {
+	d := e.DaysInWords(c.zone)
+	var out []string
+	if d.Asking != "" {
+		out = append(out, "Questions are open "+d.Asking+".")
+	}
+	if d.Answering != "" {
+		out = append(out, "The authors answer "+d.Answering+".")
+	}
+	if d.Choosing != "" {
+		out = append(out, "They choose the winners on "+d.Choosing+".")
+	}
+	return strings.Join(out, " ")
+}
+
 func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v *weekView, p setupPage) {
 	p.Event, p.Path, p.CSRF, p.New = v.Event, eventPath(v.Event.ID), v.csrf, r.URL.Query().Has("new")
+	p.Days = strings.TrimPrefix(v.cal.days(v.Event)+". "+v.cal.daysInWords(v.Event), ". ")
 	p.Cover, p.CoverColour, p.By = coverPath(v.Event), style.CoverColour(string(v.Event.ID)), and(authorsOf(v.Event))
 	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
@@ -212,8 +226,8 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	return want, err
 }
 
-// setupTimesFrom reads the times of the week. When the form has a first day, all times
-// follow from that day. Otherwise it reads each field. The fields show minutes, so a field
+// setupTimesFrom reads the times of the week. When the form has a first day, the week moves
+// there. Otherwise it reads each field. The fields show minutes, so a field
 // that was not edited leaves its time unchanged, to the millisecond.
 func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Location) error {
 	if day := strings.TrimSpace(f.Get("starts")); day != "" {
@@ -221,19 +235,19 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 		if err != nil {
 			return errors.New("write the first day like 2026-11-30, or leave it empty")
 		}
-		e.SetWeek(t.Year(), t.Month(), t.Day(), zone)
+		e.MoveWeek(t.Year(), t.Month(), t.Day(), shown.zone, zone)
 		return nil
 	}
 	for key, ms := range e.Times() {
 		value := strings.TrimSpace(f.Get(key))
-		if !f.Has(key) || *ms != 0 && value == shown.at(*ms).Format(qa.WallClock) && zone.String() == shown.zone.String() {
+		if !f.Has(key) || *ms != 0 && value == qa.TypedTime(key, *ms, shown.zone) && zone.String() == shown.zone.String() {
 			continue
 		}
 		if value == "" {
 			*ms = 0
 			continue
 		}
-		at, err := qa.ParseWallClock(value, zone)
+		at, err := qa.ParseTime(key, value, zone)
 		if err != nil {
 			return err
 		}

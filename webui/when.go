@@ -94,9 +94,9 @@ func (c calendar) days(e qa.Event) string { return e.Days(c.zone) }
 
 // weekday is one point of the week's line.
 type weekday struct {
-	Name, Note  string
-	Class       string
-	Today, Last bool
+	Name, Note string
+	Class      string
+	Today      bool
 }
 
 // maxWeekdays is the maximum number of days that the week's line shows. A longer week has
@@ -109,16 +109,26 @@ func (c calendar) weekline(e qa.Event) []weekday {
 	}
 	from, until := c.at(e.StartsAtMillis), c.at(max(e.StartsAtMillis, e.EndsAtMillis))
 	today := c.now.In(c.zone).Format(time.DateOnly)
+	if e.EndsAtMillis != 0 {
+		until, _ = qa.LastDay(e.EndsAtMillis, c.zone)
+	}
 	last := until.Format(time.DateOnly)
 	note := map[string]string{}
-	mark := func(millis int64, words string) {
-		if millis != 0 {
-			note[c.at(millis).Format(time.DateOnly)] = words
+	mark := func(day time.Time, words string) {
+		if key := day.Format(time.DateOnly); note[key] != "" {
+			note[key] += ", " + words
+		} else {
+			note[key] = words
 		}
 	}
-	mark(e.StartsAtMillis, "opens")
-	mark(e.AnswersUntilMillis, "last answers")
-	mark(e.WinnersAtMillis, "winners chosen")
+	mark(from, "opens")
+	if e.AnswersUntilMillis != 0 {
+		day, _ := qa.LastDay(e.AnswersUntilMillis, c.zone)
+		mark(day, "last answers")
+	}
+	if e.WinnersAtMillis != 0 {
+		mark(c.at(e.WinnersAtMillis), "winners chosen")
+	}
 	var out []weekday
 	for d := time.Date(from.Year(), from.Month(), from.Day(), 12, 0, 0, 0, c.zone); ; d = d.AddDate(0, 0, 1) {
 		key := d.Format(time.DateOnly)
@@ -128,15 +138,18 @@ func (c calendar) weekline(e qa.Event) []weekday {
 		if len(out) == maxWeekdays {
 			return nil
 		}
-		w := weekday{Name: d.Format("Mon 2"), Note: note[key], Today: key == today, Last: key == last}
+		w := weekday{Name: d.Format("Mon 2"), Note: note[key], Today: key == today}
 		switch {
 		case key < today:
 			w.Class = "done"
 		case w.Today:
 			w.Class, w.Note = "today", "today"
+			if note[key] != "" {
+				w.Note += ", " + note[key]
+			}
 		}
-		if w.Last && e.WinnersAtMillis != 0 {
-			w.Class += " friday"
+		if e.WinnersAtMillis != 0 && key == c.at(e.WinnersAtMillis).Format(time.DateOnly) {
+			w.Class += " choosing"
 		}
 		out = append(out, w)
 	}
@@ -169,26 +182,27 @@ func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 	if next == "" {
 		return ""
 	}
-	ends := next == qa.PhaseChoosing || next == qa.PhaseOver
-	words := phaseStartWords[next] + ": " + c.dayAndTime(time.UnixMilli(at).In(s.zone), ends)
+	when := c.dayAndTime(time.UnixMilli(at).In(s.zone))
+	if next == qa.PhaseChoosing || next == qa.PhaseOver {
+		when = c.deadline(at, s.zone)
+	}
+	words := phaseStartWords[next] + ": " + when
 	if s.zoneToName(e, c) != "" {
 		words += " (your time)"
 	}
 	return words + "."
 }
 
-// dayAndTime writes "Monday 2 January, 15:04". With ends, t is when something ends, so
-// midnight and a day's last millisecond are written as the end of the day before midnight.
-func (c calendar) dayAndTime(t time.Time, ends bool) string {
-	if ends {
-		if next := t.Add(time.Millisecond); next.Format("15:04") == "00:00" && t.Format("15:04") == "23:59" {
-			t = next
-		}
-		if t.Format("15:04") == "00:00" {
-			return c.dayOf(t.AddDate(0, 0, -1)) + ", end of day"
-		}
+// dayAndTime writes "Monday 2 January, 15:04".
+func (c calendar) dayAndTime(t time.Time) string { return c.dayOf(t) + t.Format(", 15:04") }
+
+// deadline writes when something ends, in a time zone: "Thursday 12 November, end of day".
+func (c calendar) deadline(millis int64, zone *time.Location) string {
+	day, whole := qa.LastDay(millis, zone)
+	if whole {
+		return c.dayOf(day) + qa.EndOfDayWords
 	}
-	return c.dayOf(t) + t.Format(", 15:04")
+	return c.dayAndTime(day)
 }
 
 // dayOf writes "Monday 2 January", with the year when it is not this one.
@@ -212,7 +226,7 @@ func (c calendar) phase(e qa.Event) (bold, rest string) {
 	case e.EndsAtMillis != 0 && now > e.EndsAtMillis:
 		return "The week is over.", "Questions and replies are still accepted until an organiser closes it."
 	case e.EndsAtMillis != 0:
-		return "Questions are open", "until " + full(e.EndsAtMillis) + "." + prizes(e)
+		return "Questions are open", "until " + c.deadline(e.EndsAtMillis, c.zone) + "." + prizes(e)
 	}
 	return "Questions are open.", prizes(e)
 }

@@ -26,11 +26,12 @@ func newEvent(title, by, starts string, zone *time.Location) (qa.Event, error) {
 	if e.Zone == "Local" {
 		e.Zone = ""
 	}
-	return e, setDays(&e, starts, zone)
+	return e, setDays(&e, starts, zone, zone)
 }
 
-// setDays sets the times of an event to the five days of a week; "" changes nothing.
-func setDays(e *qa.Event, starts string, zone *time.Location) error {
+// setDays moves an event to start on a day; "" changes nothing. The event's times are read in the zone
+// before.
+func setDays(e *qa.Event, starts string, before, zone *time.Location) error {
 	if starts == "" {
 		return nil
 	}
@@ -38,7 +39,7 @@ func setDays(e *qa.Event, starts string, zone *time.Location) error {
 	if err != nil {
 		return codedf(exitUsage, "--starts takes a date such as 2026-11-30, not %q; nothing was changed", starts)
 	}
-	e.SetWeek(day.Year(), day.Month(), day.Day(), zone)
+	e.MoveWeek(day.Year(), day.Month(), day.Day(), before, zone)
 	return nil
 }
 
@@ -65,7 +66,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&w.title, "title", "", "the book's `title`")
 	f.StringVar(&w.subtitle, "subtitle", "", "the book's `subtitle`")
 	f.StringVar(&w.by, "by", "", "the book's `authors`, separated by commas")
-	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; the week runs five days")
+	f.StringVar(&w.starts, "starts", "", "the first `day`, such as 2026-11-30; a new week runs five days")
 	f.StringVar(&w.zone, "zone", "", "the time `zone` of the week, such as Europe/Lisbon")
 	f.StringVar(&w.description, "description", "", "a description of the book: `text` in Markdown")
 	f.StringVar(&w.language, "language", "", "the `language` spoken, such as en")
@@ -81,6 +82,10 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if _, err := loadZone(w.zone); err != nil {
 		return err
+	}
+	before := time.Local
+	if e.Zone != "" {
+		before = e.Location()
 	}
 	for _, t := range []struct {
 		flag, value string
@@ -121,7 +126,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if err != nil {
 		return err
 	}
-	return setDays(e, w.starts, zone)
+	return setDays(e, w.starts, before, zone)
 }
 
 // readCover reads a picture file. It returns nil if file is "".
@@ -220,9 +225,10 @@ func (a *app) eventSetCmd() *cobra.Command {
 		Short: "Change the title, dates and other settings",
 		Long: `Change the settings of an event. Only the given settings change; "" clears a setting.
 
---starts moves the week to start on another day. Each of the week's times can also be set
-separately, in the event's time zone (2026-11-30T09:00), or removed (""). The entries in your
-clubs' lists are updated.
+--starts moves the week, with all its times, to start on another day. Each of the week's times can
+also be set separately, in the event's time zone (2026-11-30T09:00), or removed (""). The last
+answers and the end of the week also take a day (2026-11-30): until the end of that day. The
+entries in your clubs' lists are updated.
 
 With --approve on, posts wait until a moderator approves them, except those of authors,
 moderators and organisers (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators see them.
@@ -309,7 +315,7 @@ func setTimes(e *qa.Event, times map[string]*string, given func(string) bool) er
 			*e.Times()[t.key] = 0
 			continue
 		}
-		at, err := qa.ParseWallClock(typed, zone)
+		at, err := qa.ParseTime(t.key, typed, zone)
 		if err != nil {
 			return codedf(exitUsage, "--%s: %w; nothing was changed", t.flag, err)
 		}

@@ -81,7 +81,7 @@ func Authors(event *qa.Event, id, url string) []Entry {
 	days.Alarms = []Alarm{{-15 * time.Hour, "Tomorrow readers begin to ask: " + e.Title}, {9 * time.Hour, "Questions are open: " + e.Title}}
 	out := []Entry{days}
 	if e.AnswersUntilMillis != 0 {
-		at := time.UnixMilli(e.AnswersUntilMillis).UTC()
+		at := time.UnixMilli(e.AnswersUntilMillis).UTC().Round(time.Minute) // a day may end a millisecond before midnight
 		out = append(out, Entry{
 			UID: id + "-answers-until@flyleaf", URL: url, Summary: "Last answers: " + e.Title, Start: at.Add(-time.Hour), End: at,
 			Description: about(e, "Questions that are not answered by now stay open.", url), Alarms: []Alarm{{-time.Hour, "The last answers are due: " + e.Title}},
@@ -114,7 +114,12 @@ func weekDays(e *qa.Event) (Entry, bool) {
 		return Entry{}, false
 	}
 	zone := e.Location()
-	return Entry{Start: time.UnixMilli(e.StartsAtMillis).In(zone), End: time.UnixMilli(max(e.StartsAtMillis, e.EndsAtMillis)).In(zone), Days: true}, true
+	start := time.UnixMilli(e.StartsAtMillis).In(zone)
+	end := start
+	if e.EndsAtMillis > e.StartsAtMillis {
+		end, _ = qa.LastDay(e.EndsAtMillis, zone)
+	}
+	return Entry{Start: start, End: end, Days: true}, true
 }
 
 func moments(e *qa.Event, id, whose, url string) []Entry {

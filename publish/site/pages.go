@@ -98,6 +98,7 @@ type post struct {
 type rules struct {
 	Own    template.HTML
 	Prizes string
+	Days   qa.DaysInWords // on which people do what
 }
 
 // placeholderWords are shown instead of a replaced question (PublishedPost.Placeholder).
@@ -119,10 +120,29 @@ func (b *builder) rules(e *qa.Event) rules {
 	if strings.TrimSpace(b.Rules) != "" {
 		r.Own = markdown.Prose(b.Rules)
 	}
-	if e != nil && e.Prizes > 0 {
+	if e == nil {
+		r.Days = b.usualDays()
+		return r
+	}
+	r.Days = e.DaysInWords(e.Location())
+	if e.Prizes > 0 {
 		r.Prizes = plural(int(min(e.Prizes, 1<<20)), "copy", "copies")
 	}
 	return r
+}
+
+// usualDays returns the days of the current week, else of the next one, else of the latest. Weeks whose days
+// have no names, only dates, do not count.
+func (b *builder) usualDays() (days qa.DaysInWords) {
+	best := ""
+	rank := map[string]int{"over": 1, "coming": 2, "now": 3}
+	for _, w := range b.weeks { // the earliest first
+		d := w.event.DaysInWords(w.event.Location())
+		if phase := b.phase(w.event); d.Weekdays && (rank[phase] > rank[best] || phase == best && phase == "over") {
+			days, best = d, phase
+		}
+	}
+	return days
 }
 
 // webAddress reports whether a link is to a page or a mailbox.

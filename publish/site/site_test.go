@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"image"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -228,6 +229,51 @@ func TestSiteWithoutAnAddress(t *testing.T) {
 		if _, err := Build(c, nil); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+// TestRulesSayTheDaysOfTheWeek: the rules name the days that each week has; those of the first page are the
+// days of the current week.
+func TestRulesSayTheDaysOfTheWeek(t *testing.T) {
+	rulesOf := func(page string) string {
+		page = page[strings.Index(page, `id="rules"`):]
+		return strings.Join(strings.Fields(page[:strings.Index(page, "</section>")]), " ")
+	}
+	now := qa.Event{Title: "Small Weather", Founder: robin}
+	now.SetWeek(2026, 11, 18, time.UTC) // Wednesday
+	past := qa.Event{Title: "Read Long Ago", Founder: robin, StartsAtMillis: time.Date(2021, 3, 8, 0, 0, 0, 0, time.UTC).UnixMilli(), EndsAtMillis: time.Date(2021, 3, 13, 0, 0, 0, 0, time.UTC).UnixMilli()}
+	long := qa.Event{Title: "Two Weeks", Founder: robin, StartsAtMillis: time.Date(2026, 12, 7, 9, 0, 0, 0, time.UTC).UnixMilli(), EndsAtMillis: time.Date(2026, 12, 18, 18, 0, 0, 0, time.UTC).UnixMilli()}
+	undated := qa.Event{Title: "Some Day", Founder: robin}
+	week := func(key string, e qa.Event) Week {
+		return Week{Key: key, Published: publish.Publish(qa.NewWeek(e, nil, nil))}
+	}
+	_, files := build(t, config, []Week{week("now", now), week("past", past), week("long", long), week("undated", undated)})
+	for path, want := range map[string][]string{
+		"books/20261118-small-weather.html": {"as you like, from Wednesday to Sunday.", "The authors answer from Wednesday to Saturday.", "On Sunday the authors choose"},
+		"books/20210308-read-long-ago.html": {"as you like, from Monday to Friday.", "The authors answer the questions.", "<li>The authors choose"},
+		"books/20261207-two-weeks.html":     {"as you like, from 7 to 18 December 2026, 18:00."},
+		"books/some-day.html":               {"as you like. First"},
+		"index.html":                        {"as you like, from Wednesday to Sunday.", "On Sunday the authors choose"},
+	} {
+		page, ok := files[path]
+		if !ok {
+			t.Fatalf("no %s among %v", path, slices.Sorted(maps.Keys(files)))
+		}
+		for _, words := range want {
+			if !strings.Contains(rulesOf(page), words) {
+				t.Errorf("%s does not say %q: %s", path, words, rulesOf(page))
+			}
+		}
+	}
+	if !strings.Contains(files["index.html"], "Its authors answer from Wednesday to Saturday, and on Sunday they choose who wins a copy.") {
+		t.Error("the first page does not say the days of the current week")
+	}
+	if page := files["books/20210308-read-long-ago.html"]; !strings.Contains(page, "8 to 12 March 2021") || !strings.Contains(page, `"endDate":"2021-03-12"`) {
+		t.Error("a week that ends at midnight lasts until the next day")
+	}
+	_, files = build(t, config, []Week{week("long", long)})
+	if page := files["index.html"]; strings.Contains(rulesOf(page), "December") || !strings.Contains(page, "Its authors answer questions, and they choose who wins a copy.") {
+		t.Error("the first page takes the dates of one week for those of all")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/publish"
+	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/weekfile"
 )
@@ -103,7 +104,8 @@ func (b *builder) structured(w *week, p part) (template.JS, error) {
 			Mode:  "https://schema.org/OnlineEventAttendanceMode", Place: ldPlace{"VirtualLocation", page},
 		}
 		if w.event.EndsAtMillis > w.event.StartsAtMillis {
-			e.End = time.UnixMilli(w.event.EndsAtMillis).In(zone).Format(time.DateOnly)
+			last, _ := qa.LastDay(w.event.EndsAtMillis, zone)
+			e.End = last.Format(time.DateOnly)
 		}
 		graph = append(graph, e)
 	} else {
