@@ -54,17 +54,19 @@ func (x relayDocument) Receive(ctx context.Context, changes [][]byte, signatures
 		signatures = nil // from an unmodified Automerge client, or malformed
 	}
 	r := reception{doc: x.doc, inflation: newInflation()}
-	for len(changes) > partSize {
-		signed := min(partSize*keys.SignatureSize, len(signatures))
-		if err := r.add(ctx, changes[:partSize], signatures[:signed], nil); err != nil {
+	found := r.inspect(&changes, &signatures)
+	for len(changes) > 0 {
+		// The next part is inspected while this one is added and saved.
+		part := <-found
+		found = r.inspect(&changes, &signatures)
+		if err := r.add(ctx, part, nil); err != nil {
 			return nil, err
 		}
-		changes, signatures = changes[partSize:], signatures[signed:]
 		if yield := x.doc.node.cfg.Yield; yield != nil {
 			yield(ctx)
 		}
 	}
-	err := r.add(ctx, changes, signatures, f)
+	err := r.add(ctx, <-found, f)
 	return r.posts, err
 }
 
@@ -79,11 +81,19 @@ type reception struct {
 	inflation *core.InflationBudget // of the whole message
 }
 
+// inspect begins to inspect the next part of the changes, and takes it from them.
+func (r *reception) inspect(changes *[][]byte, signatures *[]byte) <-chan []inspected {
+	n := min(partSize, len(*changes))
+	signed := min(n*keys.SignatureSize, len(*signatures))
+	found := inspect(r.doc.id, r.doc.markKnown, (*changes)[:n], (*signatures)[:signed], r.inflation)
+	*changes, *signatures = (*changes)[n:], (*signatures)[signed:]
+	return found
+}
+
 // add saves the valid ones of some changes, and calls f, unless it is nil, while the document is
 // still locked.
-func (r *reception) add(ctx context.Context, changes [][]byte, signatures []byte, f func(relayclient.State, relayclient.Received) error) error {
+func (r *reception) add(ctx context.Context, found []inspected, f func(relayclient.State, relayclient.Received) error) error {
 	doc := r.doc
-	found := inspect(doc.id, doc.knows, changes, signatures, r.inflation)
 	st := &relayState{doc: doc, ctx: ctx}
 	defer st.notify()
 	doc.mu.Lock()

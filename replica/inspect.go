@@ -25,20 +25,20 @@ func newInflation() *core.InflationBudget {
 
 // inspected is a change of a message with the result of its inspection.
 type inspected struct {
-	chunk     []byte // as received, inflated
-	signature []byte // nil: unsigned
+	chunk     wire.Chunk // as received, inflated
+	signature []byte     // nil: unsigned
 	core.Inspected
 }
 
 // inspect inspects the changes of a message in parallel and without a document's lock,
-// because verifying signatures takes most of the time of receiving an event. Changes for
-// which known returns true are not inspected. The result has one entry for each change.
-// inflation is the budget of the whole message.
-func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, signatures []byte, inflation *core.InflationBudget) []inspected {
+// because verifying signatures takes most of the time of receiving an event. known, which is
+// called before inspect returns, marks the changes that need no inspection. The result, which
+// the channel brings, has one entry for each change. inflation is the budget of the whole message.
+func inspect(event qa.EventID, known func([]inspected), changes [][]byte, signatures []byte, inflation *core.InflationBudget) <-chan []inspected {
 	if len(signatures) != len(changes)*keys.SignatureSize {
 		signatures = nil // they are unsigned, or the message is malformed
 	}
-	inspector := core.Inspector{Event: event, Known: known}
+	inspector := core.Inspector{Event: event}
 	found := make([]inspected, len(changes))
 	for i, chunk := range changes {
 		f := &found[i]
@@ -46,11 +46,17 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 			f.signature = signatures[i*keys.SignatureSize : (i+1)*keys.SignatureSize]
 		}
 		plain, err := inflation.Inflate(chunk)
+		if err == nil {
+			f.chunk, err = wire.ReadChunkLimits(plain, inspector.Limits())
+			chunk = plain
+		}
 		if err != nil {
 			f.Inspected = core.Unreadable(chunk, err)
+			continue
 		}
-		f.chunk = plain
+		f.Hash = f.chunk.Hash()
 	}
+	known(found)
 	var next, ops atomic.Int64
 	inspectNext := func() {
 		for {
@@ -59,28 +65,36 @@ func inspect(event qa.EventID, known func(wire.Hash) bool, changes [][]byte, sig
 				return
 			}
 			f := &found[i]
-			if f.Refusal != nil {
+			if f.Refusal != nil || f.Known {
 				continue
 			}
-			f.Inspected, _ = inspector.Inspect(f.chunk, f.signature) // nothing is charged
+			f.Inspected, _ = inspector.InspectChunk(f.chunk, f.signature) // nothing is charged
 			if f.Change != nil && ops.Add(int64(f.Change.Ops())) > maxDecodedOps {
 				f.Change.Decoded = nil
 			}
 		}
 	}
-	var helpers sync.WaitGroup
-	for range min(keys.ParallelVerifications(), len(found)) - 1 {
-		helpers.Go(inspectNext)
-	}
-	inspectNext()
-	helpers.Wait()
-	return found
+	done := make(chan []inspected, 1)
+	go func() {
+		var helpers sync.WaitGroup
+		for range min(keys.ParallelVerifications(), len(found)) - 1 {
+			helpers.Go(inspectNext)
+		}
+		inspectNext()
+		helpers.Wait()
+		done <- found
+	}()
+	return done
 }
 
-// knows reports whether a change needs no processing. It returns false if the document is
-// not loaded.
-func (doc *document) knows(h wire.Hash) bool {
+// markKnown marks the changes that need no processing: none if the document is not loaded.
+func (doc *document) markKnown(found []inspected) {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
-	return doc.contents != nil && doc.contents.CanSkip(h)
+	if doc.contents == nil {
+		return
+	}
+	for i := range found {
+		found[i].Known = found[i].Refusal == nil && doc.contents.CanSkip(found[i].Hash)
+	}
 }

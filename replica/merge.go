@@ -113,7 +113,7 @@ func (n *Node) followBundle(ctx context.Context, id qa.EventID, changes []bundle
 	if len(changes) == 0 {
 		return nil, ErrNoFirstChange
 	}
-	first := inspect(id, func(wire.Hash) bool { return false }, [][]byte{changes[0].Bytes}, changes[0].Signature, newInflation())[0]
+	first := (<-inspect(id, func([]inspected) {}, [][]byte{changes[0].Bytes}, changes[0].Signature, newInflation()))[0]
 	if first.Refusal != nil || !first.Change.IsGenesis() {
 		return nil, ErrNoFirstChange
 	}
@@ -141,7 +141,7 @@ func (doc *document) merge(ctx context.Context, changes []bundle.Change, out *Me
 	if err != nil {
 		return err
 	}
-	found := inspect(doc.id, doc.knows, chunks, signatures, newInflation())
+	found := <-inspect(doc.id, doc.markKnown, chunks, signatures, newInflation())
 	doc.mu.Lock()
 	update, err := doc.mergeInspected(ctx, found, out)
 	doc.mu.Unlock()
