@@ -1,6 +1,10 @@
 package qa
 
-import "flyleaf/schema"
+import (
+	"slices"
+
+	"flyleaf/schema"
+)
 
 // A change is late if the event is closed and the change is not in the past of the closing: its writer
 // did not know that the event was closed, or wrote in spite of it. Package projection computes this
@@ -9,34 +13,49 @@ import "flyleaf/schema"
 // Anybody can write such changes at any time, by starting from a copy of the event before the closing.
 // So a late post, or a late revision, is published only if its writer is trusted (schema.Trusted) or if
 // a moderator approved the post. This file decides that for every reader.
+//
+// In the same way, if an organiser turned approval on (Event.Approve), posts and revisions that are not in
+// the past of that change need it (Post.AfterApproval, Revision.AfterApproval). What was there before stays as
+// it is. Until a moderator approves it, such a post, or the new text of an edited post, is shown only to its
+// writer and to moderators (Week.VisibleTo).
 
 // afterClosing reports whether a post is late, its writer not trusted, and the post not approved. Such
 // a post is not published, and is sorted last.
 func (e Event) afterClosing(p *Post) bool { return p.Late && e.unapproved(p) }
 
+// needsApproval reports whether a post waits for approval, because of Event.Approve.
+func (e Event) needsApproval(p *Post) bool { return p.AfterApproval && e.unapproved(p) }
+
 // editedAfterClosing reports whether the published text of a post is older than its last revision,
 // because that revision is late.
 func (e Event) editedAfterClosing(p *Post) bool {
-	return !e.afterClosing(p) && e.PublishedText(p) != p.Text()
+	n := len(p.Revisions)
+	return n > 0 && p.Revisions[n-1].Late && !e.afterClosing(p) && e.PublishedText(p) != p.Text()
+}
+
+// editNeedsApproval reports whether a post does not wait for approval, but one of its later revisions does.
+func (e Event) editNeedsApproval(p *Post) bool {
+	return !p.AfterApproval && e.unapproved(p) && slices.ContainsFunc(p.Revisions, func(r Revision) bool { return r.AfterApproval })
 }
 
 // PublishedText returns the published text of a post: the last revision; if the post is not approved
-// and its writer not trusted, the last revision that is not late. A post without such a revision is
-// not published at all (PostView.AfterClosing).
+// and its writer not trusted, the last revision that is neither late nor needs approval. A post without
+// such a revision is not published at all (Event.Published).
 func (e Event) PublishedText(p *Post) string {
-	if e.unapproved(p) {
-		for i := len(p.Revisions) - 1; i >= 0; i-- {
-			if r := &p.Revisions[i]; !r.Late {
-				return r.Text
-			}
-		}
+	if i := e.published(p); i >= 0 {
+		return p.Revisions[i].Text
 	}
 	return p.Text()
 }
 
-// needsApproval reports whether a post waits for approval, in an event whose posts need it. Posts of
-// trusted writers do not.
-func (e Event) needsApproval(p *Post) bool { return e.Approve && e.unapproved(p) }
+// published returns the index of the revision that is published; -1 if there is none.
+func (e Event) published(p *Post) int {
+	i := len(p.Revisions) - 1
+	for e.unapproved(p) && i >= 0 && (p.Revisions[i].Late || p.Revisions[i].AfterApproval) {
+		i--
+	}
+	return i
+}
 
 // unapproved reports whether the writer of a post is not trusted, and no moderator approved the post.
 func (e Event) unapproved(p *Post) bool {
@@ -46,11 +65,14 @@ func (e Event) unapproved(p *Post) bool {
 // WaitsForModerator reports whether the post is shown to moderators so that they approve or hide it:
 // the post, or its last revision, is not published until then.
 func (v *PostView) WaitsForModerator() bool {
-	return v.Shown() && (v.NeedsApproval || v.AfterClosing || v.EditedAfterClosing)
+	return v.Shown() && (v.NeedsApproval || v.AfterClosing || v.EditedAfterClosing || v.EditNeedsApproval)
 }
 
 // HasApproval reports whether approving the post makes a difference, or made one: the page then
-// offers to approve it or to take the approval back.
-func (v *PostView) HasApproval(e *Event) bool {
-	return e.Approve || v.Late || v.EditedAfterClosing || v.Marks.Approved
+// offers to approve it or to take the approval back. Nobody approves a post that is hidden: it is shown again first.
+func (v *PostView) HasApproval() bool {
+	if v.Withdrawn || v.Marks.Hidden != "" || v.Void {
+		return false
+	}
+	return v.AfterApproval || v.Late || v.EditedAfterClosing || v.EditNeedsApproval || v.Marks.Approved
 }

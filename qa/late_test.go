@@ -66,7 +66,8 @@ func TestPostsThatNeedAModerator(t *testing.T) {
 		return out
 	}
 	for name, c := range map[string]struct {
-		open, approve              bool // the event: not closed; its posts need approval
+		open, approve              bool // the event: not closed; its posts need approval, since its first post
+		since                      bool // posts need approval since the first revision of the post
 		post                       Post
 		waits, approval, published bool
 		text                       string
@@ -76,18 +77,29 @@ func TestPostsThatNeedAModerator(t *testing.T) {
 		"late, approved":                    {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "a"},
 		"late, by an author":                {post: Post{By: author, Late: true, Revisions: texts(true)}, approval: true, published: true, text: "a"},
 		"late, by a member":                 {post: Post{By: member, Late: true, Revisions: texts(true)}, waits: true, approval: true, text: "a"},
-		"late, hidden":                      {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Hidden: "spam"}}, approval: true, text: "a"},
+		"late, hidden":                      {post: Post{By: reader, Late: true, Revisions: texts(true), Marks: Marks{Hidden: "spam"}}, text: "a"},
 		"edited late":                       {post: Post{By: reader, Revisions: texts(false, true)}, waits: true, approval: true, published: true, text: "a"},
 		"edited late, approved":             {post: Post{By: reader, Revisions: texts(false, true), Marks: Marks{Approved: true}}, approval: true, published: true, text: "b"},
 		"edited late, by an author":         {post: Post{By: author, Revisions: texts(false, true)}, published: true, text: "b"},
 		"posts need approval":               {open: true, approve: true, post: Post{By: reader, Revisions: texts(false)}, waits: true, approval: true, text: "a"},
 		"posts need approval, by an author": {open: true, approve: true, post: Post{By: author, Revisions: texts(false)}, approval: true, published: true, text: "a"},
+		"posts need approval, hidden":       {open: true, approve: true, post: Post{By: reader, Revisions: texts(false), Marks: Marks{Hidden: "spam"}}, text: "a"},
+		"posts need approval, approved":     {open: true, approve: true, post: Post{By: reader, Revisions: texts(false), Marks: Marks{Approved: true}}, approval: true, published: true, text: "a"},
+		"before approval":                   {open: true, since: true, post: Post{By: reader, Revisions: texts(false)}, published: true, text: "a"},
+		"edited since":                      {open: true, since: true, post: Post{By: reader, Revisions: texts(false, false)}, waits: true, approval: true, published: true, text: "a"},
+		"edited since, approved":            {open: true, since: true, post: Post{By: reader, Revisions: texts(false, false), Marks: Marks{Approved: true}}, approval: true, published: true, text: "b"},
+		"edited since, by an author":        {open: true, since: true, post: Post{By: author, Revisions: texts(false, false)}, published: true, text: "b"},
+		"edited since and late":             {since: true, post: Post{By: reader, Revisions: texts(false, true)}, waits: true, approval: true, published: true, text: "a"},
 	} {
-		e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}, {member, RoleMember}}, Closed: !c.open, Approve: c.approve}
+		e := Event{Founder: person(1), Roles: []Grant{{author, RoleAuthor}, {member, RoleMember}}, Closed: !c.open, Approve: c.approve || c.since}
+		for i := range c.post.Revisions {
+			c.post.Revisions[i].AfterApproval = c.approve || c.since && i > 0
+		}
+		c.post.AfterApproval = c.approve
 		w := NewWeek(e, []Post{c.post}, nil)
 		v := &w.Threads[0].Question
-		if v.WaitsForModerator() != c.waits || v.HasApproval(&e) != c.approval || e.Published(&v.Post) != c.published || e.PublishedText(&v.Post) != c.text {
-			t.Errorf("%s: waits %v, approval %v, published %v, text %q", name, v.WaitsForModerator(), v.HasApproval(&e), e.Published(&v.Post), e.PublishedText(&v.Post))
+		if v.WaitsForModerator() != c.waits || v.HasApproval() != c.approval || e.Published(&v.Post) != c.published || e.PublishedText(&v.Post) != c.text {
+			t.Errorf("%s: waits %v, approval %v, published %v, text %q", name, v.WaitsForModerator(), v.HasApproval(), e.Published(&v.Post), e.PublishedText(&v.Post))
 		}
 	}
 }

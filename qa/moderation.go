@@ -186,9 +186,10 @@ type VerifiedChange struct {
 	GrantedAtMillis int64    `json:"grantedAt,omitempty"`
 }
 
-// VisibleTo returns the week as one person sees it: without the posts that wait for approval, unless they
-// are the viewer's own or the viewer may approve them. viewer has the keys of that person. A question that waits keeps its place, without its
-// text, when the viewer has replied to it.
+// VisibleTo returns the week as one person sees it: without the posts and edits that wait for approval, unless
+// they are the viewer's own or the viewer may approve them. viewer has the keys of that person. A question that
+// waits keeps its place, without its text, when the viewer has replied to it or it takes part in the draw, so that
+// everybody sees the same draw.
 func (w Week) VisibleTo(viewer ...Identity) Week {
 	moderates := func(id Identity) bool { return w.Event.HoldsAny(id, schema.Moderators) }
 	if !w.Event.Approve || slices.ContainsFunc(viewer, moderates) {
@@ -208,20 +209,34 @@ func (w Week) VisibleTo(viewer ...Identity) Week {
 		mine := false
 		for i := range t.Replies {
 			if r := &t.Replies[i]; !r.NeedsApproval || own(r) {
-				replies = append(replies, *r)
+				replies = append(replies, withoutWaitingEdit(*r, own(r)))
 				mine = mine || own(r)
 			}
 		}
 		t.Replies = replies
 		if t.Question.NeedsApproval && !own(&t.Question) {
-			if !mine {
+			if !mine && !t.Question.Marks.InDraw {
 				continue
 			}
 			t.Question.Revisions, t.Question.Reactions, t.Question.Tags = nil, nil, nil
 		}
+		t.Question = withoutWaitingEdit(t.Question, own(&t.Question))
 		out.Threads = append(out.Threads, t)
 	}
 	return out
+}
+
+// withoutWaitingEdit returns a post without the revisions that wait for approval, unless it is the viewer's own.
+func withoutWaitingEdit(p PostView, own bool) PostView {
+	if own || !p.EditNeedsApproval {
+		return p
+	}
+	p.Revisions = slices.DeleteFunc(slices.Clone(p.Revisions), func(r Revision) bool { return r.AfterApproval })
+	if n := len(p.Revisions); n > 0 {
+		p.Revisions[n-1].Superseded = false // whatever supersedes it waits
+	}
+	p.EditNeedsApproval = false
+	return p
 }
 
 // MayBlock reports whether somebody can be blocked: organisers cannot.

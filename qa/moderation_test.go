@@ -10,7 +10,7 @@ func TestWeekForAViewer(t *testing.T) {
 	founder, author, moderator, asker, other := letters('a'), letters('b'), letters('c'), letters('d'), letters('e')
 	e := Event{Founder: founder, Approve: true, Roles: []Grant{{author, RoleAuthor}, {moderator, RoleModerator}}}
 	posted := func(id PostID, by Identity, parent PostID, n uint64, m Marks) Post {
-		return Post{ID: id, By: by, Parent: parent, AtMillis: int64(n), Op: OpID{Counter: n}, Marks: m, Revisions: []Revision{{Text: "words of " + string(id)}}}
+		return Post{ID: id, By: by, Parent: parent, AtMillis: int64(n), Op: OpID{Counter: n}, Marks: m, AfterApproval: true, Revisions: []Revision{{Text: "words of " + string(id), AfterApproval: true}}}
 	}
 	posts := []Post{
 		posted("approved", asker, "", 1, Marks{Approved: true}),
@@ -19,6 +19,7 @@ func TestWeekForAViewer(t *testing.T) {
 		posted("answer", author, "approved", 4, Marks{}),
 		posted("reply-to-waiting", other, "waits", 5, Marks{}),
 		posted("by-moderator", moderator, "", 6, Marks{}),
+		posted("drawn", asker, "", 7, Marks{InDraw: true}),
 	}
 	seen := func(w Week) string {
 		var out []string
@@ -31,19 +32,19 @@ func TestWeekForAViewer(t *testing.T) {
 		slices.Sort(out)
 		return strings.Join(out, " ")
 	}
-	everything := "answer approved by-moderator reply-to-waiting reply-waits waits"
+	everything := "answer approved by-moderator drawn reply-to-waiting reply-waits waits"
 	week := NewWeek(e, posts, nil)
 	for _, c := range []struct {
 		name   string
 		viewer []Identity
 		want   string
 	}{
-		{"nobody in particular", []Identity{letters('f')}, "answer approved by-moderator"},
-		{"no viewer", nil, "answer approved by-moderator"},
-		{"who asked", []Identity{asker}, "answer approved by-moderator waits"},
-		{"with a second key", []Identity{letters('f'), asker}, "answer approved by-moderator waits"},
-		{"who replied", []Identity{other}, "answer approved by-moderator reply-to-waiting reply-waits waits"},
-		{"an author is no moderator", []Identity{author}, "answer approved by-moderator"},
+		{"nobody in particular", []Identity{letters('f')}, "answer approved by-moderator drawn"},
+		{"no viewer", nil, "answer approved by-moderator drawn"},
+		{"who asked", []Identity{asker}, "answer approved by-moderator drawn waits"},
+		{"with a second key", []Identity{letters('f'), asker}, "answer approved by-moderator drawn waits"},
+		{"who replied", []Identity{other}, "answer approved by-moderator drawn reply-to-waiting reply-waits waits"},
+		{"an author is no moderator", []Identity{author}, "answer approved by-moderator drawn"},
 		{"a moderator", []Identity{moderator}, everything},
 		{"the founder", []Identity{founder}, everything},
 	} {
@@ -56,12 +57,56 @@ func TestWeekForAViewer(t *testing.T) {
 			t.Errorf("a question that waits shows %q and %d replies to somebody who replied to it", th.Question.Text(), len(th.Replies))
 		}
 	}
-	if week.Threads[1].Question.Text() == "" || len(week.Threads) != 3 {
+	for _, id := range []Identity{letters('f'), founder} {
+		w := week.VisibleTo(id)
+		if got := w.Entrants(); len(got) != 1 || id != founder && w.Post("drawn").Text() != "" {
+			t.Errorf("a question in the draw that waits: %s sees %d entrants and the text %q", id, len(got), w.Post("drawn").Text())
+		}
+	}
+	if week.Threads[1].Question.Text() == "" || len(week.Threads) != 4 {
 		t.Error("looking at a week changed it")
 	}
 	e.Approve = false
+	for i := range posts {
+		posts[i].AfterApproval = false
+	}
 	if got := seen(NewWeek(e, posts, nil).VisibleTo()); got != everything {
 		t.Errorf("without approval %q is seen", got)
+	}
+}
+
+// TestEditsThatWaitAreShownToTheWriterAndModerators: if approval was turned on after a post, an edit of it waits,
+// and others see the text from before.
+func TestEditsThatWaitAreShownToTheWriterAndModerators(t *testing.T) {
+	founder, asker, other := letters('a'), letters('d'), letters('e')
+	e := Event{Founder: founder, Approve: true}
+	w := NewWeek(e, []Post{
+		{ID: "q", By: asker, Op: OpID{Counter: 1}, Revisions: []Revision{{Text: "old", Superseded: true}, {Text: "new", AfterApproval: true}}},
+		{ID: "r", Parent: "q", By: other, Op: OpID{Counter: 2}, Revisions: []Revision{
+			{Text: "first", Superseded: true}, {Text: "waits", AfterApproval: true}, {Text: "concurrent"},
+		}},
+	}, nil)
+	texts := func(viewer Identity) (out []string) {
+		seen := w.VisibleTo(viewer)
+		seen.EachPost(func(p *PostView) {
+			for _, r := range p.Versions() {
+				out = append(out, r.Text)
+			}
+			if own := p.By == viewer || viewer == founder; p.EditNeedsApproval != own {
+				t.Errorf("%.1s sees that an edit of %s waits: %v", viewer, p.ID, p.EditNeedsApproval)
+			}
+		})
+		return out
+	}
+	for viewer, want := range map[Identity][]string{
+		letters('f'): {"old", "concurrent"}, founder: {"new", "waits", "concurrent"}, asker: {"new", "concurrent"}, other: {"old", "waits", "concurrent"},
+	} {
+		if got := texts(viewer); !slices.Equal(got, want) {
+			t.Errorf("%.1s sees %q, want %q", viewer, got, want)
+		}
+	}
+	if w.Post("q").Text() != "new" || !w.Post("q").Revisions[0].Superseded {
+		t.Error("looking at a week changed it")
 	}
 }
 

@@ -63,9 +63,13 @@ type Event struct {
 	AnswersUntilMillis int64 `json:"answersUntil,omitempty"`
 	WinnersAtMillis    int64 `json:"winnersAt,omitempty"`
 
-	Prizes  uint64            `json:"prizes,omitempty"`
-	Closed  bool              `json:"closed,omitempty"`
-	Approve bool              `json:"approve,omitempty"`
+	Prizes  uint64 `json:"prizes,omitempty"`
+	Closed  bool   `json:"closed,omitempty"`
+	Approve bool   `json:"approve,omitempty"` // posts need approval, see late.go
+	// ApproveSince is the hash of the change that turned Approve on, 64 hex characters. It is "" while
+	// Approve is off, and in views of earlier versions, see OutdatedView.
+	ApproveSince string `json:"approveSince,omitempty"`
+
 	MovedTo EventID           `json:"movedTo,omitempty"`
 	Cover   string            `json:"cover,omitempty"` // key in blobs
 	Links   []Link            `json:"links,omitempty"`
@@ -83,6 +87,12 @@ type Event struct {
 	CoverIn string `json:"coverIn,omitempty"`
 	// Edits counts the later changes to the event's own fields.
 	Edits int `json:"edits,omitempty"`
+}
+
+// OutdatedView reports whether an earlier version of Flyleaf wrote this view of the event, so that it does not
+// say for which closing the draw is, or since when posts need approval.
+func (e *Event) OutdatedView() bool {
+	return e.Draw != nil && e.Draw.Closed && e.Draw.Closing == "" || e.Approve && e.ApproveSince == ""
 }
 
 // Link is one of an event's links.
@@ -128,6 +138,9 @@ type Revision struct {
 	Superseded bool `json:"superseded,omitempty"`
 	// Late: the event is closed, and the revision is not in the past of the closing; see late.go.
 	Late bool `json:"late,omitempty"`
+	// AfterApproval: posts need approval, and the revision is not in the past of the change that turned
+	// that on; see late.go.
+	AfterApproval bool `json:"afterApproval,omitempty"`
 }
 
 // Reaction is one person's emoji on a post. WantEmoji is "me too".
@@ -188,6 +201,9 @@ type Post struct {
 	X                 map[string]string `json:"x,omitempty"`
 	// Late: the event is closed, and the post is not in the past of the closing; see late.go.
 	Late bool `json:"late,omitempty"`
+	// AfterApproval: posts need approval, and the post is not in the past of the change that turned that
+	// on; see late.go.
+	AfterApproval bool `json:"afterApproval,omitempty"`
 	// Blocked: the writer is blocked, the post is not in the past of the block, and no moderator
 	// approved it. It is kept and not shown.
 	Blocked bool `json:"blocked,omitempty"`

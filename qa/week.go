@@ -74,6 +74,8 @@ type PostView struct {
 	AfterClosing bool `json:"afterClosing,omitempty"`
 	// EditedAfterClosing: the published text is the revision before closing; see PublishedText.
 	EditedAfterClosing bool `json:"editedAfterClosing,omitempty"`
+	// EditNeedsApproval: the post needs no approval, and a later revision waits for it; see Week.VisibleTo.
+	EditNeedsApproval bool `json:"editAwaiting,omitempty"`
 }
 
 // WriterMillis returns the time of the writer's clock.
@@ -284,7 +286,7 @@ func displayedParent(by map[PostID]*arranged, p *Post) *arranged {
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
 	v := PostView{Post: *p, Name: w.name(p), NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
-	v.EditedAfterClosing = w.Event.editedAfterClosing(p)
+	v.EditedAfterClosing, v.EditNeedsApproval = w.Event.editedAfterClosing(p), w.Event.editNeedsApproval(p)
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
 	}

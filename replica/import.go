@@ -136,12 +136,8 @@ func (n *Node) importNew(ctx context.Context, event qa.Event, week qa.Imported, 
 // importChangesNothing reports whether an import would change nothing, and then returns its result.
 // It reads only the views.
 func (n *Node) importChangesNothing(ctx context.Context, id qa.EventID, week *qa.Imported) (ImportResult, bool, error) {
-	event, err := n.read(ctx, id)
+	event, here, err := n.eventAndPosts(ctx, id)
 	if err != nil || !event.HasRole(n.Identity(), qa.RoleOrganiser) {
-		return ImportResult{}, false, err
-	}
-	here, err := n.posts(ctx, id)
-	if err != nil {
 		return ImportResult{}, false, err
 	}
 	c := reimport.Compare(n.Identity(), event, here, week)

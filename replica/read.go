@@ -51,21 +51,36 @@ func (n *Node) Invitation(ctx context.Context, id qa.EventID) (qa.Invitation, er
 	return n.invitationAt(ctx, id, url), err
 }
 
-// posts returns an event's posts from the views. If an earlier version wrote the views, they are rebuilt; a
-// store that cannot be written keeps them, and the posts come from the ledger.
-func (n *Node) posts(ctx context.Context, id qa.EventID) ([]qa.Post, error) {
-	posts, err := n.store.Posts(ctx, id)
-	if err != nil || !slices.ContainsFunc(posts, func(p qa.Post) bool { return p.OutdatedView() }) {
-		return posts, err
+// eventAndPosts returns an event's own fields and its posts from the views. If an earlier version wrote the
+// views, they are rebuilt; a store that cannot be written keeps them, and the answer comes from the ledger.
+func (n *Node) eventAndPosts(ctx context.Context, id qa.EventID) (qa.Event, []qa.Post, error) {
+	e, err := n.read(ctx, id)
+	if err != nil {
+		return e, nil, err
 	}
-	views, err := n.rebuild(ctx, id)
+	return n.withPosts(ctx, e)
+}
+
+// withPosts is eventAndPosts for an event whose fields were just read.
+func (n *Node) withPosts(ctx context.Context, e qa.Event) (qa.Event, []qa.Post, error) {
+	posts, err := n.store.Posts(ctx, e.ID)
+	if err != nil || !e.OutdatedView() && !slices.ContainsFunc(posts, func(p qa.Post) bool { return p.OutdatedView() }) {
+		return e, posts, err
+	}
+	views, err := n.rebuild(ctx, e.ID)
 	switch {
 	case views.Event == nil: // the ledger could not be read
-		return nil, err
+		return e, nil, err
 	case err != nil:
-		n.cfg.Log.Warn("views of an earlier version could not be replaced", "event", id, "error", err)
+		n.cfg.Log.Warn("views of an earlier version could not be replaced", "event", e.ID, "error", err)
 	}
-	return views.Posts, nil
+	return *views.Event, views.Posts, nil
+}
+
+// posts returns the posts of eventAndPosts.
+func (n *Node) posts(ctx context.Context, id qa.EventID) ([]qa.Post, error) {
+	_, posts, err := n.eventAndPosts(ctx, id)
+	return posts, err
 }
 
 // Post returns one post. ErrUnknownPost is returned when this device does not

@@ -122,16 +122,17 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	if last != nil && last.version == version && !last.future {
 		return ownThreads(last.week), nil
 	}
-	e, err := n.readDrawn(ctx, id)
+	e, err := n.read(ctx, id)
 	if err != nil {
 		return qa.Week{}, err
 	}
 	now := &weekRead{version: version}
-	if !all {
+	if all = all || e.OutdatedView(); !all {
 		all, err = now.readAgain(ctx, doc, last, written)
 	}
 	if err == nil && all {
-		now.posts, err = n.posts(ctx, id)
+		now.places = nil
+		e, now.posts, err = n.withPosts(ctx, e)
 		for i := range now.posts {
 			now.posts[i].Clean()
 		}
@@ -159,18 +160,6 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 func ownThreads(w qa.Week) qa.Week {
 	w.Threads = slices.Clone(w.Threads)
 	return w
-}
-
-// readDrawn is read, and rebuilds views in which a draw does not name its closing: an earlier version wrote them.
-func (n *Node) readDrawn(ctx context.Context, id qa.EventID) (qa.Event, error) {
-	e, err := n.read(ctx, id)
-	if d := e.Draw; err != nil || d == nil || !d.Closed || d.Closing != "" {
-		return e, err
-	}
-	if err := n.Rebuild(ctx, id); err != nil {
-		return qa.Event{}, err
-	}
-	return n.read(ctx, id)
 }
 
 // readAgain takes the posts that were read before, and reads those that were written since. It returns true if

@@ -28,7 +28,7 @@ type moderatePage struct {
 	Pinned, Answered                  bool
 	ByAuthor                          bool // an author has answered the question
 	Approving, Awaiting, AfterClosing bool
-	EditedAfterClosing                bool
+	EditedAfterClosing, EditAwaiting  bool
 	DuplicateOf                       qa.PostID
 	Questions                         []choice
 	Writer                            people.Found // the person whom the block would affect, even if the post is shown under another name
@@ -93,8 +93,9 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
 	page.ByAuthor = t.Answered && !p.Marks.Answered
 	page.Awaiting, page.AfterClosing, page.EditedAfterClosing = p.NeedsApproval, p.AfterClosing, p.EditedAfterClosing
+	page.EditAwaiting = p.EditNeedsApproval
 	// An approval can be withdrawn, even where none is needed any more.
-	page.Approving = p.HasApproval(&v.Event)
+	page.Approving = p.HasApproval()
 	page.DuplicateOf = p.Marks.DuplicateOf
 	if page.Reason == "" {
 		page.Reason = p.Marks.Hidden

@@ -156,35 +156,64 @@ func TestBlockAndUnblock(t *testing.T) {
 	}
 }
 
-func TestApproveBeforeOthersSeeIt(t *testing.T) {
+// TestApprovalInARunningWeek: approval that is turned on in a running week holds for posts and edits from then on.
+// Other people see neither until a moderator approves them.
+func TestApprovalInARunningWeek(t *testing.T) {
 	s := newSite(t, "")
-	approve := []qa.Act{{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}}}
-	for i, id := range s.node.sample {
-		if i != pDuplicate && i != pMine && i != pReply {
-			approve = append(approve, qa.Act{Kind: qa.ActMark, Post: id, Mark: "approved", On: true})
-		}
-	}
-	s.node.doAs(noor, s.event, approve...)
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}})
 	page := s.get(s.week())
-	mustNotContain(t, page, "already forgery", "Lock the sheet.<", "Approve<span", "To approve")
-	mustContain(t, article(t, page, s.id(pMine)), "Waiting for approval", "Only you and moderators")
-	if w := s.do(httptest.NewRequest("GET", s.post(pDuplicate), nil)); w.Code != http.StatusNotFound {
+	mustContain(t, page, "already forgery", "Lock the sheet.<")
+	mustNotContain(t, page, "Waiting for approval", "To approve")
+
+	q := s.node.addPost(s.event, qa.Post{By: obi}, "May a bank keep such a ledger?")
+	s.node.doAs(obi, s.event,
+		qa.Act{Kind: qa.ActPost, Parent: qa.PostID(s.id(pQuestion)), Text: "Buy lamps at night"},
+		qa.Act{Kind: qa.ActEdit, Post: qa.PostID(s.id(pDuplicate)), Text: "Buy more lamps"},
+	)
+	s.sent(s.week()+"/ask", "body", "Is mine seen?")
+	page = s.get(s.week())
+	mustNotContain(t, page, "May a bank", "lamps", "Approve<span", "To approve")
+	mustContain(t, page, "already forgery", "Is mine seen?", "Waiting for approval", "Only you and moderators")
+	if w := s.do(httptest.NewRequest("GET", eventPath(s.event)+"/p/"+string(q), nil)); w.Code != http.StatusNotFound {
 		t.Errorf("the page of a post that waits, of somebody else: %d", w.Code)
 	}
-	mustNotContain(t, s.get(s.week()+"/fragment?post="+s.id(pDuplicate)), "forgery")
+	mustNotContain(t, s.get(s.week()+"/fragment?post="+string(q)), "May a bank")
 
-	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	s.node.giveReaderRole(s.event, qa.RoleModerator) // so the reader's own question does not wait any more
 	page = s.get(s.week())
-	mustContain(t, page, `To approve <span class="count">2</span>`)
-	mustContain(t, article(t, page, s.id(pDuplicate)), "already forgery", "Waiting for approval", "Approve<span")
-	queue := s.get(s.week() + "?show=waiting")
-	if n := strings.Count(queue, `<section class="thread`); n != 2 {
+	mustContain(t, page, `To approve <span class="count">3</span>`)
+	mustContain(t, article(t, page, string(q)), "May a bank", "Waiting for approval", "Approve<span")
+	mustContain(t, article(t, page, s.id(pDuplicate)), "Buy more lamps", "Edit waits for approval", "Approve<span")
+	if n := strings.Count(s.get(s.week()+"?show=waiting"), `<section class="thread`); n != 3 {
 		t.Errorf("%d threads wait", n)
 	}
-	s.sent(s.post(pDuplicate)+"/mark", "approved", "1")
-	s.sent(s.post(pReply)+"/mark", "approved", "1")
-	page = s.get(s.week() + "?show=waiting")
-	mustContain(t, page, "Nothing to approve")
+	s.sent(eventPath(s.event)+"/p/"+string(q)+"/mark", "approved", "1")
+	mustContain(t, s.get(s.week()), `To approve <span class="count">2</span>`)
+	s.sent(s.post(pDuplicate)+"/mark", "hidden", "1", "reason", "an advertisement")
+	hidden := article(t, s.get(s.week()), s.id(pDuplicate))
+	mustContain(t, hidden, "an advertisement")
+	mustNotContain(t, hidden, "Approve<span")
+	mustNotContain(t, s.get(s.post(pDuplicate)+"/moderate"), "Approve", "Withdraw approval")
+}
+
+// TestViewsWithoutTheTimeOfApproval: views of an earlier version do not say since when posts need approval. They are
+// made again, so that nothing is shown that waits and nothing is hidden that does not.
+func TestViewsWithoutTheTimeOfApproval(t *testing.T) {
+	s := newSite(t, "")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}})
+	s.node.addPost(s.event, qa.Post{By: obi}, "May a bank keep such a ledger?")
+	s.node.editViews(s.event, func(w *shownWeek) {
+		w.event.ApproveSince = ""
+		for i := range w.posts {
+			w.posts[i].AfterApproval = false
+			for k := range w.posts[i].Revisions {
+				w.posts[i].Revisions[k].AfterApproval = false
+			}
+		}
+	})
+	page := s.get(s.week())
+	mustContain(t, page, "already forgery")
+	mustNotContain(t, page, "May a bank")
 }
 
 // TestLatePostsAndEditsWaitForAModerator: late posts and edits need approval even in a week

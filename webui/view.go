@@ -81,7 +81,7 @@ type postView struct {
 	By                string  // name of the moderator who hid the post
 	At                *moment // when the post was withdrawn or hidden
 	Log               string
-	Awaiting          bool   // the post waits for approval
+	Awaiting          bool   // the post, or an edit of it, waits for a moderator
 	Moderate          string // address of the page to moderate the post; "" when the reader may not
 	Answerable        bool   // the reader may mark the question as answered or unanswered
 	Marked            bool   // the question is marked as answered
@@ -305,7 +305,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if v.can.Moderate {
 		out.Moderate = out.Path + "/moderate"
 	}
-	out.Awaiting = p.NeedsApproval
+	out.Awaiting = p.WaitsForModerator()
 	if n := len(p.Revisions); n > 1 {
 		out.History = n
 	}
@@ -443,6 +443,10 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 		if v.mine(p) {
 			out.Notes = append(out.Notes, "Only you and moderators can see it until a moderator approves it.")
 		}
+	}
+	if p.EditNeedsApproval {
+		out.Badges = append(out.Badges, "Edit waits for approval")
+		out.Notes = append(out.Notes, "Until a moderator approves the edit, everybody else sees the text from before.")
 	}
 	if p.Late {
 		out.Badges = append(out.Badges, "Late")

@@ -230,9 +230,9 @@ also be set separately, in the event's time zone (2026-11-30T09:00), or removed 
 answers and the end of the week also take a day (2026-11-30): until the end of that day. The
 entries in your clubs' lists are updated.
 
-With --approve on, posts wait until a moderator approves them, except those of authors,
-moderators and organisers (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators see them.
-They are not secret, though: every device and the relay have these posts.`,
+With --approve on, posts and edits from then on wait until a moderator approves them, except those of
+authors, moderators and organisers (` + "`flyleaf mod approve`" + `). Until then only their writer and moderators see
+them. They are not secret, though: every device and the relay have these posts.`,
 		Example: "  flyleaf event set --title \"The Patient Ledger, second edition\" --copies 5\n  flyleaf event set --starts 2026-12-07 --zone Europe/Lisbon\n  flyleaf event set --winners-at 2026-12-11T18:00 --cover new-cover.png",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

@@ -60,7 +60,7 @@ func (f *Projection) touchActs(id qa.Identity) {
 	for who := range blocked {
 		f.touchBlock(who)
 	}
-	f.touchClosing(id)
+	f.touchSwitches(id)
 }
 
 // wroteCurrent reports whether a person wrote a current value of a key.
@@ -81,21 +81,23 @@ func (f *Projection) wroteIn(o *object, id qa.Identity) bool {
 	return false
 }
 
-// touchClosing touches all posts if a person has closed or reopened the event, because the
-// closing decides which posts are late.
-func (f *Projection) touchClosing(id qa.Identity) {
+// touchSwitches touches all posts if a person has closed or reopened the event, or turned
+// approval on or off, because these changes decide which posts are late or need approval.
+func (f *Projection) touchSwitches(id qa.Identity) {
 	about := child(&f.root, schema.KeyEvent)
 	if about == nil {
 		return
 	}
-	p := about.find(schema.KeyClosed)
-	if p == nil {
-		return
-	}
-	for e := range f.allWrites(p) {
-		if f.by(e.Place) == id {
-			f.touchLate()
-			return
+	for _, key := range []string{schema.KeyClosed, schema.KeyApprove} {
+		p := about.find(key)
+		if p == nil {
+			continue
+		}
+		for e := range f.allWrites(p) {
+			if f.by(e.Place) == id {
+				f.touchPosts()
+				return
+			}
 		}
 	}
 }
@@ -176,8 +178,9 @@ func (f *Projection) touchBlock(id string) {
 	})
 }
 
-// touchLate touches all posts, because the event was closed or reopened.
-func (f *Projection) touchLate() {
+// touchPosts touches all posts, because the event was closed or reopened, or approval was
+// turned on or off.
+func (f *Projection) touchPosts() {
 	f.eachPost(func(key string, _ *object) { f.touched.posts[key] = struct{}{} })
 }
 

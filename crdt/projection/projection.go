@@ -41,6 +41,7 @@ type Projection struct {
 	touched      touched
 	pasts        map[int32]graph.Past // cache: closings and old openings, with their pasts
 	drawn        *drawState           // cache, see drawState
+	approval     *approval            // cache, see approvalSince
 	drawnFor     int32                // the draw's closing at the last call of Touched: its place + 1, 0 for none
 }
 

@@ -93,8 +93,8 @@ func (f *Projection) touch(o *object, p *prop, e *write) {
 	}
 	switch o.slot {
 	case schema.MapEvent:
-		if p.key == schema.KeyClosed {
-			f.touchLate()
+		if p.key == schema.KeyClosed || p.key == schema.KeyApprove {
+			f.touchPosts()
 		}
 	case schema.MapRoles, schema.MapRolesOf:
 		f.touchEffect(qa.Identity(keyIn(schema.MapRoles, o, p)))

@@ -55,6 +55,9 @@ func (f *Projection) Event() qa.Event {
 	}
 	e.X = f.strings(x)
 	e.Roles = f.grants()
+	if since := f.approvalSince(); since != nil {
+		e.ApproveSince = f.hash(since.Place).String()
+	}
 	e.Winners = f.winners()
 	e.Draw = f.draw()
 	e.Weeks = f.weeks()
@@ -200,7 +203,7 @@ func (f *Projection) post(key string, o *object) qa.Post {
 	}
 	p.Marks = f.marks(child(o, schema.KeyMarks), p.By)
 	p.Blocked = !p.Marks.Approved && f.hiddenByBlock(p.By, made)
-	p.Late = f.authority.Late(f.hash(made))
+	p.Late, p.AfterApproval = f.authority.Late(f.hash(made)), f.afterApproval(made)
 	p.Revisions = f.revisions(child(o, schema.KeyRevisions), p.By, p.Marks.Approved || p.Blocked, imported)
 	p.Reactions = f.reactions(child(o, schema.KeyReactions))
 	if void {
@@ -294,7 +297,7 @@ func (f *Projection) revisions(o *object, owner qa.Identity, everything, importe
 		}
 		out[i] = qa.Revision{
 			ID: qa.RevisionID(names[e.Op]), Text: e.raw, AtMillis: f.when(e.Place, imported),
-			Op: f.qaID(e.Op), Superseded: superseded, Late: f.authority.Late(f.hash(e.Place)),
+			Op: f.qaID(e.Op), Superseded: superseded, Late: f.authority.Late(f.hash(e.Place)), AfterApproval: f.afterApproval(e.Place),
 		}
 	}
 	return out
