@@ -61,7 +61,7 @@ func init() {
 	may("keys/encrypted", "encryption needs large libraries, which not every program has", "qa", "keys", "keys/identity")
 	may("keys/identity", "a key on paper or in a file is bytes; the program decides where to store them", "keys")
 	may("markdown", "how a text is rendered depends on the text alone")
-	may("node", "use cases build on the replica and the file formats, not on any program or page", "qa", "crdt", "crdt/wire", "crdt/graph", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest")
+	may("node", "use cases build on the replica and the file formats, not on any program or page", "qa", "qa/people", "crdt", "crdt/wire", "crdt/graph", "crdt/bundle", "crdt/policy", "crdt/verify", "keys", "keys/identity", "storage", "feed", "replica", "replica/relayclient", "publish", "publish/digest")
 	may("node/convert", "only one of the browser's programs contains these large libraries, so they are not part of the node", "qa", "importer", "importer/slack", "publish", "publish/site", "cover/resize", "keys", "keys/encrypted", "node")
 	may("node/convert/call", "a call carries the methods of node.Converter, and knows no format", "qa", "keys", "node")
 	may("node/socket", "the socket carries the methods of the node's interface", "qa", "feed", "node", "crdt/bundle")

@@ -30,7 +30,8 @@ type FileToImport struct {
 	Data    []byte
 	Relay   string // of new weeks; "" for none
 	Channel string // of a Slack export, by name or ID; "" is the only one
-	Club    string // the club that lists the weeks of a Slack export, by name; "" for none
+	Club    string // the club that lists the weeks of a Slack export, by name or ID; "" for none
+	NewClub bool   // see WeeksToImport
 }
 
 // ImportedFile is the result of importing one week of a file.
@@ -93,7 +94,7 @@ func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error)
 
 // importChannel imports the weeks of a channel.
 func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) ([]ImportedFile, error) {
-	in := WeeksToImport{Club: f.Club, Relay: f.Relay}
+	in := WeeksToImport{Club: f.Club, NewClub: f.NewClub, Relay: f.Relay}
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
 		in.Weeks = append(in.Weeks, WeekToImport{cmp.Or(w.Week.Event.Title, w.Monday), w.Week})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -14,9 +15,14 @@ import (
 type WeeksToImport struct {
 	Weeks []WeekToImport
 	Event qa.EventID // the event into which all are imported; "" for one event each
-	Club  string     // with Event "", the name of the user's club that lists the weeks, created if there is none; "" for none
-	Relay string     // of new weeks, "" for none
-	Each  func()     // called after each week, unless nil
+	// Club is, with Event "", the name or ID of a club that the user organises and that lists the weeks; "" for
+	// none. A club with a new name is created.
+	Club string
+	// NewClub allows a new club whose name resembles that of a club on this device. Otherwise that is a
+	// *SimilarClubError.
+	NewClub bool
+	Relay   string // of new weeks, "" for none
+	Each    func() // called after each week, unless nil
 }
 
 // WeekToImport is a week, and a name for messages, such as its file.
@@ -44,8 +50,8 @@ type ImportedWeek struct {
 func ImportWeeks(ctx context.Context, n Node, in WeeksToImport) (out ImportedWeeks, err error) {
 	do := func(week qa.Imported) (ImportResult, error) { return n.Import(ctx, in.Event, week, in.Relay) }
 	finish := func() error { return nil }
-	if in.Club != "" {
-		club, err := importIntoClub(ctx, n, in.Club, in.Relay)
+	if in.Club = strings.TrimSpace(in.Club); in.Club != "" {
+		club, err := importIntoClub(ctx, n, in.Club, in.Relay, in.NewClub)
 		if err != nil {
 			return out, err
 		}
@@ -86,9 +92,9 @@ type clubImport struct {
 	listed []qa.ListedWeek
 }
 
-// importIntoClub begins an import into the club with this name that the user founded, and
+// importIntoClub begins an import into the club with exactly this name or ID that the user organises, and
 // creates the club if there is none. relay is the relay of the club and its weeks, "" for none.
-func importIntoClub(ctx context.Context, n Node, name, relay string) (*clubImport, error) {
+func importIntoClub(ctx context.Context, n Node, name, relay string, newClub bool) (*clubImport, error) {
 	me, err := n.Identity(ctx)
 	if err != nil {
 		return nil, err
@@ -97,9 +103,20 @@ func importIntoClub(ctx context.Context, n Node, name, relay string) (*clubImpor
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(clubs, func(e qa.Event) bool { return e.Founder == me && e.Title == name })
-	if i >= 0 {
-		return &clubImport{club: clubs[i], node: n, relay: relay}, nil
+	var exact []qa.Event
+	for _, c := range clubs {
+		if (c.Title == name || string(c.ID) == name) && c.HasRole(me, qa.RoleOrganiser) {
+			exact = append(exact, c)
+		}
+	}
+	switch {
+	case len(exact) == 1:
+		return &clubImport{club: exact[0], node: n, relay: relay}, nil
+	case len(exact) > 1:
+		return nil, Errorf(Invalid, "%d of your clubs have the name %q; give the ID of one of them; nothing was imported", len(exact), name)
+	}
+	if similar := similarClubs(clubs, name); len(similar) > 0 && !newClub {
+		return nil, WithKind(Invalid, &SimilarClubError{name, similar})
 	}
 	club := qa.Event{Kind: schema.KindClub, Title: name}
 	inv, err := SetUpWeek(ctx, n, nil, NewWeek{Event: club, Relay: relay})

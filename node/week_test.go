@@ -215,6 +215,66 @@ func TestWeeksAreImportedIntoTheUsersClub(t *testing.T) {
 	}
 }
 
+// TestAnImportAsksBeforeASecondClubOfAlmostTheSameName: an import into a club whose name resembles that of a
+// club on this device imports nothing, unless the user wants a new club. A club of exactly this name is
+// used, whoever founded it, if the user may change its list.
+func TestAnImportAsksBeforeASecondClubOfAlmostTheSameName(t *testing.T) {
+	d := device(t)
+	in := WeeksToImport{Club: "The Lamplight Readers", Weeks: []WeekToImport{imported("One")}}
+	first, err := ImportWeeks(t.Context(), d, in)
+	must(t, err)
+	for _, name := range []string{"the lamplight readers", "The Lamplight  Readers", "The Lamplight", "Lamplight Readers", "The Lamplight Reader", "The Lamplight-Readers!", "The Lampl1ght Readers", "The Lamplight Readers of Leipzig"} {
+		in.Club, in.Weeks = name, []WeekToImport{imported("Two")}
+		done, err := ImportWeeks(t.Context(), d, in)
+		var similar *SimilarClubError
+		if !errors.As(err, &similar) || KindOf(err) != Invalid || len(similar.Clubs) != 1 || similar.Clubs[0].ID != first.Club || done.Club != "" {
+			t.Errorf("%q: %+v, %v", name, done, err)
+		}
+	}
+	if events, _ := d.Events(t.Context()); len(events) != 2 {
+		t.Errorf("%d events, want the club and its week", len(events))
+	}
+	for _, name := range []string{"The Lamplight Readers", " The Lamplight Readers ", string(first.Club)} {
+		in.Club = name
+		if done, err := ImportWeeks(t.Context(), d, in); err != nil || done.Club != first.Club {
+			t.Errorf("%q: %+v, %v", name, done, err)
+		}
+	}
+	for _, name := range []string{"Slow Indexes", "The Other Book Club"} { // resemble no other
+		in.Club = name
+		if done, err := ImportWeeks(t.Context(), d, in); err != nil || done.Club == "" || done.Club == first.Club {
+			t.Errorf("%q: %+v, %v", name, done, err)
+		}
+	}
+	in.Club, in.NewClub = "The Lamplight", true
+	second, err := ImportWeeks(t.Context(), d, in)
+	must(t, err)
+	if second.Club == first.Club {
+		t.Error("no new club was created")
+	}
+	in.NewClub = false
+	if done, err := ImportWeeks(t.Context(), d, in); err != nil || done.Club != second.Club {
+		t.Errorf("a name that fits exactly: %+v, %v", done, err)
+	}
+}
+
+// TestClubsByName: an ID or a name that fits exactly is that club, even if other names begin with it.
+func TestClubsByName(t *testing.T) {
+	clubs := []qa.Event{{ID: "4rk9", Title: "The Lamplight"}, {ID: "4rm2", Title: "The Lamplight Readers"}, {ID: "7aa1", Title: "the lamplight readers"}, {ID: "The", Title: "Another"}}
+	for typed, want := range map[string]string{
+		"The Lamplight": "4rk9", "the lamplight": "4rk9", "The Lamplight Readers": "4rm2", "the lamplight readers": "7aa1", "THE LAMPLIGHT READERS": "4rm2 7aa1",
+		"4rk9": "4rk9", "4r": "4rk9 4rm2", "The Lamp": "4rk9 4rm2 7aa1", "The": "The", "Slow": "", "": "4rk9 4rm2 7aa1 The",
+	} {
+		var got []string
+		for _, c := range ClubsNamed(clubs, typed) {
+			got = append(got, string(c.ID))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q is %q, want %q", typed, got, want)
+		}
+	}
+}
+
 // TestAnImportContinuesAfterAFullDisk: the weeks before the failure stay and are listed; the error says
 // where the import stopped; importing again adds the others. A refused week does not stop it.
 func TestAnImportContinuesAfterAFullDisk(t *testing.T) {

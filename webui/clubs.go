@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -16,9 +15,9 @@ import (
 	"flyleaf/qa"
 )
 
-// clubSection is a club in the library: its current, upcoming and past weeks.
-type clubSection struct {
-	ID         qa.EventID
+// weekSection is a club in the library, or all weeks that no club lists: the current, upcoming and past weeks.
+type weekSection struct {
+	ID         qa.EventID // "" for weeks that no club lists
 	Title      string
 	About      template.HTML
 	Now        []weekCard
@@ -29,6 +28,18 @@ type clubSection struct {
 	All        string // address of the page with all weeks; "" when the library shows them all
 	Invitation string
 	Program    string // the flyleaf: link, when Invitation opens in a browser
+}
+
+// rank orders the sections of the library: those with a running week come first, then those with an upcoming
+// one.
+func (c *weekSection) rank() int {
+	switch {
+	case len(c.Now) > 0:
+		return 0
+	case len(c.Coming) > 0:
+		return 1
+	}
+	return 2
 }
 
 // How many weeks of a club the library shows at most. A separate page shows all of them.
@@ -44,7 +55,7 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 	listed := map[qa.EventID]bool{}
 	for _, e := range clubs {
 		c := qa.NewClub(e, s.now().UnixMilli())
-		section := clubSection{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
+		section := weekSection{ID: e.ID, Title: e.Title, Count: len(e.Weeks)}
 		if e.Description != "" {
 			section.About = markdown.Prose(e.Description)
 		}
@@ -57,16 +68,14 @@ func (s *server) clubSections(ctx context.Context, me qa.Identity, clubs []qa.Ev
 		section.Now = s.cardsOfListed(c.Now, maxNow, here)
 		section.Coming = s.cardsOfListed(c.Upcoming, maxComing, here)
 		section.Read = s.cardsOfListed(c.Archive, maxOld, here)
-		section.Years = groupByYear(section.Read)
 		if len(c.Now) > maxNow || len(c.Upcoming) > maxComing || len(c.Archive) > maxOld {
 			section.All = clubPath(e.ID)
 		}
-		p.Clubs = append(p.Clubs, section)
+		p.Sections = append(p.Sections, section)
 		if e.HasRole(me, qa.RoleOrganiser) {
 			p.Forms.Clubs = append(p.Forms.Clubs, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == p.Forms.Club})
 		}
 	}
-	slices.SortStableFunc(p.Clubs, func(a, b clubSection) int { return cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)) })
 	return listed
 }
 
@@ -108,17 +117,8 @@ func (s *server) cardOfListed(w qa.ListedWeek, here map[qa.EventID]qa.Event) wee
 
 // countAllQuestions counts the questions of the weeks that the page shows.
 func (s *server) countAllQuestions(ctx context.Context, p *libraryPage) {
-	for _, books := range [][]weekCard{p.Read, p.Coming} {
-		s.countQuestions(ctx, books)
-	}
-	if p.Now != nil {
-		one := []weekCard{*p.Now}
-		s.countQuestions(ctx, one)
-		p.Now = &one[0]
-	}
-	p.Years = groupByYear(p.Read)
-	for i := range p.Clubs {
-		c := &p.Clubs[i]
+	for i := range p.Sections {
+		c := &p.Sections[i]
 		s.countQuestions(ctx, c.Now)
 		s.countQuestions(ctx, c.Read)
 		c.Years = groupByYear(c.Read)

@@ -1,14 +1,20 @@
 package webui
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -105,6 +111,132 @@ func TestWeekSaysWhatComesNext(t *testing.T) {
 	s := &server{zone: berlin, now: func() time.Time { return at(25, 9) }}
 	if got := s.nextPhaseWords(e, s.calendar(e)); got != "" {
 		t.Errorf("closed, and %q", got)
+	}
+}
+
+// TestOrderOfTheLibrary: running weeks come first, then upcoming ones, then the archive by date, whether or
+// not a club lists them. Nobody is invited to ask in a week that is over or closed.
+func TestOrderOfTheLibrary(t *testing.T) {
+	s := newSite(t, "")
+	day := func(n int) int64 { return testNow.AddDate(0, 0, n).UnixMilli() }
+	add := func(n byte, e qa.Event) qa.Event {
+		e.ID, e.Kind, e.Founder = eventID(n), schema.KindEvent, noor
+		s.node.addEvent(e)
+		return e
+	}
+	dates := func(title string, from, until int) qa.Event {
+		return qa.Event{Title: title, StartsAtMillis: day(from), EndsAtMillis: day(until)}
+	}
+	old := add(20, dates("Read in 2021", -2000, -1996))
+	add(21, dates("Read in 2022", -1600, -1596))
+	order := func(titles ...string) {
+		t.Helper()
+		page, at := s.get("/"), 0
+		for _, title := range titles {
+			n := strings.Index(page[at:], ">"+title+"</a>")
+			if n < 0 {
+				t.Errorf("%q is not after the others of %q", title, titles)
+			}
+			at += max(n, 0)
+		}
+	}
+	s.node.editViews(s.event, func(w *shownWeek) { // the sample's week is over, too
+		w.event.StartsAtMillis, w.event.EndsAtMillis, w.event.AnswersUntilMillis, w.event.WinnersAtMillis = day(-9), day(-5), 0, 0
+	})
+	order("The Patient Ledger", "Read in 2022", "Read in 2021")
+	page := s.get("/")
+	mustNotContain(t, page, "latest", "#ask", "This week")
+	mustContain(t, page, ">Past weeks<")
+
+	add(22, dates("In December", 30, 34))
+	add(23, dates("Next week", 5, 9))
+	add(24, dates("Now", -1, 3))
+	closed := dates("Now, and closed", -2, 2)
+	closed.Closed = true
+	add(25, closed)
+	add(26, qa.Event{Title: "Whenever you like"})
+	add(27, qa.Event{Title: "Of unknown age", Source: "page:x"})
+	order("Now, and closed", "Now", "Whenever you like", "Next week", "In December", "The Patient Ledger", "Read in 2021", "Of unknown age")
+	page = s.get("/")
+	for id, asks := range map[byte]bool{20: false, 22: false, 23: false, 24: true, 25: false, 26: true, 27: false} {
+		if got := strings.Contains(page, `href="`+eventPath(eventID(id))+`#ask"`); got != asks {
+			t.Errorf("week %d offers to ask: %v", id, got)
+		}
+	}
+
+	// A club without a running week comes after weeks that are running, and archives come last.
+	s.node.addEvent(qa.Event{ID: eventID(30), Kind: schema.KindClub, Title: "A Club", Founder: noor, Weeks: []qa.ListedWeek{
+		old.Listing(), {ID: eventID(31), Title: "The club’s next", StartsAtMillis: day(2), EndsAtMillis: day(6)}, {ID: eventID(32), Title: "To be decided"},
+	}})
+	order("Now", "The club’s next", "To be decided", "Read in 2021")
+	order("Now", "In December", "Read in 2022")
+	order("The club’s next", "Read in 2022")
+	mustContain(t, s.get("/"), "<h1>Your weeks</h1>", "Dates not set yet")
+	s.node.addEvent(qa.Event{ID: eventID(33), Kind: schema.KindClub, Title: "Club B", Founder: noor, Weeks: []qa.ListedWeek{
+		{ID: eventID(34), Title: "Running in B", StartsAtMillis: day(-1), EndsAtMillis: day(3)},
+	}})
+	order("Running in B", "The club’s next")
+}
+
+// slackExport is a converter for which every file is a Slack export with one week.
+type slackExport struct{ node.Converter }
+
+func (slackExport) ReadWeeks(context.Context, node.FileToRead) (node.WeeksOfFile, error) {
+	return node.WeeksOfFile{Channel: "books", Weeks: []node.WeekOfFile{{Week: qa.Imported{
+		Format: "slack", Source: "slack:books", Event: qa.Event{Title: "Out of Slack"},
+		Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: testNow.UnixMilli(), Source: "slack:books#1"}},
+	}}}}, nil
+}
+
+// TestFilesPageAsksBeforeASecondClub: an import into a club of almost the same name imports nothing and asks.
+func TestFilesPageAsksBeforeASecondClub(t *testing.T) {
+	s := newSite(t, "")
+	s.converter = slackExport{convert.Direct{}}
+	s.serve(s.node)
+	if _, err := s.node.CreateEvent(t.Context(), qa.Event{Kind: schema.KindClub, Title: "The Lamplight Readers"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	mustContain(t, s.get("/files"), `<option value="The Lamplight Readers">`)
+	send := func(fields ...string) string {
+		var b bytes.Buffer
+		m := multipart.NewWriter(&b)
+		for i := 0; i < len(fields); i += 2 {
+			if err := m.WriteField(fields[i], fields[i+1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, err := m.CreateFormFile("file", "export.zip")
+		if err == nil {
+			_, err = f.Write([]byte("x"))
+		}
+		if err = errors.Join(err, m.WriteField("csrf", s.csrf), m.Close()); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/files", &b)
+		r.Header.Set("Content-Type", m.FormDataContentType())
+		return s.do(r).Body.String()
+	}
+	clubs := func() int {
+		list, err := s.node.Clubs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	page := send("club", "The Lamplight")
+	mustContain(t, page, "but there is “The Lamplight Readers”; nothing was changed.", "Then choose the file again.", `name="club" autocomplete="off" maxlength="300" value="The Lamplight"`, `name="newclub" value="1"`)
+	if n := clubs(); n != 1 {
+		t.Fatalf("%d clubs", n)
+	}
+	mustContain(t, send("club", "The Lamplight", "newclub", "1"), "Out of Slack", "1 new question")
+	if n := clubs(); n != 2 {
+		t.Errorf("%d clubs", n)
+	}
+	page = send("club", "The Lamplight Readers")
+	mustContain(t, page, "Out of Slack", "1 post already on this device")
+	mustNotContain(t, page, `name="newclub"`)
+	if n := clubs(); n != 2 {
+		t.Errorf("%d clubs", n)
 	}
 }
 

@@ -25,7 +25,9 @@ type filesPage struct {
 	Formats              []node.PublishFormat
 	Imported             []importedWeek // the results of the import that was just requested
 	ImportError          string
-	Relay, Channel, Club string // typed
+	Relay, Channel, Club string   // typed
+	Clubs                []string // names of the clubs that the reader organises
+	AskNewClub           bool     // ask whether to create a club although the name of another one is almost the same
 }
 
 // importedWeek is the result of importing one week of a file.
@@ -46,12 +48,32 @@ func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p
 		s.readFailed(w, r, err)
 		return
 	}
+	if p.Clubs, err = s.organisedClubs(r.Context()); err != nil {
+		s.readFailed(w, r, err)
+		return
+	}
 	w.Header().Set(converterHeader, "files")
 	l := s.layout(r, "Files", "", p)
 	if r.Method != http.MethodGet {
 		l.Here = filesPath
 	}
 	s.page(w, r, status, "files", l)
+}
+
+// organisedClubs returns the names of the clubs that the reader organises.
+func (s *server) organisedClubs(ctx context.Context) ([]string, error) {
+	me, err := s.node.Identity(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clubs, err := s.node.Clubs(ctx)
+	var out []string
+	for i := range clubs {
+		if clubs[i].HasRole(me, qa.RoleOrganiser) {
+			out = append(out, clubs[i].Title)
+		}
+	}
+	return out, err
 }
 
 // weekChoices lists the weeks that are on this device.
@@ -78,7 +100,7 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	name, data, err := chosenFile(r, "file", node.MaxFile)
 	var weeks []node.ImportedFile
 	if err == nil {
-		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club})
+		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club, NewClub: r.PostForm.Get("newclub") == "1"})
 	}
 	for i := range weeks {
 		f := &weeks[i]
@@ -98,6 +120,10 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	if err != nil {
 		status, p.ImportError = statusOf(err), sentence(err.Error())
+		if similar := (*node.SimilarClubError)(nil); errors.As(err, &similar) {
+			p.AskNewClub = true
+			p.ImportError += " Correct the name below, or choose to create another club. Then choose the file again."
+		}
 	}
 	s.showFiles(w, r, status, p)
 }

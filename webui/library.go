@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -17,14 +18,11 @@ import (
 
 // libraryPage is the body of the first page.
 type libraryPage struct {
-	Now     *weekCard
-	Coming  []weekCard
-	Waiting []weekCard // joined, but not downloaded yet
-	Read    []weekCard
-	Years   []year
-	Clubs   []clubSection
-	Any     bool
-	Forms   libraryForms
+	Club     string // the only section is this club, and the page has its name; "" otherwise
+	Sections []weekSection
+	Waiting  []weekCard // joined, but not downloaded yet
+	Any      bool
+	Forms    libraryForms
 }
 
 type year struct {
@@ -41,6 +39,7 @@ type weekCard struct {
 	Why                        string // why the week is not downloaded yet
 	Cover                      string // address of its picture; "" when it has none
 	Today                      string // "day 3 of 5"; "" outside the week
+	Ask                        bool   // questions are open
 	id                         qa.EventID
 	starts                     int64
 }
@@ -104,26 +103,28 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		return
 	}
 	listed := s.clubSections(ctx, me, clubs, library, &p)
+	var others []qa.Event // in no club
 	for i := range library {
 		e := library[i].Event.Consistent()
-		if e.Kind == schema.KindClub || listed[e.ID] {
-			continue
-		}
-		b := s.cardOf(e)
 		switch {
+		case e.Kind == schema.KindClub || listed[e.ID]:
 		case e.Title == "":
+			b := s.cardOf(e)
 			b.Title = "A week"
 			bold, rest := relayNow(states[e.ID].Relay)
 			b.Why = bold + ". " + rest
 			p.Waiting = append(p.Waiting, b)
-			continue
-		case e.StartsAtMillis > now:
-			p.Coming = append(p.Coming, b)
-			continue
+		default:
+			others = append(others, e)
 		}
-		p.Read = append(p.Read, b)
 	}
-	p.arrange()
+	p.addOthers(s, others, now)
+	slices.SortStableFunc(p.Sections, func(a, b weekSection) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)))
+	})
+	if len(p.Sections) == 1 {
+		p.Club = p.Sections[0].Title
+	}
 	s.countAllQuestions(ctx, &p)
 	l := s.layout(r, "Your weeks", "library", p)
 	l.Sync = syncSummaryOf(node.Summarize(all))
@@ -139,6 +140,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: style.CoverColour(string(e.ID)),
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
+	b.Ask = !e.Closed
 	b.Line = c.weekline(e)
 	b.Today = today(b.Line)
 	if e.StartsAtMillis != 0 {
@@ -147,24 +149,30 @@ func (s *server) cardOf(e qa.Event) weekCard {
 	return b
 }
 
-// arrange sorts the weeks by their first day and moves the latest one that has begun to Now.
-func (p *libraryPage) arrange() {
-	newest := func(a, b weekCard) int {
-		if a.starts != b.starts {
-			if a.starts > b.starts {
-				return -1
-			}
-			return 1
+// addOthers adds the weeks that no club lists, as a section without a name. Without dates a week is running
+// until it is closed, unless it was imported.
+func (p *libraryPage) addOthers(s *server, weeks []qa.Event, nowMillis int64) {
+	if len(weeks) == 0 {
+		return
+	}
+	here := map[qa.EventID]qa.Event{}
+	var dated, running, past []qa.ListedWeek
+	for _, e := range weeks {
+		here[e.ID] = e
+		switch l := e.Listing(); {
+		case l.StartsAtMillis != 0 || l.EndsAtMillis != 0:
+			dated = append(dated, l)
+		case e.Closed || e.Source != "":
+			past = append(past, l)
+		default:
+			running = append(running, l)
 		}
-		return strings.Compare(a.Title, b.Title)
 	}
-	slices.SortStableFunc(p.Read, newest)
-	slices.SortStableFunc(p.Coming, func(a, b weekCard) int { return -newest(a, b) })
-	if len(p.Read) > 0 {
-		first := p.Read[0]
-		p.Now, p.Read = &first, p.Read[1:]
-	}
-	p.Years = groupByYear(p.Read)
+	c := qa.NewClub(qa.Event{Weeks: dated}, nowMillis)
+	all := func(weeks ...qa.ListedWeek) []weekCard { return s.cardsOfListed(weeks, len(weeks), here) }
+	p.Sections = append(p.Sections, weekSection{
+		Now: all(append(c.Now, running...)...), Coming: all(c.Upcoming...), Read: all(append(c.Archive, past...)...), Count: len(weeks),
+	})
 }
 
 // groupByYear groups weeks by year. The weeks must be sorted by their first day.

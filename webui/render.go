@@ -40,11 +40,11 @@ func newTemplates() *templates {
 		"upper":  upperFirst,
 		// capital begins a line with a capital letter.
 		"capital": upperFirstLetter,
-		"club": func(c clubSection, clubs int) any {
+		"section": func(c weekSection, sections int) any {
 			return struct {
-				Club clubSection
-				Many bool // the page lists several clubs, so each needs its own heading
-			}{c, clubs > 1}
+				Section weekSection
+				Many    bool // the page has several sections, so each needs its own heading
+			}{c, sections > 1}
 		},
 		// program is the data of the template "program-link". id is that of its input element.
 		"program": func(id, link string) any { return struct{ ID, Link string }{id, link} },

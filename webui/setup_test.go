@@ -240,7 +240,7 @@ func TestAWeekThatContradictsItself(t *testing.T) {
 	})
 	page := s.get(s.week())
 	mustContain(t, page, "Book of the week, 9 November 2026", `class="weekline"`, "/calendar.ics",
-		"The week ends on 8 November 2026, 00:00, before it begins on 9 November 2026, 00:00.", "The authors choose in a year outside 1900 to 2199")
+		"The week ends on 7 November 2026, end of day, before it begins on 9 November 2026, 00:00.", "The authors choose in a year outside 1900 to 2199")
 	mustContain(t, s.get("/"), "The Patient Ledger")
 	mustContain(t, s.get(s.week()+"/calendar.ics"), "DTSTART;VALUE=DATE:20261109", "DTEND;VALUE=DATE:20261110")
 

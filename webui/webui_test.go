@@ -32,6 +32,7 @@ type site struct {
 	token      string
 	identities int // that were put in the place of the browser's own
 	clock      time.Time
+	converter  node.Converter
 }
 
 const testHost = "127.0.0.1:7117"
@@ -39,7 +40,7 @@ const testHost = "127.0.0.1:7117"
 func newSite(t *testing.T, token string) *site {
 	t.Helper()
 	n, event := sample(t)
-	s := &site{t: t, node: n, event: event, token: token, clock: testNow}
+	s := &site{t: t, node: n, event: event, token: token, clock: testNow, converter: convert.Direct{}}
 	s.serve(n)
 	return s
 }
@@ -47,7 +48,7 @@ func newSite(t *testing.T, token string) *site {
 // serve replaces the handler with the pages of a node.
 func (s *site) serve(n node.Node) {
 	s.h = New(Config{
-		Converter: convert.Direct{}, Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return s.clock }, Zone: time.UTC,
+		Converter: s.converter, Node: n, Token: s.token, Starts: &starts, Hosts: []string{testHost}, Now: func() time.Time { return s.clock }, Zone: time.UTC,
 		UseIdentity: func(context.Context, []byte, string, bool) error { s.identities++; return nil },
 		Storage:     func(context.Context) (Storage, error) { return Storage{}, nil },
 	})

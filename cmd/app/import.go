@@ -170,10 +170,26 @@ type input struct {
 	err  error
 }
 
+// wantsNewClub asks, on a terminal, whether to create a club although the name of another one is almost the
+// same.
+func (a *app) wantsNewClub(err error) bool {
+	var similar *node.SimilarClubError
+	if !errors.As(err, &similar) || !a.std.isTerminal() {
+		return false
+	}
+	fmt.Fprintf(a.std.err, "There is a club with almost the same name:\n")
+	for i := range similar.Clubs {
+		fmt.Fprintf(a.std.err, "  %s  %s\n", similar.Clubs[i].ID, plainLine(similar.Clubs[i].Title))
+	}
+	fmt.Fprintf(a.std.err, "Create another club named %s? [y/N] ", plainLine(similar.Name))
+	answer := a.readLine()
+	return answer == "y" || answer == "yes"
+}
+
 // importWeeks imports the weeks into one event or one each, or into a club, as to says. If one of
 // several is refused, the refusal is stored in its err, and the others are imported.
 func (a *app) importWeeks(ctx context.Context, b backend, to *importFlags, inputs []input) (club qa.EventID, reports []importReport, err error) {
-	in := node.WeeksToImport{Club: to.club, Relay: to.relay}
+	in := node.WeeksToImport{Club: to.club, NewClub: to.newClub, Relay: to.relay}
 	if to.event != "" {
 		if in.Event, err = resolveEvent(ctx, b, to.event); err != nil {
 			return "", nil, err
@@ -192,6 +208,13 @@ func (a *app) importWeeks(ctx context.Context, b backend, to *importFlags, input
 		in.Each = bar.add
 	}
 	done, err := node.ImportWeeks(ctx, b, in)
+	if a.wantsNewClub(err) {
+		in.NewClub = true
+		done, err = node.ImportWeeks(ctx, b, in)
+	}
+	if similar := (*node.SimilarClubError)(nil); errors.As(err, &similar) {
+		return "", nil, codedf(exitRefused, "%w. Give the name of that club exactly, or create another one with --new-club", err)
+	}
 	if err != nil {
 		return done.Club, nil, a.explain(err)
 	}

@@ -38,7 +38,7 @@ func (s *slackFlags) add(f *pflag.FlagSet) {
 // importFlags are shared by import and import slack.
 type importFlags struct {
 	event, relay, club string
-	dryRun             bool
+	newClub, dryRun    bool
 }
 
 func (a *app) addImportFlags(c *cobra.Command, i *importFlags, club string) {
@@ -48,6 +48,7 @@ func (a *app) addImportFlags(c *cobra.Command, i *importFlags, club string) {
 	f.BoolVar(&a.accept.Withdraw, "withdraw", false, "importing again: withdraw posts that are deleted or missing in the file")
 	f.StringVar(&i.relay, "relay", "", "the relay `address` of the new events, ws:// or wss://")
 	f.StringVar(&i.club, "club", "", club)
+	f.BoolVar(&i.newClub, "new-club", false, "with --club: create the club even if the name of another one is almost the same")
 	a.jsonFlag(eventFlag(c, &i.event))
 }
 

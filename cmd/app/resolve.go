@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -140,27 +141,18 @@ func (a *app) withWeek(ctx context.Context, event string, fn func(context.Contex
 	})
 }
 
-// resolveClub returns the only club whose ID or name begins with typed.
+// resolveClub returns the club with the typed ID or name, else the only one whose ID or name begins with it.
 func resolveClub(ctx context.Context, b backend, typed string) (qa.Event, error) {
 	events, err := b.Events(ctx)
 	if err != nil {
 		return qa.Event{}, err
 	}
-	var found []qa.Event
-	clubs := 0
-	for _, e := range events {
-		if e.Kind != schema.KindClub {
-			continue
-		}
-		clubs++
-		if strings.HasPrefix(string(e.ID), typed) || strings.HasPrefix(strings.ToLower(e.Title), strings.ToLower(typed)) {
-			found = append(found, e)
-		}
-	}
+	clubs := slices.DeleteFunc(events, func(e qa.Event) bool { return e.Kind != schema.KindClub })
+	found := node.ClubsNamed(clubs, typed)
 	switch {
 	case len(found) == 1:
 		return found[0], nil
-	case clubs == 0:
+	case len(clubs) == 0:
 		return qa.Event{}, codedf(exitNotFound, "there is no club on this device yet. `flyleaf club new` creates one, `flyleaf join INVITATION` fetches one")
 	case len(found) == 0:
 		return qa.Event{}, codedf(exitNotFound, "no club's ID or name begins with %q; `flyleaf event list` lists all", typed)
