@@ -2,8 +2,11 @@ package webui
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"hash/fnv"
 	"html/template"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,8 +30,17 @@ type inboxPage struct {
 	Filters         []filter
 	Orders          []filter
 	Entries         []entryView
-	SavedForLater   []entryView // listed below the questions to answer
+	SavedForLater   []entryView // the first of them, listed below the questions to answer
+	AllLater        string      // address of the rest; "" when all are listed
 	Empty           string
+	paging
+	Show, Sort string      // fields of the search form; "" for the defaults
+	Words      string      // searched for
+	Everything string      // address of the inbox without the search
+	Count      int         // number of questions in the list
+	All        string      // number of questions in all lists, "" if it does not say how many are new in this one
+	ComesBack  string      // when the next snoozed question comes back, in ms; "" for none
+	Gone       []qa.PostID // of the entries that were asked for, those that are not in the list any more
 }
 
 // entryView is one question in the inbox. One question at a time is open and has the
@@ -41,6 +53,7 @@ type entryView struct {
 	Who, LookalikeNote string
 	Label              string // names the post in the labels of buttons and links, for screen readers
 	Excerpt            string
+	Version            string // changes when anything does that the entry shows
 	Open               bool
 	Words              template.HTML
 	Parts              []partView
@@ -73,6 +86,113 @@ type partView struct {
 
 var inboxShows = []string{"waiting", "mine", "others", "later", "answered"}
 
+// entriesOnPage is how many questions one page of the inbox shows.
+const entriesOnPage = 50
+
+// laterListed is how many questions saved for later are listed below the questions to answer.
+const laterListed = 10
+
+// inboxView is what an author looks at in the inbox: a list, its order, and what was searched for.
+type inboxView struct {
+	path  string // of the inbox
+	show  string
+	order qa.InboxOrder
+	words string
+}
+
+// inboxViewOf reads the query of the inbox's address.
+func inboxViewOf(event qa.EventID, q url.Values) inboxView {
+	view := inboxView{path: eventPath(event) + "/inbox", show: q.Get("show"), order: qa.InboxOrder(q.Get("sort")), words: strings.TrimSpace(q.Get("q"))}
+	if !slices.Contains(inboxShows, view.show) {
+		view.show = inboxShows[0]
+	}
+	if view.order != qa.InboxAge && view.order != qa.InboxAsker {
+		view.order = qa.InboxWanted
+	}
+	return view
+}
+
+// query returns the fields that differ from the defaults.
+func (i inboxView) query() url.Values {
+	to := url.Values{}
+	if i.show != inboxShows[0] {
+		to.Set("show", i.show)
+	}
+	if i.order != qa.InboxWanted {
+		to.Set("sort", string(i.order))
+	}
+	if i.words != "" {
+		to.Set("q", i.words)
+	}
+	return to
+}
+
+// address returns the address of the inbox with a question open ("": the first one), on its page.
+func (i inboxView) address(open qa.PostID) string {
+	to := i.query()
+	if open != "" {
+		to.Set("open", string(open))
+	}
+	return withQuery(i.path, to)
+}
+
+// page returns the address of a page of the inbox.
+func (i inboxView) page(n int) string {
+	to := i.query()
+	if n > 1 {
+		to.Set("page", strconv.Itoa(n))
+	}
+	return withQuery(i.path, to)
+}
+
+// showing returns the view of another list, and by another order.
+func (i inboxView) showing(show string, order qa.InboxOrder) inboxView {
+	i.show, i.order = show, order
+	return i
+}
+
+func withQuery(path string, q url.Values) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
+}
+
+// list returns the list that the view shows.
+func (i inboxView) list(in *qa.Inbox) []qa.InboxItem {
+	return map[string][]qa.InboxItem{"waiting": in.Waiting, "mine": in.Mine, "others": in.Others, "later": in.Later, "answered": in.Answered}[i.show]
+}
+
+// loadInbox returns the inbox in the order of a view, with the questions that its search finds.
+func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa.Inbox, map[qa.PostID]bool, error) {
+	later, err := s.node.SavedForLater(ctx, v.Event.ID)
+	if err != nil {
+		return qa.Inbox{}, nil, err
+	}
+	in := v.NewInbox(v.me, later, view.order)
+	if view.words == "" {
+		return in, later, nil
+	}
+	found, err := s.node.Search(ctx, v.Event.ID, view.words, math.MaxInt32)
+	if err != nil {
+		return qa.Inbox{}, nil, err
+	}
+	threads := map[int]bool{}
+	for _, id := range found {
+		if i, ok := v.threadIndex[id]; ok {
+			threads[i] = true
+		}
+	}
+	name := strings.ToLower(view.words)
+	unmatched := func(item qa.InboxItem) bool {
+		return !threads[v.threadIndex[item.Thread.Question.ID]] && !strings.Contains(strings.ToLower(item.Thread.Question.Name), name)
+	}
+	for _, list := range []*[]qa.InboxItem{&in.Waiting, &in.Mine, &in.Others, &in.Later, &in.Answered} {
+		*list = slices.DeleteFunc(*list, unmatched)
+	}
+	return in, later, nil
+}
+
 func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.loadAsAuthor(w, r); ok {
 		s.showInbox(w, r, http.StatusOK, v, "", "", node.Draft{})
@@ -98,63 +218,41 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 			q = back.Query()
 		}
 	}
-	later, err := s.node.SavedForLater(r.Context(), v.Event.ID)
+	view := inboxViewOf(v.Event.ID, q)
+	in, later, err := s.loadInbox(r.Context(), v, view)
 	if err != nil {
 		s.readFailed(w, r, err)
 		return
 	}
-	show, order := q.Get("show"), qa.InboxOrder(q.Get("sort"))
-	if !slices.Contains(inboxShows, show) {
-		show = inboxShows[0]
-	}
-	if order != qa.InboxAge && order != qa.InboxAsker {
-		order = qa.InboxWanted
-	}
-	in := v.NewInbox(v.me, later, order)
-	lists := map[string][]qa.InboxItem{"waiting": in.Waiting, "mine": in.Mine, "others": in.Others, "later": in.Later, "answered": in.Answered}
-
-	path := eventPath(v.Event.ID)
-	p := inboxPage{Event: v.Event, Path: path, Inbox: path + "/inbox", CSRF: v.csrf, OthersAnswering: v.othersAnswering()}
+	items := view.list(&in)
+	p := v.newInboxPage(view, &in)
+	p.OthersAnswering = v.othersAnswering()
 	p.Heading = toAnswerWords(len(in.Waiting))
 	p.Lede = v.progress(&in)
-	address := func(show string, order qa.InboxOrder, open qa.PostID) string {
-		to := url.Values{}
-		if show != "waiting" {
-			to.Set("show", show)
-		}
-		if order != qa.InboxWanted {
-			to.Set("sort", string(order))
-		}
-		if open != "" {
-			to.Set("open", string(open))
-		}
-		if len(to) == 0 {
-			return p.Inbox
-		}
-		return p.Inbox + "?" + to.Encode()
-	}
-	for i, name := range []string{"To answer", "Taken by you", "Taken by others", "Saved for later", "Answered"} {
-		p.Filters = append(p.Filters, filter{
-			Name: name, URL: address(inboxShows[i], order, ""), Count: len(lists[inboxShows[i]]), Counted: true, Here: show == inboxShows[i],
-		})
+	if view.words != "" {
+		p.Heading, p.Lede = "Questions about “"+view.words+"”", plural(len(in.Waiting), "question")+" to answer, "+plural(len(in.Answered), "answered question")+"."
+		all := view
+		all.words = ""
+		p.Everything = all.address("")
 	}
 	for _, o := range []struct {
 		order qa.InboxOrder
 		name  string
 	}{{qa.InboxWanted, "most wanted first"}, {qa.InboxAge, "oldest first"}, {qa.InboxAsker, "people without an answer first"}} {
-		p.Orders = append(p.Orders, filter{Name: o.name, URL: address(show, o.order, ""), Here: o.order == order})
+		p.Orders = append(p.Orders, filter{Name: o.name, URL: view.showing(view.show, o.order).address(""), Here: o.order == view.order})
 	}
-	open := qa.PostID(q.Get("open"))
-	if failed != "" {
-		open = failed
+	open := qa.PostID(cmp.Or(string(failed), q.Get("open")))
+	at := slices.IndexFunc(items, func(item qa.InboxItem) bool { return item.Thread.Question.ID == open })
+	p.paging = newPaging(len(items), entriesOnPage, q.Get("page"), at, view.page)
+	from, until := p.on(len(items), entriesOnPage)
+	p.Here = view.page(p.Page)
+	if open != "" {
+		p.Here = view.address(open)
+	} else if from < until && view.show != "answered" {
+		open = items[from].Thread.Question.ID
 	}
-	items := lists[show]
-	if open == "" && len(items) > 0 && show != "answered" {
-		open = items[0].Thread.Question.ID
-	}
-	p.Here = address(show, order, qa.PostID(q.Get("open")))
-	for i := range items {
-		e := v.entry(&items[i], address, show, order, open, later)
+	for i := range items[from:until] {
+		e := v.entry(&items[from+i], view, open, later)
 		e.Back = p.Here
 		if e.ID == failed {
 			e.Error = why
@@ -165,21 +263,86 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		}
 		p.Entries = append(p.Entries, e)
 	}
-	if show == "waiting" {
-		for i := range in.Later {
-			p.SavedForLater = append(p.SavedForLater, v.entry(&in.Later[i], address, "later", order, "", later))
+	if view.show == "waiting" {
+		saved := view.showing("later", view.order)
+		for i := range in.Later[:min(laterListed, len(in.Later))] {
+			p.SavedForLater = append(p.SavedForLater, v.entry(&in.Later[i], saved, "", later))
+		}
+		if len(in.Later) > laterListed {
+			p.AllLater = saved.address("")
 		}
 	}
 	if len(p.Entries) == 0 {
 		p.Empty = map[string]string{
 			"waiting": "No questions to answer.", "mine": "You have not taken any questions.",
 			"others": "Other authors have not taken any questions.", "later": "Nothing saved for later.", "answered": "No questions are answered yet.",
-		}[show]
+		}[view.show]
+		if view.words != "" {
+			p.Empty = "Nothing found in this list."
+		}
 	}
 	l := s.layout(r, "Inbox, "+v.Event.Title, "inbox", p)
 	v.nav(&l)
-	l.Event, l.Stream = path, path+"/stream"
+	l.Event, l.Stream = p.Path, p.Path+"/stream"
 	s.page(w, r, status, "inbox", l)
+}
+
+// newInboxPage returns the page without its entries.
+func (v *weekView) newInboxPage(view inboxView, in *qa.Inbox) inboxPage {
+	p := inboxPage{
+		Event: v.Event, Path: eventPath(v.Event.ID), Inbox: view.path, CSRF: v.csrf, Count: len(view.list(in)),
+		Show: view.query().Get("show"), Sort: view.query().Get("sort"), Words: view.words,
+	}
+	if view.show == inboxShows[0] {
+		p.All = strconv.Itoa(len(in.Answered) + len(in.Waiting) + len(in.Others) + len(in.Later))
+	}
+	for i, name := range []string{"To answer", "Taken by you", "Taken by others", "Saved for later", "Answered"} {
+		of := view.showing(inboxShows[i], view.order)
+		p.Filters = append(p.Filters, filter{Name: name, URL: of.address(""), Count: len(of.list(in)), Counted: true, Here: view.show == of.show})
+	}
+	return p
+}
+
+// inboxChanges renders the entries of a page of the inbox that have changed, also those that another list has now. The query has the view, the open question, and
+// for each entry of the page "entry": its ID and its version.
+func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.loadAsAuthor(w, r)
+	if !ok {
+		return
+	}
+	q := r.URL.Query()
+	view := inboxViewOf(v.Event.ID, q)
+	in, later, err := s.loadInbox(r.Context(), v, view)
+	if err != nil {
+		s.readFailed(w, r, err)
+		return
+	}
+	items, listed := map[qa.PostID]*qa.InboxItem{}, map[qa.PostID]bool{}
+	for _, list := range [][]qa.InboxItem{in.Waiting, in.Others, in.Later, in.Answered} {
+		for i := range list {
+			items[list[i].Thread.Question.ID] = &list[i]
+		}
+	}
+	for _, item := range view.list(&in) {
+		listed[item.Thread.Question.ID] = true
+	}
+	p := v.newInboxPage(view, &in)
+	for n, shown := range q["entry"] {
+		if n == entriesOnPage {
+			break
+		}
+		id, version, _ := strings.Cut(shown, " ")
+		if !listed[qa.PostID(id)] {
+			p.Gone = append(p.Gone, qa.PostID(id))
+		}
+		if item := items[qa.PostID(id)]; item != nil {
+			if e := v.entry(item, view, qa.PostID(q.Get("open")), later); e.Version != version {
+				e.Back = localPath(q.Get("back"))
+				p.Entries = append(p.Entries, e)
+			}
+		}
+	}
+	write(w, http.StatusOK, s.render.of("inbox"), "inbox-changes", p)
 }
 
 func toAnswerWords(n int) string {
@@ -227,10 +390,10 @@ func (v *weekView) othersAnswering() []string {
 	return slices.Compact(out)
 }
 
-func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder, qa.PostID) string, show string, order qa.InboxOrder, open qa.PostID, later map[qa.PostID]bool) entryView {
+func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, later map[qa.PostID]bool) entryView {
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
-		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: address(show, order, q.ID) + "#" + postElem(q.ID),
+		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: view.address(q.ID) + "#" + postElem(q.ID),
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
@@ -257,7 +420,16 @@ func (v *weekView) entry(item *qa.InboxItem, address func(string, qa.InboxOrder,
 			}
 		}
 	}
+	e.Version = e.version()
 	return e
+}
+
+// version returns a short hash of what the entry shows, without the draft, which the page itself changes.
+func (e entryView) version() string {
+	e.Draft, e.URL, e.CSRF = node.Draft{}, "", ""
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%+v", e) // a hash takes everything
+	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 // answer posts an author's answer, saves it as a draft, or saves the question for later.
@@ -274,6 +446,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	p, back := postAt(t, i), localPath(r.PostForm.Get("back"))
 	ctx, key, d := r.Context(), string(p.ID), draftFrom(r)
+	next := s.afterThis(ctx, v, p.ID, back)
 	fail := func(status int, words string) {
 		if wantsJSON(r) {
 			refuseForm(w, status, words, d)
@@ -298,7 +471,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 			fail(statusOf(err), notSaved(err))
 			return
 		}
-		formDone(w, r, withoutOpen(back), "")
+		formDone(w, r, next, "")
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -320,20 +493,30 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	// The answer is saved, so a draft that cannot be deleted loses nothing.
 	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
-	formDone(w, r, withoutOpen(back), "")
+	formDone(w, r, next, "")
 }
 
-// withoutOpen returns the address of the inbox without a chosen question, so that the
-// first one is open.
-func withoutOpen(back string) string {
+// afterThis returns the address of the inbox with the question open that follows a question, in the list to
+// which back leads. At the end of the list, the first one is open.
+func (s *server) afterThis(ctx context.Context, v *weekView, post qa.PostID, back string) string {
 	u, err := url.Parse(back)
 	if err != nil {
 		return back
 	}
-	q := u.Query()
-	q.Del("open")
-	u.RawQuery, u.Fragment = q.Encode(), ""
-	return u.String()
+	view := inboxViewOf(v.Event.ID, u.Query())
+	in, _, err := s.loadInbox(ctx, v, view)
+	if err != nil {
+		return view.address("") // the answer is saved anyway
+	}
+	items := view.list(&in)
+	i := slices.IndexFunc(items, func(item qa.InboxItem) bool { return item.Thread.Question.ID == post })
+	if i < 0 || i+1 == len(items) {
+		return view.address("")
+	}
+	if next := items[i+1].Thread.Question.ID; i > 0 {
+		return view.address(next) + "#" + postElem(next)
+	}
+	return view.address("") // where the next one is the first
 }
 
 // assign marks who will answer a question: the reader, another author, or nobody.

@@ -2,11 +2,17 @@ package webui
 
 import (
 	"errors"
+	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -137,5 +143,126 @@ func TestAssignAndSaveForLater(t *testing.T) {
 	s.send(path+"/answer", "later", "0", "body", "kept", "back", inbox+"?show=later")
 	if page := s.get(inbox); !strings.Contains(page, `id="`+postElem(id)+`"`) {
 		t.Error("not back")
+	}
+}
+
+// manyQuestions makes the reader an author, adds questions that wait, and returns them, the oldest first.
+func manyQuestions(s *site, n int) []qa.PostID {
+	s.t.Helper()
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	var ids []qa.PostID
+	s.node.onDeviceOf(maren, s.event, func(d *node.Device) error {
+		for i := range n {
+			text := fmt.Sprintf("Question number %d of many: does the page stay small, however many people ask, and whatever they ask about?", i+1)
+			id, err := d.Do(s.t.Context(), s.event, qa.Act{Kind: qa.ActPost, AtMillis: testNow.UnixMilli() - int64(n-i)*1000, Text: text})
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		return nil
+	})
+	return ids
+}
+
+// entriesOf lists the entries of a page of the inbox; the open one ends in "!".
+func entriesOf(page string) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`<article class="entry post span( here)?" id="p-([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if m[1] != "" {
+			m[2] += "!"
+		}
+		out = append(out, m[2])
+	}
+	return out
+}
+
+// TestInboxHasPages: the page of the inbox has the same size, however many questions wait.
+func TestInboxHasPages(t *testing.T) {
+	s := newSite(t, "")
+	many := manyQuestions(s, 3*entriesOnPage)
+	inbox := s.week() + "/inbox?sort=age"
+	page := s.get(inbox)
+	waiting := len(many) + 3 // with those of the sample
+	if got := entriesOf(page); len(got) != entriesOnPage || !strings.HasSuffix(got[0], "!") || !strings.Contains(page, plural(waiting, "question")+" to answer") {
+		t.Errorf("%d entries, the first %s", len(got), got[0])
+	}
+	if len(page) > 150_000 {
+		t.Errorf("the page has %d bytes", len(page))
+	}
+	seen := map[string]bool{}
+	for next := inbox; next != ""; {
+		page := s.get(next)
+		for _, id := range entriesOf(page) {
+			seen[strings.TrimSuffix(id, "!")] = true
+		}
+		next = ""
+		if m := regexp.MustCompile(`<a href="([^"]+)" rel="next"`).FindStringSubmatch(page); m != nil {
+			next = html.UnescapeString(m[1])
+		}
+	}
+	if len(seen) != waiting {
+		t.Errorf("the pages have %d of %d questions", len(seen), waiting)
+	}
+	// A question is opened on its page, and after its answer the next one is open there.
+	for _, c := range []struct{ answered, next qa.PostID }{{many[70], many[71]}, {many[entriesOnPage-4], many[entriesOnPage-3]}} {
+		open := inbox + "&open=" + string(c.answered)
+		page := s.get(open)
+		if !slices.Contains(entriesOf(page), string(c.answered)+"!") || !strings.Contains(page, `name="back" value="`+html.EscapeString(s.week()+"/inbox?open="+string(c.answered)+"&sort=age")+`"`) {
+			t.Errorf("the page of %s has %v", c.answered, entriesOf(page))
+		}
+		w := s.send(s.week()+"/p/"+string(c.answered)+"/answer", "body", "Yes.", "back", open)
+		if got := entriesOf(s.get(w.Header().Get("Location"))); !slices.Contains(got, string(c.next)+"!") || slices.Contains(got, string(c.answered)) {
+			t.Errorf("after the answer to %s: %s has %v", c.answered, w.Header().Get("Location"), got)
+		}
+	}
+	// After the last one, the first is open.
+	last := many[len(many)-1]
+	w := s.send(s.week()+"/p/"+string(last)+"/answer", "body", "Yes.", "back", inbox+"&open="+string(last))
+	if got := entriesOf(s.get(w.Header().Get("Location"))); len(got) == 0 || !strings.HasSuffix(got[0], "!") {
+		t.Errorf("after the last: %v", got)
+	}
+	if got := s.get(inbox + "&page=99"); len(entriesOf(got)) == 0 {
+		t.Error("a page after the last is empty")
+	}
+}
+
+func TestInboxListsFewSavedForLater(t *testing.T) {
+	s := newSite(t, "")
+	for _, id := range manyQuestions(s, laterListed+1) {
+		if err := s.node.SaveForLater(t.Context(), s.event, id, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := s.get(s.week() + "/inbox")
+	if got := strings.Count(page, "Question number"); got != laterListed || !strings.Contains(page, "/inbox?show=later") {
+		t.Errorf("%d are listed", got)
+	}
+}
+
+func TestInboxSearch(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	s.node.addPost(s.event, qa.Post{By: teodor, Parent: s.node.sample[pUnsent], AtMillis: testNow.UnixMilli()}, "Only the auditors of zanzibar may.")
+	find := func(words, show string) []string {
+		return entriesOf(s.get(s.week() + "/inbox?" + url.Values{"q": {words}, "show": {show}}.Encode()))
+	}
+	if got := find("who MAY close", ""); !slices.Equal(got, []string{string(id) + "!"}) {
+		t.Errorf("by its words: %v", got)
+	}
+	if got := find("maren", ""); !slices.Contains(got, string(id)+"!") {
+		t.Errorf("by its asker: %v", got)
+	}
+	if got := find("zanzibar", "answered"); !slices.Equal(got, []string{string(s.node.sample[pUnsent])}) {
+		t.Errorf("by its answer: %v", got)
+	}
+	page := s.get(s.week() + "/inbox?q=zanzibar")
+	if len(entriesOf(page)) != 0 || !strings.Contains(page, "Nothing found in this list") || !strings.Contains(page, `Answered <span class="count">1</span>`) {
+		t.Error("another list has it, and the page does not say so")
+	}
+	// Answering goes on with what was found.
+	w := s.send(s.week()+"/p/"+string(id)+"/answer", "body", "Nobody.", "back", s.week()+"/inbox?q=maren")
+	if to := w.Header().Get("Location"); !strings.HasPrefix(to, s.week()+"/inbox?") || !strings.Contains(to, "q=maren") {
+		t.Errorf("to %s", to)
 	}
 }

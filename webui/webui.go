@@ -143,6 +143,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/setup", s.saveSetup)
 
 	mux.HandleFunc("GET /e/{event}/inbox", s.inbox)
+	mux.HandleFunc("GET /e/{event}/inbox/changes", s.inboxChanges)
 	mux.HandleFunc("POST /e/{event}/p/{post}/answer", s.answer)
 	mux.HandleFunc("POST /e/{event}/p/{post}/take", s.assign)
 	mux.HandleFunc("GET /e/{event}/winners", s.winners)

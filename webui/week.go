@@ -42,16 +42,15 @@ type weekPage struct {
 	Filters           []filter
 	Threads           []threadView
 	Empty             string
-	Pages             []pageLink
-	Page, Last        int
-	Act               actForm
-	Waiting           string // why the event is not downloaded yet
-	Claim             string // state of the invitation with which this device joined, until its role is granted
-	NotAccepted       int    // number of the reader's changes that were not accepted
-	InviteQR          string
-	Invited           bool
-	CSRF              string
-	OfferPhrase       bool // see server.offersPhrase
+	paging
+	Act         actForm
+	Waiting     string // why the event is not downloaded yet
+	Claim       string // state of the invitation with which this device joined, until its role is granted
+	NotAccepted int    // number of the reader's changes that were not accepted
+	InviteQR    string
+	Invited     bool
+	CSRF        string
+	OfferPhrase bool // see server.offersPhrase
 }
 
 // actForm is the one form that the small buttons below all posts belong to.
@@ -62,12 +61,6 @@ type filter struct {
 	Count     int
 	Counted   bool
 	Here      bool
-}
-
-type pageLink struct {
-	N    int
-	URL  string
-	Here bool
 }
 
 // askBox is the form for a question, with its contents.
@@ -216,10 +209,22 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 
 	show := q.Get("show")
 	chosen := v.filterThreads(show, q.Get("sort"), &p)
-	p.paginate(chosen, q)
+	p.paging = newPaging(len(chosen), ThreadsOnPage, q.Get("page"), -1, func(n int) string {
+		to := url.Values{}
+		for _, key := range []string{"show", "sort"} {
+			if s := q.Get(key); s != "" {
+				to.Set(key, s)
+			}
+		}
+		if n > 1 {
+			to.Set("page", strconv.Itoa(n))
+		}
+		return withQuery(p.Path, to) + "#threads"
+	})
+	from, until := p.on(len(chosen), ThreadsOnPage)
 	day := ""
 	byDay := q.Get("sort") == ""
-	for _, t := range chosen[(p.Page-1)*ThreadsOnPage : min(p.Page*ThreadsOnPage, len(chosen))] {
+	for _, t := range chosen[from:until] {
 		tv := v.thread(t)
 		key, title := v.cal.day(t.Question.AtMillis)
 		if pinned(t) {
@@ -288,39 +293,6 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		})
 	}
 	return all
-}
-
-// paginate chooses the page of threads to show, and lists the links to the other pages.
-func (p *weekPage) paginate(chosen []*qa.Thread, q url.Values) {
-	p.Last = max(1, (len(chosen)+ThreadsOnPage-1)/ThreadsOnPage)
-	n, err := strconv.Atoi(q.Get("page"))
-	if err != nil {
-		n = 1
-	}
-	p.Page = min(max(n, 1), p.Last)
-	if p.Last == 1 {
-		return
-	}
-	for n := 1; n <= p.Last; n++ {
-		// Link only the first page, the last, and those close to the current one.
-		if n != 1 && n != p.Last && (n < p.Page-3 || n > p.Page+3) {
-			continue
-		}
-		to := url.Values{}
-		for _, key := range []string{"show", "sort"} {
-			if s := q.Get(key); s != "" {
-				to.Set(key, s)
-			}
-		}
-		if n > 1 {
-			to.Set("page", strconv.Itoa(n))
-		}
-		address := p.Path
-		if len(to) > 0 {
-			address += "?" + to.Encode()
-		}
-		p.Pages = append(p.Pages, pageLink{N: n, URL: address + "#threads", Here: n == p.Page})
-	}
 }
 
 func emptyWords(show string, all int) string {

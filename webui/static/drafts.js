@@ -89,6 +89,11 @@ export function startDrafts() {
     if (leaving) return;
     for (const form of timers.keys()) save(form, true);
   });
+  restoreDrafts();
+}
+
+// restoreDrafts fills the empty fields of the page from the browser's copies.
+export function restoreDrafts() {
   for (const box of all('.reply-box')) if (hasCopy(box.dataset.key)) unfold(box);
   for (const field of all('[data-draft]')) if (copyName(field.form)) restoreCopy(field.form);
 }

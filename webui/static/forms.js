@@ -3,6 +3,7 @@
 import { all, byID, comparable, here, one, replaceFilters, root, unfold } from './dom.js';
 import { offerPhrase } from './browser.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
+import { openInbox } from './inbox.js';
 import { focusPost } from './place.js';
 import { readPosts, replacePost, showMissing } from './posts.js';
 import { readPage, send } from './server.js';
@@ -47,6 +48,11 @@ async function submit(form, button) {
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
     if (data.elem && byID('threads') && await showPosted(form, data.elem)) {
       offerPhrase().catch(() => {});
+      return;
+    }
+    if (byID('inbox')) {
+      await openInbox(data.location);
+      toast('Saved on this device.');
       return;
     }
     const to = new URL(data.location, location.href);

@@ -1,26 +1,44 @@
 // An author's inbox. Nothing moves while the page is open: new questions wait behind a link,
-// and only the line that says who took a question changes in place.
-import { adopt, all, byID, here, one, replaceFilters } from './dom.js';
+// and of an entry only the line that says who took it, and the votes, change in place.
+import { adopt, all, byID, eventPath, here, one, replaceFilters } from './dom.js';
+import { addCopyButtons } from './copy.js';
+import { restoreDrafts } from './drafts.js';
 import { newsWords } from './news.js';
+import { paced } from './pace.js';
 import { readPage } from './server.js';
 
-// refreshInbox updates who took which question, and says how many questions are new or gone.
-export async function refreshInbox() {
-  const doc = await readPage(here()), entries = all('.entry', doc);
-  const gone = all('.entry').filter(e => !byID(e.id, doc)).length;
-  const fresh = entries.filter(e => !byID(e.id)).length;
-  for (const now of entries) {
-    const old = byID(now.id), foot = old && one('.foot', old);
-    if (foot && !foot.contains(document.activeElement) && foot.outerHTML !== one('.foot', now).outerHTML) {
-      foot.replaceChildren(...adopt(one('.foot', now)).childNodes);
-    }
-  }
+// refreshInbox asks for the entries that have changed, and says how many questions are new or gone.
+export const refreshInbox = paced(async () => {
+  const list = byID('inbox'), query = new URLSearchParams(location.search), open = one('.entry.here', list);
+  query.delete('page');
+  query.delete('open');
+  if (open) query.set('open', open.dataset.post);
+  query.set('back', list.dataset.here);
+  for (const entry of all('.entry', list)) query.append('entry', entry.dataset.post + ' ' + entry.dataset.version);
+  const doc = await readPage(eventPath + '/inbox/changes?' + query), now = byID('inbox', doc);
+  if (list !== byID('inbox')) return; // another page was opened meanwhile
+  all('.entry', now).forEach(updateEntry);
   replaceFilters(doc);
-  const words = newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'), bar = byID('news');
-  if (!words) {
-    bar.replaceChildren();
-    return;
+  comeBackAt(now.dataset.back);
+  const gone = now.dataset.gone.split(' ').filter(Boolean).length, more = name => now.dataset[name] - list.dataset[name];
+  const fresh = Math.max(more('count') + gone, list.dataset.all ? more('all') : 0);
+  showNews(newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'));
+});
+
+function updateEntry(now) {
+  const old = byID(now.id);
+  for (const part of ['.foot', '.want']) {
+    const mine = one(part, old), theirs = one(part, now);
+    if (mine.contains(document.activeElement)) return; // its version stays old, so it is asked for again
+    if (mine.outerHTML !== theirs.outerHTML) mine.replaceChildren(...adopt(theirs).childNodes);
   }
+  old.dataset.version = now.dataset.version;
+}
+
+function showNews(words) {
+  const bar = byID('news'), shown = one('a', bar);
+  if (!words) bar.replaceChildren();
+  if (!words || shown && shown.textContent === words) return;
   const link = document.createElement('a');
   link.className = 'button';
   link.href = here();
@@ -28,26 +46,63 @@ export async function refreshInbox() {
   bar.replaceChildren(link);
 }
 
+let timer = 0;
+
+// comeBackAt refreshes the inbox at the time, in ms, when the next snoozed question comes back; "" for none.
+function comeBackAt(time) {
+  clearTimeout(timer);
+  if (time) timer = setTimeout(refreshInbox, Math.min(Math.max(time - Date.now(), 0), 3_600_000));
+}
+
+// openInbox shows another page of the inbox, or another open question, without leaving the page.
+export async function openInbox(url) {
+  let doc;
+  try {
+    doc = await readPage(url);
+  } catch { /* the browser says why */ }
+  if (!doc || !byID('inbox', doc)) {
+    location.assign(url);
+    return;
+  }
+  const main = byID('main');
+  main.replaceChildren(...adopt(byID('main', doc)).childNodes);
+  history.replaceState(null, '', url);
+  document.title = doc.title;
+  addCopyButtons(main);
+  restoreDrafts();
+  startInbox();
+  const open = one('.entry.here', main) || one('.page-head', main);
+  open.tabIndex = -1;
+  open.focus({ preventScroll: true });
+  open.scrollIntoView({ block: 'nearest' });
+}
+
 const setting = 'flyleaf keys'; // in the browser's storage: "off" or "on"
 
 // startInboxKeys starts the single-key shortcuts, unless they were turned off. They work
 // outside of fields, without Ctrl, Alt or Meta.
 export function startInboxKeys() {
-  const off = byID('keys-off');
-  if (!off) return;
-  try { off.checked = off.defaultChecked = localStorage[setting] === 'off' } catch { /* no storage: on */ }
-  off.addEventListener('change', () => {
-    try { localStorage[setting] = off.checked ? 'off' : 'on' } catch { /* no storage: until the page is left */ }
+  if (!byID('inbox')) return;
+  startInbox();
+  document.addEventListener('change', e => {
+    if (e.target.id !== 'keys-off') return;
+    try { localStorage[setting] = e.target.checked ? 'off' : 'on' } catch { /* no storage: until the page is left */ }
   });
   document.addEventListener('keydown', e => {
     const field = e.target.closest('input, textarea, select, [contenteditable]');
     if (field && field.matches('.writing textarea') && e.key === 'Enter' && (e.ctrlKey || e.metaKey)) {
       e.preventDefault();
       field.form.requestSubmit(one('.primary', field.form));
-    } else if (!field && !e.ctrlKey && !e.metaKey && !e.altKey && !off.checked) {
+    } else if (!field && !e.ctrlKey && !e.metaKey && !e.altKey && !byID('keys-off').checked) {
       pressed(e, e.key.toLowerCase());
     }
   });
+}
+
+function startInbox() {
+  const off = byID('keys-off');
+  try { off.checked = off.defaultChecked = localStorage[setting] === 'off' } catch { /* no storage: on */ }
+  comeBackAt(byID('inbox').dataset.back);
 }
 
 function pressed(e, key) {
@@ -56,10 +111,10 @@ function pressed(e, key) {
     case 'j':
     case 'k': {
       const entries = all('.entry'), next = entries[entries.indexOf(open) + (key === 'j' ? 1 : -1)];
-      const link = next && one('.excerpt a', next);
+      const link = next ? one('.excerpt a', next) : one(key === 'j' ? '.pages [rel=next]' : '.pages [rel=prev]');
       if (!link) return;
       e.preventDefault();
-      location.assign(link.href);
+      openInbox(link.href);
       break;
     }
     case 'r': {
@@ -79,6 +134,10 @@ function pressed(e, key) {
       else control.click();
       break;
     }
+    case '/':
+      e.preventDefault();
+      byID('find').focus();
+      break;
     case '?':
       e.preventDefault();
       byID('keys').open = true;

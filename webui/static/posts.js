@@ -2,6 +2,7 @@
 import { adopt, all, byID, comparable, eventPath, here, one, replaceFilters, unfold } from './dom.js';
 import { addMissing } from './merge.js';
 import { belongsToView, newsWords } from './news.js';
+import { paced } from './pace.js';
 import { focusPost, inUse, isVisible, keepPlace } from './place.js';
 import { readPage } from './server.js';
 
@@ -108,40 +109,31 @@ export async function readPosts(ids) {
   return all('.post', doc);
 }
 
-let timer = 0, took = 0, running = Promise.resolve();
+let compare = false; // the whole page has to be read
 
-// postsChanged brings the page up to date soon. ids are the posts that changed, if any. While posts
-// keep changing, reading them takes at most a fifth of the time: in a tab, the program that makes the
-// page also fetches the posts.
+// postsChanged brings the page up to date soon. ids are the posts that changed, if any.
 export function postsChanged(ids = []) {
   for (const id of ids) changed.add(id);
-  if (!timer) timer = setTimeout(() => { timer = 0; runAfter(readChanged) }, Math.min(Math.max(120, 4 * took), 5000));
+  readSoon();
 }
 
-// runAfter runs a step after the steps before, and measures it.
-function runAfter(step) {
-  running = running.then(async () => {
-    const began = performance.now();
-    await step().catch(() => {});
-    took = performance.now() - began;
-  });
+// reconnected catches up with changes that happened while no updates came.
+export function reconnected() {
+  compare = true;
+  readSoon();
 }
 
-async function readChanged() {
-  if (byID('waiting')) {
-    await readWaiting();
-    return;
-  }
-  if (!changed.size) return;
-  const ids = [...changed];
+const readSoon = paced(async () => {
+  const ids = [...changed], all = compare || ids.length > maxAsked;
   changed.clear();
-  if (ids.length > maxAsked) {
-    await compareAll();
-    return;
+  compare = false;
+  if (byID('waiting')) await readWaiting();
+  else if (all) await compareAll();
+  else if (ids.length) {
+    for (const now of await readPosts(ids)) updateOrNote(now);
+    showNews();
   }
-  for (const now of await readPosts(ids)) updateOrNote(now);
-  showNews();
-}
+});
 
 // readWaiting reads the page of an event that is being downloaded again. It opens the event
 // once it is here.
@@ -153,14 +145,10 @@ async function readWaiting() {
 
 // compareAll reads the whole page again: after a break, or when much has changed.
 async function compareAll() {
-  if (byID('waiting')) await readWaiting();
   if (!byID('threads')) return;
   for (const now of all('#threads .post', await readPage(here()))) updateOrNote(now);
   showNews();
 }
-
-// reconnected catches up with changes that happened while no updates came.
-export function reconnected() { runAfter(compareAll) }
 
 // When the reader leaves a field, versions that were held back are shown, unless the post is
 // visible.

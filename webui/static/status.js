@@ -2,19 +2,13 @@
 // pages such as lists when something changes.
 import { adopt, all, byID, comparable, here, one, root } from './dom.js';
 import { addCopyButtons } from './copy.js';
+import { paced } from './pace.js';
 import { keepPlace } from './place.js';
 import { readPage } from './server.js';
 
-let checking = false, again = false;
-
-// refreshStatus reads the line at the top again, and then the parts of the page that depend
+// refreshStatus reads the line at the top again soon, and then the parts of the page that depend
 // on the status.
-export async function refreshStatus() {
-  if (checking) {
-    again = true;
-    return;
-  }
-  checking = true;
+export const refreshStatus = paced(async () => {
   try {
     const now = one('#sync-summary', await readPage(root + 'sync/summary')), old = byID('sync-summary');
     if (old && old.outerHTML !== now.outerHTML) {
@@ -28,14 +22,8 @@ export async function refreshStatus() {
       old.dataset.state = 'draft';
       old.lastChild.textContent = 'Flyleaf is not responding';
     }
-  } finally {
-    checking = false;
-    if (again) {
-      again = false;
-      refreshStatus();
-    }
   }
-}
+});
 
 // isWhole reports whether this page reloads its whole content (see layout.RefreshWhole).
 export const isWhole = () => byID('main').dataset.whole !== undefined;

@@ -9,7 +9,7 @@ import { inWorker, listen } from './worker.js';
 // somePosts is called with the IDs of posts that have changed.
 function somePosts(posts) {
   if (isWhole()) refreshStatus();
-  else if (byID('inbox')) refreshInbox().catch(() => {});
+  else if (byID('inbox')) refreshInbox();
   else if (eventPath) postsChanged(posts);
 }
 
@@ -28,7 +28,8 @@ function heard({ event, posts, status }) {
 
 // catchUp reads changes that happened while this page received no updates.
 function catchUp() {
-  reconnected();
+  if (byID('inbox')) refreshInbox();
+  else reconnected();
   refreshStatus();
 }
 
