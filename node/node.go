@@ -127,8 +127,8 @@ type Node interface {
 	// after a write.
 	Summary(ctx context.Context) (Summary, error)
 	// Undelivered returns the posts with changes by this device that, as far as is known, no
-	// relay has stored.
-	Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
+	// relay has stored. Changes that are about no post are listed under "".
+	Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]qa.Unsent, error)
 	// Sync returns nil once relay and device have the same changes. An error of kind NotSynced
 	// or Disagree says why they do not; its field Refused lists the changes at fault.
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error
@@ -220,7 +220,8 @@ type OwnInvitation struct {
 // Summary counts followed events and unsynced changes.
 type Summary struct {
 	Events       int  // followed
-	Pending      int  // local changes that exist only on this device
+	Pending      int  // local changes that wait to be sent to a relay
+	Unsendable   int  // local changes in events without a relay
 	Synced       int  // events whose relay has the same changes as this device
 	Offline      int  // events whose relay cannot be reached
 	WithoutRelay int  // events that have no relay
@@ -239,17 +240,16 @@ func Summarize(all []qa.Status) Summary {
 
 func (sum *Summary) add(s *qa.Status) {
 	sum.Events++
-	sum.Pending += s.Pending
+	sum.Pending += s.Waiting()
+	sum.Unsendable += s.Pending - s.Waiting()
 	switch s.Relay.State {
-	case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting:
+	case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting, qa.RelayIdle:
 		switch {
 		case s.Changes == 0:
 			sum.Downloading++
-		case s.Relay.State == qa.RelaySynced:
+		case s.Relay.State == qa.RelaySynced, s.Relay.State == qa.RelayIdle:
 			sum.Synced++
 		}
-	case qa.RelayIdle:
-		sum.Synced++
 	case qa.RelayOffline:
 		sum.Offline++
 	case qa.RelayNone, "":

@@ -76,7 +76,7 @@ func (d *Device) dialRelay(ctx context.Context, relay string) qa.RelayStatus {
 // Reachable is the state of a relay that answered, but to which no connection is kept.
 const Reachable = "reachable"
 
-func (d *Device) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+func (d *Device) Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]qa.Unsent, error) {
 	return d.replica.Delivery(ctx, event)
 }
 

@@ -16,6 +16,14 @@ type Status struct {
 	Relay   RelayStatus `json:"relay"`
 }
 
+// Waiting returns how many local changes wait to be sent: none if there is no relay to send them to.
+func (s *Status) Waiting() int {
+	if s.Relay.State == RelayNone || s.Relay.State == "" {
+		return 0
+	}
+	return s.Pending
+}
+
 // The states of a connection to a relay.
 const (
 	RelayNone       = "none"       // the event has no relay
@@ -54,4 +62,28 @@ func (r *RelayStatus) ClockWarning() string {
 		n, unit = int64(off/time.Hour), "hours"
 	}
 	return fmt.Sprintf("this device’s clock is %d %s %s the relay’s. One of them is wrong. Your posts use this device’s time", n, unit, way)
+}
+
+// Unsent says what about a post this device has written and no relay has, as far as is known.
+type Unsent struct {
+	Text     bool `json:"text,omitempty"`     // the post itself, an edit, a choice among versions or its withdrawal
+	Vote     bool `json:"vote,omitempty"`     // a vote for it was given or taken back
+	Reaction bool `json:"reaction,omitempty"` // another reaction
+	Mark     bool `json:"mark,omitempty"`     // anything else, such as that it is hidden or answered
+	Changes  int  `json:"changes,omitempty"`  // how many changes
+}
+
+// Add counts an act in.
+func (u *Unsent) Add(a *Act) {
+	u.Changes++
+	switch {
+	case a.Kind == ActPost, a.Kind == ActEdit, a.Kind == ActWithdraw:
+		u.Text = true
+	case a.Kind == ActReact && a.Emoji == WantEmoji:
+		u.Vote = true
+	case a.Kind == ActReact:
+		u.Reaction = true
+	default:
+		u.Mark = true
+	}
 }

@@ -85,14 +85,13 @@ func (doc *document) setDelivered(ctx context.Context, delivered bool, hashes []
 	return nil
 }
 
-// postOf returns the post that one of this person's changes is about. draft.accept stores
-// the ID of a new post in the act.
-func postOf(en storage.Entry) qa.PostID {
-	var a qa.Act
+// actOf returns the act of a change of this device, without the texts and fields in it. draft.accept
+// stores the ID of a new post in the act.
+func actOf(en storage.Entry) (a qa.Act) {
 	if json.Unmarshal(en.Act, &a) != nil {
-		return ""
+		return qa.Act{}
 	}
-	return a.Post
+	return qa.Act{Kind: a.Kind, Post: a.Post, Emoji: a.Emoji}
 }
 
 // isOwn reports whether an actor belongs to one of this person's keys. It does not read the

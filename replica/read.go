@@ -114,8 +114,8 @@ func (n *Node) rebuiltPost(ctx context.Context, id qa.EventID, post qa.PostID) (
 }
 
 // Delivery returns the posts for which this device has written changes that no relay is
-// known to have.
-func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool, error) {
+// known to have. Changes that are about no post are listed under "".
+func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]qa.Unsent, error) {
 	doc, err := n.document(id)
 	if err != nil {
 		return nil, err
@@ -124,11 +124,11 @@ func (n *Node) Delivery(ctx context.Context, id qa.EventID) (map[qa.PostID]bool,
 	if err != nil {
 		return nil, err
 	}
-	out := map[qa.PostID]bool{}
-	for _, post := range unsent {
-		if post != "" {
-			out[post] = true
-		}
+	out := map[qa.PostID]qa.Unsent{}
+	for _, a := range unsent {
+		u := out[a.Post]
+		u.Add(&a)
+		out[a.Post] = u
 	}
 	return out, nil
 }

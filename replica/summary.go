@@ -26,7 +26,7 @@ type cachedSummary struct {
 	version    int                                // counts writes, and writes that may have happened
 	heads      []wire.Hash                        // of the changes on disk
 	headsKnown bool                               // heads is set
-	unsent     map[wire.Hash]qa.PostID            // local changes that no relay has; nil: not read yet
+	unsent     map[wire.Hash]qa.Act               // local changes that no relay has; nil: not read yet
 	summary    *summary                           // nil: not read yet
 	// relayRefused are local changes that the relay did not accept.
 	relayRefused map[wire.Hash]Refusal
@@ -82,7 +82,7 @@ func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	defer c.mu.Unlock()
 	if c.unsent != nil {
 		for i := range entries {
-			c.unsent[entries[i].Hash()] = postOf(entries[i])
+			c.unsent[entries[i].Hash()] = actOf(entries[i])
 		}
 	}
 	c.invalidateLocked()
@@ -177,9 +177,8 @@ func (c *cachedSummary) keep(s summary, version int) {
 	}
 }
 
-// unsent returns the local changes that no relay has, each with the post that it is about, "" for
-// none.
-func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error) {
+// unsent returns the local changes that no relay has, each with its act; see actOf.
+func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.Act, error) {
 	c := &doc.cached
 	c.mu.Lock()
 	known, version := maps.Clone(c.unsent), c.version
@@ -187,9 +186,9 @@ func (doc *document) unsent(ctx context.Context) (map[wire.Hash]qa.PostID, error
 	if known != nil {
 		return known, nil
 	}
-	read := map[wire.Hash]qa.PostID{}
+	read := map[wire.Hash]qa.Act{}
 	err := doc.node.store.Undelivered(ctx, doc.id, func(en storage.Entry) error {
-		read[en.Hash()] = postOf(en)
+		read[en.Hash()] = actOf(en)
 		return nil
 	})
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {

@@ -470,12 +470,18 @@ func TestDeliveryListsUndeliveredPosts(t *testing.T) {
 		}
 		do(t, n, id, qa.Act{Kind: qa.ActEdit, Post: b, Text: "b!"})
 		c := ask(t, n, id, "c")
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: a, Emoji: qa.WantEmoji, On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActReact, Post: b, Emoji: "👏", On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActMark, Post: b, Mark: schema.KeyPinned, On: true})
+		do(t, n, id, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: "Ada"}})
 		got, err := n.Delivery(testContext(t), id)
-		if want := map[qa.PostID]bool{b: true, c: true}; err != nil || !reflect.DeepEqual(got, want) {
+		if want := map[qa.PostID]qa.Unsent{
+			a: {Vote: true, Changes: 1}, b: {Text: true, Reaction: true, Mark: true, Changes: 3}, c: {Text: true, Changes: 1}, "": {Mark: true, Changes: 1},
+		}; err != nil || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%v, %v; a is %s", got, err, a)
 		}
 		d := ask(t, n, id, "d")
-		if got, err = n.Delivery(testContext(t), id); err != nil || !got[d] || len(got) != 3 {
+		if got, err = n.Delivery(testContext(t), id); err != nil || !got[d].Text || len(got) != 5 {
 			t.Fatalf("%v, %v", got, err)
 		}
 	})

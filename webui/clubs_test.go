@@ -335,7 +335,7 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 		s.node.start()
 	}
 	for n := range 500 {
-		inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: fmt.Sprintf("Volume %d", n)}, "")
+		inv, err := s.node.CreateEvent(t.Context(), qa.Event{Title: fmt.Sprintf("Volume %d", n)}, sampleRelay)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,17 +18,18 @@ type syncPageBody struct {
 	Checked         moment
 	Unsent          []unsentPost
 	MoreUnsent      int // number of unsent posts that are not listed
+	Others          int // number of unsent changes that are about no post
 	Weeks           []weekState
 	MoreWeeks       int // number of weeks that are not listed
 	MoreWeeksUnsent int // number of these weeks that have unsent changes
 	Refusals        []refusal
-	CanBeSent       bool // a week with unsent changes has a relay
 	CSRF            string
 	Browser         bool // see Config.Browser
 }
 
-// unsentPost is a post of the reader's that has changes only on this device.
+// unsentPost is a post about which the reader has written something that waits to be sent.
 type unsentPost struct {
+	What               string // "Your vote on": what waits; "" for the post itself
 	Excerpt, URL, Week string
 	Delivery           delivery
 	When               moment
@@ -63,13 +64,12 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending := 0
-	slices.SortStableFunc(all, func(a, b qa.Status) int { return oneIf(b.Pending > 0) - oneIf(a.Pending > 0) })
+	slices.SortStableFunc(all, func(a, b qa.Status) int { return oneIf(b.Waiting() > 0) - oneIf(a.Waiting() > 0) })
 	for _, st := range all {
-		pending += st.Pending
+		pending += st.Waiting()
 		if len(p.Weeks) >= maxWeekStates {
 			p.MoreWeeks++
-			p.MoreWeeksUnsent += oneIf(st.Pending > 0)
-			p.CanBeSent = p.CanBeSent || st.Pending > 0 && st.Relay.URL != ""
+			p.MoreWeeksUnsent += oneIf(st.Waiting() > 0)
 			if err := s.listUnsent(ctx, st, &p, false); err != nil {
 				s.readFailed(w, r, err)
 				return
@@ -84,10 +84,10 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Title = "A week that is being downloaded"
 		}
 		switch {
-		case st.Pending > 0:
-			state.Delivery = delivery{State: stateDevice, Words: plural(st.Pending, "change") + " only on this device"}
+		case st.Waiting() > 0:
+			state.Delivery = delivery{State: stateDevice, Words: plural(st.Waiting(), "change") + " only on this device"}
 		case st.Relay.State == qa.RelayNone || st.Relay.State == "":
-			state.Delivery = delivery{State: stateDraft, Words: "No relay"}
+			state.Delivery = delivery{State: stateDraft, Words: "Only on this device"}
 		case st.Changes == 0:
 			state.Delivery = delivery{State: stateDraft, Words: "Nothing has arrived yet"}
 		}
@@ -97,7 +97,6 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Since = &since
 		}
 		p.Weeks = append(p.Weeks, state)
-		p.CanBeSent = p.CanBeSent || st.Pending > 0 && st.Relay.URL != ""
 		if err := s.listUnsent(ctx, st, &p, true); err != nil {
 			s.readFailed(w, r, err)
 			return
@@ -115,14 +114,14 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // listUnsent lists the reader's changes to an event that were not accepted and, if posts is
-// true, the reader's posts that are only on this device. It reads the week only when there
+// true, those that wait to be sent. It reads the week only when there
 // is something to list.
 func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
 	refused, err := s.node.Refusals(ctx, st.Event)
 	if err != nil {
 		refused = nil // the page must open anyway
 	}
-	posts = posts && st.Pending > 0
+	posts = posts && st.Waiting() > 0
 	if len(refused) == 0 && !posts {
 		return nil
 	}
@@ -135,24 +134,25 @@ func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, 
 	if !posts {
 		return nil
 	}
-	pending, err := s.node.Undelivered(ctx, st.Event)
+	unsent, err := s.node.Undelivered(ctx, st.Event)
 	if err != nil {
 		return err
 	}
+	p.Others += unsent[""].Changes
 	v.rejectedByPost = byPost(refused)
 	for i := range week.Threads {
 		t := &week.Threads[i]
-		v.listIfUnsent(&t.Question, st, pending, p)
+		v.listIfUnsent(&t.Question, st, unsent[t.Question.ID], p)
 		for j := range t.Replies {
-			v.listIfUnsent(&t.Replies[j], st, pending, p)
+			v.listIfUnsent(&t.Replies[j], st, unsent[t.Replies[j].ID], p)
 		}
 	}
 	return nil
 }
 
-// listIfUnsent adds a post to the list if it has changes only on this device.
-func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, pending map[qa.PostID]bool, p *syncPageBody) {
-	if !pending[post.ID] {
+// listIfUnsent adds a post to the list if the reader has written something about it that waits to be sent.
+func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, unsent qa.Unsent, p *syncPageBody) {
+	if unsent.Changes == 0 {
 		return
 	}
 	if len(p.Unsent) == maxUnsent {
@@ -164,14 +164,33 @@ func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, pending map[qa.
 		state, why = delivery{State: stateRefused, Words: deliveryWords[stateRefused]}, sentence(n.Reason)
 	}
 	p.Unsent = append(p.Unsent, unsentPost{
+		What:    unsentWords(unsent),
 		Excerpt: markdown.Line(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
 		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why,
 	})
 }
 
+// unsentWords says what about a post waits to be sent; "" for the post itself.
+func unsentWords(u qa.Unsent) string {
+	if u.Text {
+		return ""
+	}
+	var what []string
+	for _, w := range []struct {
+		is    bool
+		words string
+	}{{u.Vote, "vote"}, {u.Reaction, "reaction"}, {u.Mark, "mark"}} {
+		if w.is {
+			what = append(what, w.words)
+		}
+	}
+	return "Your " + and(what) + " on"
+}
+
 // syncHeading returns the page's heading: the worst state of all weeks.
 func syncHeading(all []qa.Status, pending int) (title, lede string) {
-	t := withoutClock(node.Summarize(all))
+	sum := node.Summarize(all)
+	t := withoutClock(sum)
 	switch {
 	case len(all) == 0:
 		return "Nothing here yet", "There are no weeks on this device. Join one or set one up under “Your weeks”."
@@ -180,7 +199,10 @@ func syncHeading(all []qa.Status, pending int) (title, lede string) {
 	case pending > 1:
 		return fmt.Sprintf("%d changes only on this device", pending), "They are saved on this device. Until the relay has them too, losing the device would lose them."
 	}
-	return t.Words, "Everything you wrote is saved on this device; weeks with a relay are saved there too."
+	if sum.WithoutRelay > 0 {
+		return t.Words, "Weeks without a relay are only on this device, so losing the device would lose them. Save them as files, or have an organiser add a relay."
+	}
+	return t.Words, "Everything you wrote is saved on this device and on the relay."
 }
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {

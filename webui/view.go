@@ -152,7 +152,7 @@ type weekView struct {
 	can            permissions
 	presence       map[qa.PostID][]qa.Presence
 	rejectedByPost map[qa.PostID]qa.NotAccepted
-	pending        map[qa.PostID]bool
+	unsent         map[qa.PostID]qa.Unsent
 	relay          qa.RelayStatus
 	undelivered    int // number of the reader's changes that are only on this device
 	rejected       []qa.NotAccepted
@@ -297,7 +297,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if v.timeUnknown(p) {
 		saved = ""
 	}
-	out.Delivery = deliveryOf(p, mine, v.pending[p.ID], t.Answered, v.relay, saved, v.deliveredWords(p.ID))
+	out.Delivery = deliveryOf(p, mine, v.unsent[p.ID].Text, t.Answered, v.relay, saved, v.deliveredWords(p.ID))
 	if n, ok := v.rejectedByPost[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}
@@ -473,7 +473,7 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 			out.Notes = append(out.Notes, "#"+tag)
 		}
 	}
-	if _, refused := v.rejectedByPost[p.ID]; v.pending[p.ID] && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
+	if _, refused := v.rejectedByPost[p.ID]; v.unsent[p.ID].Text && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
 		out.Notes = append(out.Notes, "Sent automatically when the relay can be reached.")
 	}
 }

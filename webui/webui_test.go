@@ -486,6 +486,52 @@ func TestCreateAndJoin(t *testing.T) {
 	mustContain(t, w.Body.String(), "would switch it to wss://theirs.example; nothing was changed", `aria-describedby="inv-e" autofocus`, `name="move" value="1"`, "@wss://theirs.example</textarea>")
 }
 
+// TestSyncPageSaysWhatWaits: a vote that waits to be sent is listed as a vote, not as somebody's post, and
+// changes about no post are counted. A post of the reader's that was sent stays "on the relay" meanwhile.
+func TestSyncPageSaysWhatWaits(t *testing.T) {
+	s := newSite(t, "")
+	id := s.send(s.week()+"/ask", "body", "Was it sent?")
+	if id.Code != http.StatusSeeOther {
+		t.Fatal(id.Code)
+	}
+	s.node.deliver(s.event)
+	s.node.editViews(s.event, func(w *shownWeek) {
+		w.relay = &qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline, Why: "no route to host"}
+	})
+	mustNotContain(t, s.get("/sync"), "Waiting to be sent")
+	week, err := s.node.Week(t.Context(), s.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var theirs, mine *qa.PostView
+	week.EachPost(func(p *qa.PostView) {
+		switch {
+		case p.Text() == "Was it sent?":
+			mine = p
+		case theirs == nil && p.Shown():
+			theirs = p
+		}
+	})
+	for _, act := range []qa.Act{
+		{Kind: qa.ActReact, Post: theirs.ID, Emoji: qa.WantEmoji},
+		{Kind: qa.ActReact, Post: mine.ID, Emoji: "👏", On: true},
+		{Kind: qa.ActPerson, Person: &qa.Person{Name: "Tino"}},
+	} {
+		if _, err := s.node.Do(t.Context(), s.event, act); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := s.get("/sync")
+	mustContain(t, page, "<h1>3 changes only on this device</h1>", "Your vote on “<a href=\""+s.week()+"/go/"+string(theirs.ID), "Your reaction on “<a href=\""+s.week()+"/go/"+string(mine.ID),
+		"And 1 change not about a post")
+	mustNotContain(t, page, "<p>“<a")
+	post := s.get(s.week())
+	post = post[strings.Index(post, `id="p-`+string(mine.ID)):]
+	post = post[:strings.Index(post, "</article>")]
+	mustContain(t, post, "On the relay")
+	mustNotContain(t, post, "Only on this device")
+}
+
 func TestMissingPages(t *testing.T) {
 	s := newSite(t, "")
 	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(eventID(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css", staticAddress("nothing.css")} {
@@ -507,15 +553,20 @@ func TestSyncSummary(t *testing.T) {
 		{nil, syncSummary{"draft", "Nothing here yet"}},
 		{[]qa.Status{st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
 		{[]qa.Status{st(0, qa.RelaySynced), st(1, qa.RelaySynced)}, syncSummary{"device", "1 change only on this device"}},
-		{[]qa.Status{st(2, qa.RelayNone), st(1, qa.RelayOffline)}, syncSummary{"device", "3 changes only on this device"}},
+		{[]qa.Status{st(2, qa.RelaySyncing), st(1, qa.RelayOffline)}, syncSummary{"device", "3 changes only on this device"}},
+		// An archive without a relay: its changes do not wait to be sent.
+		{[]qa.Status{st(4131, qa.RelayNone), st(1, qa.RelayOffline)}, syncSummary{"device", "1 change only on this device"}},
+		{[]qa.Status{st(4131, qa.RelayNone)}, syncSummary{"draft", "No relay"}},
+		{[]qa.Status{st(4131, qa.RelayNone), st(12, ""), st(0, qa.RelaySynced)}, syncSummary{"relay", "All sent. 2 weeks have no relay"}},
 		{[]qa.Status{st(0, qa.RelaySynced), st(0, qa.RelayOffline)}, syncSummary{"relay", "All sent. Relay unreachable"}},
 		{[]qa.Status{st(0, qa.RelayConnecting)}, syncSummary{"relay", "All sent. Connecting…"}},
 		{[]qa.Status{st(0, qa.RelaySyncing)}, syncSummary{"relay", "All sent. Connecting…"}},
 		{[]qa.Status{st(0, qa.RelayNone)}, syncSummary{"draft", "No relay"}},
-		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, syncSummary{"relay", "Your posts are on the relay"}},
+		{[]qa.Status{st(0, qa.RelayNone), st(0, qa.RelaySynced)}, syncSummary{"relay", "All sent. 1 week has no relay"}},
 		{[]qa.Status{joined(qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
 		{[]qa.Status{joined(qa.RelayConnecting), st(0, qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
-		{[]qa.Status{joined(qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
+		{[]qa.Status{st(0, qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
+		{[]qa.Status{joined(qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
 		{[]qa.Status{joined(qa.RelayOffline)}, syncSummary{"relay", "All sent. Relay unreachable"}},
 	} {
 		if got := syncSummaryOf(node.Summarize(c.all)); got != c.want {
@@ -534,8 +585,8 @@ func TestSyncSummary(t *testing.T) {
 	mustContain(t, s.get("/sync"), "1 change only on this device", "On page 140 you", "No route to host.", "Relay unreachable", "ws://relay.example:3030", "1 change only on this device")
 	mustContain(t, s.get("/sync"), "Flyleaf sends your changes the next time")
 	relay(qa.RelayStatus{State: qa.RelayNone})
-	mustContain(t, s.get("/sync"), "only on this device", "On page 140 you")
-	mustNotContain(t, s.get("/sync"), "Flyleaf sends your changes the next time") // there is no relay to send them to
+	mustContain(t, s.get("/sync"), "<h1>No relay</h1>", "Only on this device", "losing the device would lose them")
+	mustNotContain(t, s.get("/sync"), "Flyleaf sends your changes the next time", "On page 140 you", "1 change") // there is no relay to send them to
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline})
 	s.sent("/sync/try")
 	if s.node.reconnects != 1 {

@@ -96,7 +96,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	v.presence = s.presenceByPost(ctx, event)
 	v.rejected, _ = s.node.Refusals(ctx, event)
 	v.rejectedByPost = byPost(v.rejected)
-	if v.pending, err = s.node.Undelivered(ctx, event); err != nil {
+	if v.unsent, err = s.node.Undelivered(ctx, event); err != nil {
 		s.readFailed(w, r, err)
 		return nil, false
 	}

@@ -202,7 +202,11 @@ func withoutClock(s node.Summary) syncSummary {
 	case s.Downloading > 0:
 		return syncSummary{stateRelay, "Downloading…"}
 	case s.Synced+s.WithoutRelay == s.Events:
-		return syncSummary{stateRelay, "Your posts are on the relay"}
+		have := " weeks have no relay"
+		if s.WithoutRelay == 1 {
+			have = " week has no relay"
+		}
+		return syncSummary{stateRelay, fmt.Sprintf("All sent. %d%s", s.WithoutRelay, have)}
 	}
 	return syncSummary{stateRelay, "All sent. Connecting…"}
 }

@@ -145,10 +145,12 @@ and whether the relay can be reached.`,
 					}
 					a.printf("%s  %s\n", s.Event, plain(title))
 					a.printf("  posts    %d, in %s\n", s.Posts, counted(s.Changes, "change", "changes"))
-					switch s.Pending {
-					case 0:
+					switch {
+					case s.Pending > 0 && s.Waiting() == 0:
+						a.printf("  pending  nothing can be sent: the event has no relay and is only on this device\n")
+					case s.Pending == 0:
 						a.printf("  pending  none: all your changes have been sent\n")
-					case 1:
+					case s.Pending == 1:
 						a.printf("  pending  1 change of yours is only on this device\n")
 					default:
 						a.printf("  pending  %d changes of yours are only on this device\n", s.Pending)

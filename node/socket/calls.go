@@ -275,7 +275,7 @@ func (c *Client) Sync(ctx context.Context, a0 qa.EventID, a1 time.Duration) (err
 	return
 }
 
-func (c *Client) Undelivered(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
+func (c *Client) Undelivered(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]qa.Unsent, err error) {
 	err = c.call(ctx, "Undelivered", []any{a0}, &r0)
 	return
 }
