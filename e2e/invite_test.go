@@ -39,6 +39,10 @@ func TestInvitationMakesAnAuthor(t *testing.T) {
 		}
 		return nil
 	})
+	organiser.run("sync")
+	if out := organiser.run("event", "roles"); !strings.Contains(out, "Ilse Marrow") {
+		t.Errorf("before the author has written anything, the organiser sees no name: %s", out)
+	}
 	answer := author.run("reply", question, "The day on which two people write.")
 	author.run("sync")
 	eventually(t, "the answer counts", func() error {

@@ -55,13 +55,16 @@ func Open(ctx context.Context, c Config) (*Device, error) {
 	if c.Dial == nil {
 		c.Dial = noDialer{}
 	}
+	d := &Device{store: c.Store, key: c.Key, now: c.Now, dial: c.Dial, converter: c.Converter}
 	r, err := replica.Open(ctx, replica.Config{
 		Store: c.Store, Key: c.Key, Now: c.Now, Rand: c.Rand, Log: c.Log, Dial: c.Dial, Offline: c.Offline, Yield: c.Yield,
+		Introduction: d.introduction,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Device{replica: r, store: c.Store, key: c.Key, now: c.Now, dial: c.Dial, converter: c.Converter}, nil
+	d.replica = r
+	return d, nil
 }
 
 type noDialer struct{}

@@ -21,7 +21,7 @@ const (
 	settingPublishAs = "web/publishAs"
 )
 
-func (d *Device) Identity(context.Context) (qa.Identity, error) { return d.replica.Identity(), nil }
+func (d *Device) Identity(context.Context) (qa.Identity, error) { return d.key.Identity(), nil }
 
 func (d *Device) Keys(ctx context.Context, event qa.EventID) ([]qa.Identity, error) {
 	return d.replica.Keys(ctx, event)
@@ -33,7 +33,7 @@ func (d *Device) RecoveryPhrase(context.Context) ([]string, error) {
 }
 
 func (d *Device) Person(ctx context.Context) (qa.Person, error) {
-	p := qa.Person{ID: d.replica.Identity()}
+	p := qa.Person{ID: d.key.Identity()}
 	var err error
 	read := func(key string) string {
 		v, e := d.store.Setting(ctx, key)
@@ -85,7 +85,7 @@ func (d *Device) storedProfile(ctx context.Context, event qa.EventID) (qa.Person
 		return qa.Person{}, err
 	}
 	for _, p := range people {
-		if p.ID == d.replica.Identity() {
+		if p.ID == d.key.Identity() {
 			p.Clean()
 			return p, nil
 		}
@@ -125,15 +125,18 @@ func (d *Device) SetPerson(ctx context.Context, p qa.Person) error {
 }
 
 // participates reports whether the user is known to others in an event: they have a profile or
-// a role there, or have posted under their own key.
+// a role there, have claimed a role, or have posted under their own key.
 func (d *Device) participates(ctx context.Context, e *qa.Event) (bool, error) {
-	me := d.replica.Identity()
+	me := d.key.Identity()
 	if e.Founder == me || slices.ContainsFunc(e.Roles, func(g qa.Grant) bool { return g.ID == me }) {
 		return true, nil
 	}
 	known, err := d.storedProfile(ctx, e.ID)
 	if err != nil || known.ID != "" {
 		return err == nil, err
+	}
+	if own, err := d.OwnInvitation(ctx, e.ID); err != nil || own.State == qa.InviteClaimed {
+		return err == nil && e.Access != schema.AccessInvited, err // by invitation, they may not write yet
 	}
 	posts, err := d.store.Posts(ctx, e.ID)
 	return slices.ContainsFunc(posts, func(p qa.Post) bool { return p.By == me }), err
@@ -186,6 +189,17 @@ func (d *Device) shareProfile(ctx context.Context, event qa.EventID) error {
 	act.AtMillis = d.nowMillis()
 	_, err = d.replica.Do(ctx, event, act)
 	return err
+}
+
+// introduction returns the act that writes the user's profile into an event that has none of it; false for an
+// empty profile.
+func (d *Device) introduction(ctx context.Context) (qa.Act, bool, error) {
+	p, err := d.Person(ctx)
+	if err != nil {
+		return qa.Act{}, false, err
+	}
+	act, changed := profileAct(p, qa.Person{})
+	return act, changed, nil
 }
 
 // profileAct returns the act that changes the profile known to p, and whether there is any

@@ -142,6 +142,76 @@ func TestAnAnonymousQuestionDoesNotShareTheProfile(t *testing.T) {
 
 // TestANameFromAnotherDeviceIsUsed: a device uses the name that its user chose on another device, until the user chooses
 // one here.
+// TestTheNameComesWithARole: somebody who joins with an invitation to a role is seen by name before they write anything,
+// whatever they did first: choose a name or join.
+func TestTheNameComesWithARole(t *testing.T) {
+	for _, access := range []string{"open", "invited"} {
+		for _, first := range []string{"name", "join"} {
+			host, author := device(t), device(t)
+			created, err := host.CreateEvent(t.Context(), qa.Event{Title: "A week", Access: access}, "")
+			must(t, err)
+			event := created.Event
+			invited, err := host.Invite(t.Context(), event, qa.RoleAuthor, "")
+			must(t, err)
+			name := func() {
+				t.Helper()
+				must(t, author.SetPerson(t.Context(), qa.Person{Name: "Ilse Marrow", About: "Writes."}))
+			}
+			if first == "name" {
+				name()
+			}
+			must(t, author.Join(t.Context(), invited.Link))
+			carry(t, host, author, event) // claims
+			carry(t, author, host, event) // grants
+			me, err := author.Identity(t.Context())
+			must(t, err)
+			if w := weekOf(t, host, event); first == "name" && access == "open" && w.PersonName(me) != "Ilse Marrow" {
+				t.Errorf("%s, %s first: with the claim the organiser sees %q", access, first, w.PersonName(me))
+			} else if first == "join" && w.PersonName(me) != qa.NamelessName(me, qa.RoleAuthor) {
+				t.Errorf("%s, %s first: without a name the organiser sees %q", access, first, w.PersonName(me))
+			}
+			carry(t, host, author, event)
+			if first == "join" {
+				name()
+			}
+			carry(t, author, host, event)
+			w := weekOf(t, host, event)
+			if p := w.People[me]; !w.Event.HasRole(me, qa.RoleAuthor) || p.Name != "Ilse Marrow" || p.About != "Writes." {
+				t.Errorf("%s, %s first: the organiser sees %+v, roles %v", access, first, p, w.Event.Roles)
+			}
+			// It is written once.
+			before := len(w.People)
+			status, err := author.Status(t.Context(), event)
+			must(t, err)
+			carry(t, host, author, event)
+			if now, err := author.Status(t.Context(), event); err != nil || now.Changes != status.Changes || before != len(w.People) {
+				t.Errorf("%s, %s first: %d changes, and then %d (%v)", access, first, status.Changes, now.Changes, err)
+			}
+		}
+	}
+	// A name that is chosen between claim and grant.
+	host, author := device(t), device(t)
+	event := createEvent(t, host, "A week")
+	invited, err := host.Invite(t.Context(), event, qa.RoleModerator, "")
+	must(t, err)
+	must(t, author.Join(t.Context(), invited.Link))
+	carry(t, host, author, event)
+	must(t, author.SetPerson(t.Context(), qa.Person{Name: "Obi Tamsin"}))
+	if got := profileIn(t, author, event); got.Name != "Obi Tamsin" {
+		t.Errorf("after the claim, the event has %+v", got)
+	}
+	// Who only reads is not named, whatever came first.
+	reader := device(t)
+	created, err := host.CreateEvent(t.Context(), qa.Event{Title: "A week"}, "")
+	must(t, err)
+	must(t, reader.SetPerson(t.Context(), qa.Person{Name: "Wren"}))
+	must(t, reader.Join(t.Context(), created))
+	carry(t, host, reader, created.Event)
+	if got := profileIn(t, reader, created.Event); got != (qa.Person{}) {
+		t.Errorf("the event that was only read has %+v", got)
+	}
+}
+
 func TestANameFromAnotherDeviceIsUsed(t *testing.T) {
 	key, err := keys.NewKey(nil)
 	must(t, err)

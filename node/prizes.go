@@ -11,22 +11,6 @@ import (
 	"flyleaf/schema"
 )
 
-// EntrantName returns the display name of somebody who may win a copy.
-func EntrantName(w *qa.Week, e qa.Entrant) string {
-	if e.OnBehalfOf != "" {
-		return qa.CleanNonEmptyLine(e.OnBehalfOf)
-	}
-	return PersonName(w, e.By)
-}
-
-// PersonName returns a person's name in a week, or their shortened identity if they have none.
-func PersonName(w *qa.Week, id qa.Identity) string {
-	if name := w.People[id].Name; name != "" {
-		return name
-	}
-	return id.Short()
-}
-
 // hasWon reports whether an identity wins a copy.
 func hasWon(prizes []qa.Prize, by qa.Identity) bool {
 	return slices.ContainsFunc(prizes, func(p qa.Prize) bool { return p.By == by })
@@ -141,7 +125,7 @@ func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim,
 	}
 	out := []qa.Claim{}
 	for by, b := range sealed {
-		c := qa.Claim{By: by, Name: PersonName(&w, by), Won: hasWon(prizes, by)}
+		c := qa.Claim{By: by, Name: w.PersonName(by), Won: hasWon(prizes, by)}
 		if c.Contact, err = d.converter.OpenContact(ctx, d.key, b); err != nil {
 			c.Problem = err.Error()
 		}

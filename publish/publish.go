@@ -171,6 +171,9 @@ func publishedName(week *qa.Week, p *qa.PostView) string {
 	case schema.PublishNothing:
 		return "Anonymous"
 	case schema.PublishInitials:
+		if week.People[p.By].Name == "" {
+			return p.Name
+		}
 		var out []string
 		for _, word := range strings.Fields(p.Name) {
 			r, _ := utf8.DecodeRuneInString(word)

@@ -106,7 +106,7 @@ func ParseIdentity(s string) (Identity, error) {
 	return Identity(s), nil
 }
 
-// Short returns the beginning of the identity, which is shown if there is no name.
+// Short returns the beginning of the identity. It tells people of one name apart, and is never shown as a name.
 func (id Identity) Short() string {
 	if len(id) <= 8 {
 		return string(id)

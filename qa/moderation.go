@@ -203,7 +203,7 @@ func (w Week) VisibleTo(viewer ...Identity) Week {
 		}
 		return false
 	}
-	out := Week{Event: w.Event, People: w.People, Threads: make([]Thread, 0, len(w.Threads))}
+	out := Week{Event: w.Event, People: w.People, Threads: make([]Thread, 0, len(w.Threads)), Anonymous: w.Anonymous}
 	for _, t := range w.Threads {
 		replies := make([]PostView, 0, len(t.Replies))
 		mine := false

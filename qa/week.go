@@ -13,6 +13,8 @@ type Week struct {
 	Event   Event               `json:"event"`
 	People  map[Identity]Person `json:"people"`
 	Threads []Thread            `json:"threads"`
+	// Anonymous has the keys that were made for anonymous questions, ascending. See XAnonymous.
+	Anonymous []Identity `json:"anonymous,omitempty"`
 }
 
 // EachPost calls fn with every post of the week, in the order of the page. fn may modify the post.
@@ -64,7 +66,7 @@ type PostView struct {
 	// ClockMillis is the time of the writer's clock, if another time is shown (ReceivedAtMillis is set). See
 	// ClockWrong.
 	ClockMillis int64  `json:"clock,omitempty"`
-	Name        string `json:"name"`              // on whose behalf, else the writer's name, else the short identity
+	Name        string `json:"name"`              // on whose behalf, else Week.PersonName
 	ByAuthor    bool   `json:"byAuthor"`          // by an author, or by an author and imported by an organiser
 	ReplyTo     string `json:"replyTo,omitempty"` // the name, when this replies to a reply
 	// NeedsApproval: posts of the event need approval, and this one has none yet; see Week.VisibleTo.
@@ -197,6 +199,7 @@ func NewWeek(e Event, posts []Post, people []Person) Week {
 	for _, p := range people {
 		w.People[p.ID] = p
 	}
+	w.findAnonymous(posts)
 	by := make(map[PostID]*arranged, len(posts))
 	for i := range posts {
 		by[posts[i].ID] = &arranged{post: &posts[i]}
@@ -306,10 +309,7 @@ func (w *Week) name(p *Post) string {
 	if p.OnBehalfOf != "" {
 		return CleanNonEmptyLine(p.OnBehalfOf)
 	}
-	if n := w.People[p.By].Name; n != "" {
-		return n
-	}
-	return p.By.Short()
+	return w.PersonName(p.By)
 }
 
 func (t *Thread) countAnswersAndVotes() {

@@ -81,6 +81,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 		if key, err = doc.node.newKey(); err != nil {
 			return own, err
 		}
+		act.X = map[string]string{qa.XAnonymous: qa.AnonymousYes}
 		err = doc.storeKey(ctx, keyQuestion, key)
 	}
 	return key, err

@@ -85,6 +85,11 @@ func TestAskingAnonymously(t *testing.T) {
 			t.Fatalf("%+v, %v, %v", p, keys, err)
 		}
 		waitSynced(t, n, id, 3)
+		// Others can tell somebody who asked anonymously from somebody without a name.
+		eventually(t, boss, "the question", func() bool { w, err := boss.Week(testContext(t), id); return err == nil && w.Post(anonymous) != nil })
+		if w, err := boss.Week(testContext(t), id); err != nil || w.Post(anonymous).Name != qa.AnonymousName || w.PersonName(n.Identity()) == qa.AnonymousName {
+			t.Fatalf("the writers are called %q and %q, %v", w.Post(anonymous).Name, w.PersonName(n.Identity()), err)
+		}
 
 		// After a restart and a rebuild the question can still be edited and withdrawn.
 		if err := n.Close(); err != nil {

@@ -40,14 +40,56 @@ func (n *Node) runAutomaticSoon(doc *document) {
 	})
 }
 
+// introduce writes this person's profile into the event once they have a role in it, or have claimed one, so that
+// the others see a name before the first post. It does nothing if the event has a profile of theirs, and tries once in
+// a run. mu is held and the document is loaded.
+func (doc *document) introduce(ctx context.Context) error {
+	policy, me := doc.contents.Policy(), doc.node.Identity()
+	if _, known := doc.contents.Projection().Object(schema.KeyPeople, string(me)); known || doc.introduced || doc.node.cfg.Introduction == nil || policy.HasNewerRules() {
+		return nil
+	}
+	if !policy.MayRead(me) && (policy.Access() == schema.AccessInvited || !doc.hasClaimed()) {
+		return nil
+	}
+	act, ok, err := doc.node.cfg.Introduction(ctx)
+	if err != nil {
+		return err
+	}
+	doc.introduced = true // a profile that is chosen later is written then
+	if !ok {
+		return nil
+	}
+	if err := doc.engine.open(ctx); err != nil {
+		return err
+	}
+	d := &draft{doc: doc}
+	if _, err := d.do(act); err != nil {
+		d.drop()
+		// It is written with the first post.
+		doc.node.cfg.Log.Warn("the profile could not be written to an event", "event", doc.id, "error", err)
+		return nil
+	}
+	return d.save(ctx)
+}
+
+// hasClaimed reports whether this person has claimed an invitation that still waits for its answer. mu is held and the document is loaded.
+func (doc *document) hasClaimed() bool {
+	joined := doc.keys.invitations()
+	if len(joined) == 0 {
+		return false // the usual case
+	}
+	_, state := doc.invitationView().ClaimState(doc.node.Identity(), joined, true)
+	return state == qa.InviteClaimed
+}
+
 // runAutomatic carries out the device's automatic acts: it joins heads, claims and answers
-// invitations, and reissues acts. It is called when changes have arrived and when a
+// invitations, writes the person's profile, and reissues acts. It is called when changes have arrived and when a
 // connection begins.
 func (doc *document) runAutomatic(ctx context.Context) error {
 	doc.mu.Lock()
 	defer doc.mu.Unlock()
 	for _, do := range []func(context.Context) error{
-		doc.joinHeads, doc.claimInvitations, doc.answerClaims, doc.reissuePossible,
+		doc.joinHeads, doc.claimInvitations, doc.introduce, doc.answerClaims, doc.reissuePossible,
 	} {
 		if err := doc.load(ctx); err != nil { // a refused act discards the loaded document
 			return err

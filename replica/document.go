@@ -35,6 +35,7 @@ type document struct {
 	// withheld are anonymous changes that no relay has yet. The engine does not contain
 	// them, so that this person's other changes do not depend on them.
 	withheld          map[wire.Hash]bool
+	introduced        bool                 // introduce has tried to write the profile in this run
 	failedInvitations map[qa.Identity]bool // invitations that could not be claimed or answered in this run
 }
 

@@ -84,6 +84,9 @@ type Config struct {
 	// Yield is called between the parts of a large message, while nothing is locked. It may wait a
 	// little, so that other work of this program comes first. nil: nothing else needs to.
 	Yield func(context.Context)
+	// Introduction returns the act that writes this person's profile into an event that has none of it, and false if
+	// there is nothing to write. It is called while a document is locked. nil: there is never anything.
+	Introduction func(context.Context) (qa.Act, bool, error)
 	// Idle is how long an event's engine stays in memory after the last local act; 0 is
 	// DefaultIdle.
 	Idle time.Duration

@@ -40,7 +40,7 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		formDone(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("preview"):
-		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: r.PostForm.Has("anonymous")})
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: r.PostForm.Has("anonymous"), Name: typedName(r)})
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -48,8 +48,8 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	act := qa.Act{Kind: qa.ActPost, Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags)}
-	var err error
-	if act.Anonymous = r.PostForm.Has("anonymous"); act.Anonymous {
+	err := s.saveName(r)
+	if act.Anonymous = r.PostForm.Has("anonymous"); act.Anonymous && err == nil {
 		err = checkAnonymous(act)
 	}
 	var id qa.PostID
@@ -107,8 +107,11 @@ func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d
 		refuseForm(w, status, words, d)
 		return
 	}
-	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words, Ticked: r.PostForm.Has("anonymous")})
+	s.showWeek(w, r, status, v, &askBox{Draft: d, Error: words, Ticked: r.PostForm.Has("anonymous"), Name: typedName(r)})
 }
+
+// typedName returns the name that was typed in a form that comes back, without characters that names cannot have.
+func typedName(r *http.Request) nameBox { return nameBox{Typed: qa.CleanLine(r.PostForm.Get("name"))} }
 
 // tagsFrom reads "#sql, indexes" as two tags.
 func tagsFrom(s string) []string {
@@ -138,12 +141,15 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostForm.Has("preview") {
-		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: markdown.HTML(d.Text)})
+		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: markdown.HTML(d.Text), Name: typedName(r)})
 		return
 	}
 	err := errEmpty
 	var made qa.PostID
 	if strings.TrimSpace(d.Text) != "" {
+		err = s.saveName(r)
+	}
+	if err == nil {
 		made, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
 	}
 	if err != nil {
@@ -162,7 +168,7 @@ func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView,
 		refuseForm(w, status, words, d)
 		return
 	}
-	s.showPost(w, r, status, v, t, i, &composer{Draft: d, Error: words})
+	s.showPost(w, r, status, v, t, i, &composer{Draft: d, Error: words, Name: typedName(r)})
 }
 
 // react handles the buttons under a post. The fields want, on and off name the state

@@ -71,7 +71,8 @@ type entryView struct {
 	AssignTo           []choice // authors to whom the question can be assigned
 	Draft              node.Draft
 	Key, Field         string
-	Me                 string
+	Me                 string // the reader's name; "" if they have none
+	Name               nameBox
 	Error              string
 	CSRF, Back         string
 }
@@ -170,6 +171,7 @@ func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa
 		return qa.Inbox{}, nil, err
 	}
 	in := v.NewInbox(v.me, later, view.order)
+	v.nameless = s.nameMissing(ctx, v)
 	if view.words == "" {
 		return in, later, nil
 	}
@@ -257,6 +259,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		if e.ID == failed {
 			e.Error = why
 			e.Draft = answer
+			e.Name.Typed = typedName(r).Typed
 			for k := range e.Parts {
 				e.Parts[k].Chosen = r.PostForm.Get("part") == strconv.Itoa(e.Parts[k].N)
 			}
@@ -397,7 +400,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
-		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: v.personName(v.me),
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: isolateDirection(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
 	}
 	var others []string
 	for _, id := range item.AssignedTo {
@@ -487,7 +490,10 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your text is still in the box.")
 		return
 	}
-	if _, err := s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text}); err != nil {
+	if err = s.saveName(r); err == nil {
+		_, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text})
+	}
+	if err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}

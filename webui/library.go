@@ -53,6 +53,7 @@ type libraryForms struct {
 	Copies, Club                        string
 	Clubs                               []choice // that a new week can be listed in
 	NewError, JoinError                 string
+	Name                                nameBox
 	JoinMove                            string // the relay to which joining would move the event, for the reader to confirm
 }
 
@@ -93,6 +94,9 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 	}
 	p := libraryPage{Any: len(library) > 0, Forms: f}
 	p.Forms.CSRF = s.guard.form
+	if s.person(ctx).Name == "" {
+		p.Forms.Name.Elem = "n-join"
+	}
 	if !p.Any && f.Open == "" {
 		p.Forms.Open = "join"
 	}
@@ -261,11 +265,16 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) join(w http.ResponseWriter, r *http.Request) {
-	f := libraryForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation"))}
+	f := libraryForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation")), Name: typedName(r)}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
 		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still in the box."
 		s.showLibrary(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	if err := s.saveName(r); err != nil {
+		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still in the box."
+		s.showLibrary(w, r, statusOf(err), f)
 		return
 	}
 	inv.Move = r.PostForm.Get("move") == "1"

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -137,4 +138,111 @@ func TestWinnersTellsTwoOfOneNameApart(t *testing.T) {
 		w.people[obi] = qa.Person{ID: obi, Name: "Obi\u200b Tamsin"}
 	})
 	mustContain(t, s.raw(s.week()+"/winners"), "Obi\u200b Tamsin ("+obi.Short()+")")
+}
+
+// TestNobodyIsCalledByTheirKey: no page shows a person's key where their name belongs, neither the reader's own nor
+// another's. Where somebody needs it to tell people apart, the short ID is marked as one.
+func TestNobodyIsCalledByTheirKey(t *testing.T) {
+	s := newSite(t, "")
+	id := asAuthor(s)
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	s.node.editViews(s.event, func(w *shownWeek) {
+		clear(w.people)
+		w.presence = []qa.Presence{{Kind: qa.PresenceAnswering, By: teodor, Post: id}, {Kind: qa.PresenceSeen, By: ilse, Post: s.node.sample[pUnsent]}}
+		for i := range w.posts {
+			if w.posts[i].ID == id {
+				w.posts[i].Marks.Assigned = []qa.Identity{teodor}
+			}
+		}
+	})
+	marked := regexp.MustCompile(`(?s)<(span|dd|input)[^>]* class="hash"[^>]*>(.*?</(span|dd)>)?`)
+	tags := regexp.MustCompile(`(?s)<[^>]*>`)
+	for _, path := range []string{
+		"", "/inbox", "/inbox?show=others", "/inbox?show=answered", "/winners", "/log", "/people", "/setup", "/p/" + string(s.node.sample[pHidden]), "/p/" + string(id) + "/moderate",
+		"/p/" + string(s.node.sample[pAnswer]) + "/proof", "/p/" + string(s.node.sample[pReply]),
+	} {
+		page := s.raw(s.week() + path)
+		text := tags.ReplaceAllString(marked.ReplaceAllString(page, ""), " ")
+		for _, who := range []qa.Identity{reader, ilse, teodor, maren, obi, noor} {
+			if i := strings.Index(text, who.Short()); i >= 0 {
+				t.Errorf("%q shows a key: …%s…", path, text[max(0, i-60):min(len(text), i+40)])
+			}
+		}
+	}
+	text := s.raw(s.week())
+	for _, name := range []string{qa.NamelessName(maren, ""), qa.NamelessName(ilse, qa.RoleAuthor)} {
+		if !strings.Contains(text, "<bdi>"+name+"</bdi>") {
+			t.Errorf("the week lacks %s", name)
+		}
+	}
+}
+
+// TestANameIsAskedForAndNotRequired: who has no name can give one with the first question, a reply, an answer or the
+// invitation.
+func TestANameIsAskedForAndNotRequired(t *testing.T) {
+	box := regexp.MustCompile(`<input id="[^"]+" name="name"`)
+	for form, fields := range map[string][]string{
+		"ask": {"body", "A question?"}, "reply": {"body", "A reply."}, "answer": {"body", "An answer.", "back", ""}, "join": {"invitation", ""},
+	} {
+		s := newSite(t, "")
+		question := s.node.sample[pQuestion]
+		path, page := s.week()+"/ask", s.week()
+		switch form {
+		case "reply":
+			path, page = s.post(pQuestion)+"/reply", s.post(pQuestion)
+		case "answer":
+			asAuthor(s)
+			path, page = s.post(pQuestion)+"/answer", s.week()+"/inbox?show=answered&open="+string(question)
+			fields[3] = page
+		case "join":
+			inv, err := s.node.Invitation(t.Context(), s.event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, page, fields[1] = "/join", "/", inv.String()
+		}
+		if n := len(box.FindAllString(s.raw(page), -1)); n == 0 {
+			t.Errorf("%s: no field for a name", form)
+		}
+		// An invalid name saves nothing and loses nothing.
+		w := s.send(path, append(fields, "name", "Wr\u202een")...)
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), strings.TrimPrefix(fields[1], "flyleaf:")) || !strings.Contains(w.Body.String(), `value="Wren"`) || len(s.node.acts()) != 0 {
+			t.Errorf("%s: an invalid name: %d, %d acts\n%s", form, w.Code, len(s.node.acts()), w.Body)
+		}
+		s.sent(path, fields...) // without one
+		if s.node.setting("name") != "" || !box.MatchString(s.raw(page)) {
+			t.Errorf("%s: without a name, the name is %q", form, s.node.setting("name"))
+		}
+		if form != "join" {
+			fields[1] += " Again."
+		}
+		s.sent(path, append(fields, "name", "  Wren  Castellane")...)
+		if s.node.setting("name") != "Wren Castellane" || box.MatchString(s.raw(page)) {
+			t.Errorf("%s: the name is %q", form, s.node.setting("name"))
+		}
+		if name := s.node.shown(s.event).people[reader].Name; form != "join" && name != "Wren Castellane" {
+			t.Errorf("%s: the week has the name %q", form, name)
+		}
+	}
+}
+
+// TestAnonymousIsNotNameless: a question asked without a name is not shown as that of somebody who has none.
+func TestAnonymousIsNotNameless(t *testing.T) {
+	s := newSite(t, "")
+	s.node.editViews(s.event, func(w *shownWeek) {
+		delete(w.people, maren)
+		delete(w.people, obi)
+		for i := range w.posts {
+			if w.posts[i].By == obi && w.posts[i].Parent == "" {
+				w.posts[i].X = map[string]string{qa.XAnonymous: qa.AnonymousYes}
+			}
+		}
+	})
+	page := s.raw(s.week())
+	for post, name := range map[int]string{pQuestion: qa.NamelessName(maren, ""), pDuplicate: qa.AnonymousName} {
+		if a := article(t, page, s.id(post)); !strings.Contains(a, "<b><bdi>"+name+"</bdi></b>") {
+			t.Errorf("not by %s: %s", name, a)
+		}
+	}
 }

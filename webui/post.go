@@ -34,6 +34,7 @@ type composer struct {
 	Error                     string
 	Preview                   template.HTML
 	Note                      string
+	Name                      nameBox
 }
 
 func (s *server) loadPost(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
@@ -63,6 +64,7 @@ func postAt(t *qa.Thread, i int) *qa.PostView {
 // saved, or a preview.
 func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c *composer) {
 	p := postAt(t, i)
+	v.nameless = s.nameMissing(r.Context(), v)
 	page := postPage{
 		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.writerName(p),
 		Answered: t.Answered,
@@ -74,6 +76,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 		c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/reply", v.csrf, string(p.ID)
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
+		c.Name = v.nameBox("n-reply", c.Name.Typed)
 		page.Compose = c
 	}
 	if p.Shown() || v.mine(p) || v.can.Moderate && !p.Withdrawn && !p.Void {

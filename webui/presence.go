@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -98,7 +97,7 @@ func (v *weekView) deliveredWords(post qa.PostID) string {
 		if p.Kind != qa.PresenceSeen {
 			continue
 		}
-		if words := "Delivered to " + isolateDirection(firstName(cmp.Or(v.People[p.By].Name, p.By.Short()))); len([]rune(words)) <= maxStateWords {
+		if words := "Delivered to " + v.firstName(p.By); len([]rune(words)) <= maxStateWords {
 			return words
 		}
 		return deliveryWords[stateSeen]

@@ -115,6 +115,7 @@ type replyBox struct {
 	Elem              string
 	Draft             node.Draft
 	Label             string
+	Name              nameBox
 }
 
 // palette are the reactions that every post offers. Readers can also add to any other
@@ -158,6 +159,7 @@ type weekView struct {
 	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
+	nameless       bool   // the reader has no name, so the forms for posts ask for one
 	claim          string // see server.claimWords
 	drafts         map[string]node.Draft
 	threadIndex    map[qa.PostID]int // post → index of its thread
@@ -239,7 +241,7 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 	key := string(p.ID)
 	return replyBox{
 		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
-		Elem: "r-" + key, Label: v.replyLabel(p),
+		Elem: "r-" + key, Label: v.replyLabel(p), Name: v.nameBox("n-"+key, ""),
 	}
 }
 
@@ -395,7 +397,15 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 }
 
 func (v *weekView) personName(id qa.Identity) string {
-	return isolateDirection(cmp.Or(v.People[id].Name, id.Short()))
+	return isolateDirection(v.PersonName(id))
+}
+
+// firstName returns the first name of a person, or what they are called without a name.
+func (v *weekView) firstName(id qa.Identity) string {
+	if v.People[id].Name == "" {
+		return v.PersonName(id)
+	}
+	return isolateDirection(firstName(v.People[id].Name))
 }
 
 // lookalikes returns the detector of names that look like another person's name.

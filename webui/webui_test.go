@@ -418,7 +418,8 @@ func TestDraftsAndPreview(t *testing.T) {
 
 func TestName(t *testing.T) {
 	s := newSite(t, "")
-	mustContain(t, s.get(s.week()), "You have not set")
+	mustContain(t, s.get(s.week()), `name="name"`)
+	mustContain(t, s.get("/you"), "others see you as “"+qa.NamelessName(reader, "")+"”")
 	s.sent("/you", "name", "  Wren   Castellane ")
 	if got := s.node.setting("name"); got != "Wren Castellane" {
 		t.Errorf("name = %q", got)

@@ -70,7 +70,7 @@ type askBox struct {
 	Kept                     bool // the draft was saved on this device
 	Error                    string
 	Preview                  template.HTML
-	NameMissing              bool
+	Name                     nameBox
 	Anonymous                bool   // offer to ask without a name
 	Ticked                   bool   // the reader chose to ask without a name
 	NotAnonymous             string // why the reader cannot ask without a name now; "" for no reason to show
@@ -199,11 +199,12 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Invited, p.CSRF = e.Access == schema.AccessInvited, v.csrf
 
 	d, kept := v.drafts[askKey]
-	p.Ask = askBox{Draft: d, Kept: kept, NameMissing: s.nameMissing(r.Context(), v)}
+	v.nameless = s.nameMissing(r.Context(), v)
+	p.Ask = askBox{Draft: d, Kept: kept}
 	if ask != nil {
-		ask.NameMissing = p.Ask.NameMissing
 		p.Ask = *ask
 	}
+	p.Ask.Name = v.nameBox("n-ask", p.Ask.Name.Typed)
 	p.Ask.Anonymous, p.Ask.NotAnonymous = s.mayAskAnonymously(v)
 	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
 

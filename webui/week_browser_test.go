@@ -197,6 +197,20 @@ func TestBrowserReplyOnTheWeek(t *testing.T) {
 	b.until("the reaction", `document.querySelector('.reactions > button[value="🎉"][aria-pressed=true]')`)
 }
 
+// TestBrowserNameWithTheFirstQuestion: a name typed beside the first question is saved with it, and not asked for again.
+func TestBrowserNameWithTheFirstQuestion(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	b.live()
+	b.run(keys("#q", "Who is asking?"), keys("#n-ask", "Wren Castellane"), click("#ask button.primary"))
+	b.until("the question", `document.querySelector('#threads').innerText.includes('Who is asking?')`)
+	b.until("the name is not asked for again", `!document.querySelector('.name-box') && document.getElementById('q').value === ''`)
+	if w, err := b.node.Week(t.Context(), b.event); err != nil || w.PersonName(reader) != "Wren Castellane" {
+		t.Errorf("the asker is called %q, %v", w.PersonName(reader), err)
+	}
+}
+
 // Without scripts, the forms that scripts otherwise create when they are opened are there from the
 // start.
 func TestBrowserWithoutScripts(t *testing.T) {

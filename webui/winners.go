@@ -164,7 +164,7 @@ func (v *weekView) choosers() []chooser {
 	var out []chooser
 	add := func(id qa.Identity) {
 		if !slices.ContainsFunc(out, func(c chooser) bool { return c.ID == id }) {
-			out = append(out, chooser{ID: id, Name: isolateDirection(firstName(cmp.Or(v.People[id].Name, id.Short()))), Me: id == v.me})
+			out = append(out, chooser{ID: id, Name: v.firstName(id), Me: id == v.me})
 		}
 	}
 	for _, g := range v.Event.Roles {
@@ -228,7 +228,7 @@ func (v *weekView) askerName(a *qa.Asker) string {
 }
 
 func (v *weekView) entrant(e qa.Entrant) string {
-	return cmp.Or(isolateDirection(qa.CleanNonEmptyLine(e.OnBehalfOf)), v.personName(e.By))
+	return isolateDirection(v.EntrantName(e))
 }
 
 func (v *weekView) wonCopy(p qa.Prize) wonCopy {

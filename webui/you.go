@@ -18,6 +18,7 @@ type youPage struct {
 	Person      qa.Person
 	Identity    qa.Identity
 	Short       string
+	Nameless    string // what the reader is called without a name; "" if they have one
 	Saved       bool
 	Phrase      []string // the words of the recovery phrase, when the reader asked to see them
 	PhraseError string
@@ -36,6 +37,37 @@ func (s *server) person(ctx context.Context) qa.Person {
 	return p
 }
 
+// nameBox is the field for a name in the forms of somebody who has none. They may leave it empty.
+type nameBox struct {
+	Elem    string // "": the reader has a name, so there is no field
+	Typed   string
+	Without string // what the reader is called without a name; "" where that is not known
+}
+
+func (v *weekView) nameBox(elem, typed string) nameBox {
+	if !v.nameless {
+		return nameBox{}
+	}
+	return nameBox{Elem: elem, Typed: typed, Without: v.PersonName(v.me)}
+}
+
+// saveName saves the name that the reader typed in a form for something else.
+func (s *server) saveName(r *http.Request) error {
+	name := strings.Join(strings.Fields(r.PostForm.Get("name")), " ")
+	if name == "" {
+		return nil
+	}
+	p, err := s.node.Person(r.Context())
+	if err != nil {
+		return err
+	}
+	p.Name = name
+	if err = s.node.SetPerson(r.Context(), p); node.KindOf(err) == node.ProfileNotShared {
+		return nil // those weeks get the name later
+	}
+	return err
+}
+
 // nameMissing reports whether the reader has no name, neither in the week nor in the profile.
 func (s *server) nameMissing(ctx context.Context, v *weekView) bool {
 	return v.People[v.me].Name == "" && s.person(ctx).Name == ""
@@ -49,6 +81,9 @@ func (s *server) showYou(w http.ResponseWriter, r *http.Request, status int, p y
 	p.CSRF, p.Browser, p.Replaced = s.guard.form, s.browser, r.URL.Query().Has("identity")
 	p.Identity, _ = s.node.Identity(r.Context())
 	p.Short = p.Identity.Short()
+	if s.person(r.Context()).Name == "" {
+		p.Nameless = qa.NamelessName(p.Identity, "")
+	}
 	l := s.layout(r, "You", "you", p)
 	if r.Method != http.MethodGet {
 		l.Here = "/you"

@@ -16,6 +16,7 @@ import (
 
 func (a *app) joinCmd() *cobra.Command {
 	var move bool
+	var name string
 	c := &cobra.Command{
 		Use:   "join [flags] INVITATION|-",
 		Short: "Join an event or a club with an invitation",
@@ -26,9 +27,13 @@ the invitation is read from standard input, which keeps it out of the shell's hi
 
 You may paste the text that the invitation came in. If the event is on this device already
 and the invitation names a relay that its organisers do not use, --move is needed, because that
-relay would see what you read and write.`,
-		Example: "  flyleaf join flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org",
-		Args:    atLeast(1), // the words of the text that contains the invitation
+relay would see what you read and write.
+
+--name sets your name, as ` + "`flyleaf identity name`" + ` does before or after. It is optional. An event gets
+your name with your first post there, or with an invitation to a role.`,
+		Example: `  flyleaf join flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org
+  flyleaf join --name "Tino" flyleaf:2kuc5yuMvWnkErdeNjRzMrhYyHRG@wss://relay.example.org`,
+		Args: atLeast(1), // the words of the text that contains the invitation
 		RunE: func(c *cobra.Command, args []string) error {
 			link, err := a.textArg(args)
 			if err != nil {
@@ -40,6 +45,11 @@ relay would see what you read and write.`,
 			}
 			inv.Move = move
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
+				if c.Flags().Changed("name") {
+					if _, err := setName(ctx, b, name); err != nil {
+						return a.explain(err)
+					}
+				}
 				why, err := node.JoinAndFetch(ctx, b, inv)
 				if err != nil {
 					return a.explain(err)
@@ -66,10 +76,11 @@ relay would see what you read and write.`,
 				if words := invitationState(own); words != "" {
 					a.printf("%s\n", words)
 				}
-				return nil
+				return a.noteNameless(ctx, b)
 			})
 		},
 	}
+	c.Flags().StringVar(&name, "name", "", "your `name`, as others see it")
 	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device to the relay of the invitation")
 	return a.jsonFlag(c)
 }

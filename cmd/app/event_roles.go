@@ -38,7 +38,7 @@ func (a *app) eventRolesCmd() *cobra.Command {
 					a.printf("%s\n", notFetched)
 				}
 				for _, g := range grants {
-					a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.People[g.ID].Name))
+					a.printf("%-10s  %s  %s\n", g.Role, g.ID, plainName(week.PersonName(g.ID)))
 				}
 				own, err := b.OwnInvitation(ctx, week.Event.ID)
 				if words := invitationState(own); words != "" && own.State != qa.InviteGranted {

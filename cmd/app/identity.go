@@ -400,23 +400,17 @@ func (a *app) identityNameCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
 				p, err := b.Person(ctx)
-				if err != nil {
-					return err
-				}
 				if len(args) == 1 {
-					if strings.TrimSpace(args[0]) == "" {
-						return codedf(exitUsage, "a name needs at least one letter")
-					}
-					p.Name = strings.TrimSpace(args[0])
-					if err := b.SetPerson(ctx, p); err != nil {
-						return a.explain(err)
-					}
+					p, err = setName(ctx, b, args[0])
+				}
+				if err != nil {
+					return a.explain(err)
 				}
 				if a.json {
 					return a.printJSON(map[string]string{"name": p.Name, "identity": string(p.ID)})
 				}
 				if p.Name == "" {
-					a.printf("No name yet. `flyleaf identity name \"Tino\"` sets one.\n")
+					a.printf("No name yet: others see you as %s. `flyleaf identity name \"Tino\"` sets one.\n", qa.NamelessName(p.ID, ""))
 				} else {
 					a.printf("%s\n", plain(p.Name))
 				}
@@ -425,4 +419,26 @@ func (a *app) identityNameCmd() *cobra.Command {
 		},
 	}
 	return a.jsonFlag(c)
+}
+
+// setName sets the name that others see, and returns the profile with it.
+func setName(ctx context.Context, b backend, name string) (qa.Person, error) {
+	if strings.TrimSpace(name) == "" {
+		return qa.Person{}, codedf(exitUsage, "a name needs at least one letter")
+	}
+	p, err := b.Person(ctx)
+	if err != nil {
+		return p, err
+	}
+	p.Name = strings.TrimSpace(name)
+	return p, b.SetPerson(ctx, p)
+}
+
+// noteNameless tells somebody who has no name what others see, and how to set one.
+func (a *app) noteNameless(ctx context.Context, b backend) error {
+	p, err := b.Person(ctx)
+	if err == nil && p.Name == "" && !a.json {
+		fmt.Fprintf(a.std.err, "Note: you have no name yet, so others see you as %s. `flyleaf identity name \"Tino\"` sets one.\n", qa.NamelessName(p.ID, ""))
+	}
+	return err
 }

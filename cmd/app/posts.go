@@ -39,7 +39,10 @@ which address the question came from, and people may recognise your style.`,
 				return err
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous})
+				if err := a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous}); err != nil || anonymous {
+					return err
+				}
+				return a.noteNameless(ctx, b)
 			})
 		},
 	}

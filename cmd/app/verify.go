@@ -177,9 +177,6 @@ func (a *app) printVerification(v *qa.Verification, allChanges bool) {
 	lookalikes := lookalikesIn(v)
 	for _, p := range v.People {
 		names[p.ID] = p.Name
-		if p.Name == "" {
-			names[p.ID] = p.ID.Short()
-		}
 		roles := make([]string, len(p.Roles))
 		for i, r := range p.Roles {
 			roles[i] = string(r)
@@ -195,7 +192,7 @@ func (a *app) printVerification(v *qa.Verification, allChanges bool) {
 		if p.Void > 0 {
 			warnings += fmt.Sprintf("[%s void: two versions were signed]  ", counted(p.Void, "change is", "changes are"))
 		}
-		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), warnings, plainName(names[p.ID]))
+		a.printf("  %s  %-8s  %s  %s%s\n", p.ID.Short(), counted(p.Changes, "change", "changes"), cmp.Or(strings.Join(roles, ", "), "no role"), warnings, cmp.Or(plainName(p.Name), "without a name"))
 	}
 	shown := 0
 	for i := range v.Changes {
@@ -229,7 +226,7 @@ func lookalikesIn(v *qa.Verification) *people.Lookalikes {
 func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) {
 	// Names are quoted and follow the identity, so that they cannot look like anything else.
 	quoted := func(id qa.Identity) string {
-		if name := names[id]; name == "" || name == id.Short() {
+		if names[id] == "" {
 			return id.Short()
 		}
 		return id.Short() + " “" + strings.NewReplacer("“", "'", "”", "'").Replace(plainName(names[id])) + "”"

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -46,7 +45,7 @@ func newDrawReport(w *qa.Week) (drawReport, error) {
 	}
 	out.Passed = w.Ineligible(result)
 	for _, p := range w.Prizes(result) {
-		out.Prizes = append(out.Prizes, namedPrize{p, node.EntrantName(w, p.Entrant)})
+		out.Prizes = append(out.Prizes, namedPrize{p, w.EntrantName(p.Entrant)})
 	}
 	return out, nil
 }
@@ -54,7 +53,7 @@ func newDrawReport(w *qa.Week) (drawReport, error) {
 // entrantLabel returns the name of an entrant for a line that does not show the identity, see
 // people.Lookalikes.Call.
 func entrantLabel(w *qa.Week, look *people.Lookalikes, e qa.Entrant) string {
-	switch name := plainName(node.EntrantName(w, e)); {
+	switch name := plainName(w.EntrantName(e)); {
 	case e.OnBehalfOf == "":
 		return plainName(look.Call(e.By))
 	case w.Event.HasRole(e.By, qa.RoleOrganiser):
@@ -168,7 +167,7 @@ func drawSentence(w *qa.Week, d *drawReport) string {
 	case qa.DrawWaiting:
 		names := make([]string, len(d.Draw.Unrevealed))
 		for i, id := range d.Draw.Unrevealed {
-			names[i] = node.PersonName(w, id)
+			names[i] = w.PersonName(id)
 		}
 		return "The draw is waiting for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastRevealWarning(d.Draw)
 	case qa.DrawVoid:
@@ -307,7 +306,7 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 	if e := w.Event.Draw; e != nil && e.Closing != "" {
 		a.printf("closing     %s\n", e.Closing)
 		for _, r := range e.Reveals {
-			a.printf("reveal      %s  for %s  %s\n", r.By, r.Closing, plainName(node.PersonName(w, r.By)))
+			a.printf("reveal      %s  for %s  %s\n", r.By, r.Closing, plainName(w.PersonName(r.By)))
 		}
 	}
 	for _, c := range d.Commitments {
@@ -321,20 +320,20 @@ func (a *app) printDraw(w *qa.Week, d *drawReport) {
 		case slices.Contains(d.Draw.Unrevealed, c.By):
 			state = "not revealed, or it does not match"
 		}
-		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(node.PersonName(w, c.By)), state)
+		a.printf("commitment  %s  %s  %s  %s\n", c.By, c.Hash, plainName(w.PersonName(c.By)), state)
 		if c.Secret != "" {
 			a.printf("secret      %s  %s\n", c.By, c.Secret)
 		}
 	}
 	for _, e := range d.Draw.Entrants {
-		a.printf("candidate   %s  %s\n", e.By, plainName(node.EntrantName(w, e)))
+		a.printf("candidate   %s  %s\n", e.By, plainName(w.EntrantName(e)))
 	}
 	if d.Draw.State != qa.DrawDone {
 		return
 	}
 	a.printf("seed        %s\n", d.Draw.Seed)
 	for i, e := range d.Draw.Order {
-		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(node.EntrantName(w, e)))
+		a.printf("place %-4d  %s  %s\n", i+1, e.By, plainName(w.EntrantName(e)))
 	}
 	if words := w.LastRevealWarning(d.Draw); words != "" {
 		a.printf("%s\n", plain(words))
@@ -393,7 +392,7 @@ it.`,
 				if a.json {
 					return a.printJSON(map[string]any{"event": w.Event.ID, "as": ids})
 				}
-				a.printf("Encrypted for %s. It is sent with the next sync.\n", plainName(node.PersonName(w, w.Event.Founder)))
+				a.printf("Encrypted for %s. It is sent with the next sync.\n", plainName(w.PersonName(w.Event.Founder)))
 				return nil
 			})
 		},

@@ -119,7 +119,7 @@ const maxListed = 20
 // leastPrefix is the minimum length of the beginning of an identity, in characters.
 const leastPrefix = 4
 
-// Find returns the people that typed may mean: by identity or its beginning, by a look-alike name,
+// Find returns the people that typed may mean: by identity or its beginning, by a name that looks like what they are called,
 // or by a name they wrote on behalf of (not for organisers, whose imports would match).
 func Find(w *qa.Week, typed string) []Found {
 	typed = strings.TrimSpace(typed)
@@ -132,8 +132,7 @@ func Find(w *qa.Week, typed string) []Found {
 		if id == "" {
 			return
 		}
-		name := w.People[id].Name
-		if looks != "" && name != "" && Skeleton(name) == looks || len(prefix) >= leastPrefix && strings.HasPrefix(string(id), prefix) {
+		if looks != "" && Skeleton(w.PersonName(id)) == looks || len(prefix) >= leastPrefix && strings.HasPrefix(string(id), prefix) {
 			fits[id] = ""
 		}
 	}

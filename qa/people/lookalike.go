@@ -116,14 +116,14 @@ func (l *Lookalikes) Name(name string) Lookalike {
 	return said
 }
 
-// Call returns how a sentence refers to a person: by name or, without a name, by the
-// beginning of the identity. The beginning of the identity follows the name if another
-// person's name looks the same, if the person holds no role and the name looks like that of
-// somebody who does, or if the name contains something that looks like an identity.
+// Call returns how a sentence refers to a person: as qa.Week.PersonName does. The beginning of
+// the identity follows a name that the person chose if another person's name looks the same, if
+// the person holds no role and the name looks like that of somebody who does, if the name looks
+// like those of people without a name, or if it contains something that looks like an identity.
 func (l *Lookalikes) Call(id qa.Identity) string {
 	name := strings.Join(strings.Fields(l.week.People[id].Name), " ")
 	if name == "" {
-		return id.Short()
+		return l.week.PersonName(id)
 	}
 	if l.alike == nil {
 		l.alike = make(map[string]int, len(l.week.People))
@@ -131,14 +131,15 @@ func (l *Lookalikes) Call(id qa.Identity) string {
 			l.alike[Skeleton(p.Name)]++
 		}
 	}
-	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" || shortID.MatchString(name) {
+	if l.alike[Skeleton(name)] > 1 || l.Person(id, name).Role != "" || notAName.MatchString(name) {
 		return name + " (" + id.Short() + ")"
 	}
 	return name
 }
 
-// shortID finds what looks like the beginning of an identity, as Call writes it.
-var shortID = regexp.MustCompile("(?i)[0-9a-f]{8}")
+// notAName finds what looks like the beginning of an identity, as Call writes it, or like what qa.Week.PersonName
+// calls people without a name.
+var notAName = regexp.MustCompile(`(?i)[0-9a-f]{8}|^` + qa.AnonymousName + `$|^\pL+ \d{5}$`)
 
 // leastWithin is how long a skeleton has to be for names that hold it, among other
 // words, to look like it.

@@ -165,7 +165,7 @@ func TestLookalikes(t *testing.T) {
 		t.Error("an organiser answers for the names of what is brought in")
 	}
 	for who, want := range map[qa.Identity]string{
-		id(mina): "Mina", id(silent): id(silent).Short(), id(founder): "Noor Adeyemi",
+		id(mina): "Mina", id(silent): w.PersonName(id(silent)), id(founder): "Noor Adeyemi",
 		id(ilse): "Ilse Marrow (" + id(ilse).Short() + ")", id(spammer): "Ilse\u200b Marrow (" + id(spammer).Short() + ")",
 	} {
 		if got := l.Call(who); got != want {
@@ -175,6 +175,12 @@ func TestLookalikes(t *testing.T) {
 	w.People[id(mina)] = qa.Person{ID: id(mina), Name: "Noor (" + id(founder).Short() + ")"}
 	if got, want := l.Call(id(mina)), "Noor ("+id(founder).Short()+") ("+id(mina).Short()+")"; got != want {
 		t.Errorf("a name that ends like an identity is called %q", got)
+	}
+	for _, name := range []string{w.PersonName(id(silent)), "anonymous"} {
+		w.People[id(mina)] = qa.Person{ID: id(mina), Name: name}
+		if got, want := l.Call(id(mina)), name+" ("+id(mina).Short()+")"; got != want {
+			t.Errorf("a chosen name that looks like none is called %q, not %q", got, want)
+		}
 	}
 	if l.Person(id(ilse), "Ilse Marrow").Role != "" || l.Person(id(spammer), "Ilse Marrow").Role == "" {
 		t.Error("outside of posts")

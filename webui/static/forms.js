@@ -45,6 +45,7 @@ async function submit(form, button) {
       return;
     }
     tried.delete(form);
+    if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
     if (data.elem && byID('threads') && await showPosted(form, data.elem)) {
       offerPhrase().catch(() => {});
