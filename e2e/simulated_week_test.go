@@ -239,7 +239,7 @@ func TestSimulatedWeek(t *testing.T) {
 				a.online()
 			}
 			in := a.week()
-			for k, item := range in.NewInbox(a.id(), nil, qa.InboxWanted).Waiting {
+			for k, item := range in.NewInbox(a.id(), nil, 0, qa.InboxWanted).Waiting {
 				if k < 3 {
 					a.do(qa.Act{Kind: qa.ActPost, Parent: item.Thread.Question.ID, Text: fmt.Sprintf("Answer of %s.", a.name)})
 					answers++

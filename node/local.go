@@ -16,7 +16,7 @@ import (
 const (
 	settingPages  = "web/"        // + name: a setting of the pages
 	settingDrafts = "web/drafts/" // + event: its drafts, as JSON
-	settingLater  = "later/"      // + EVENT/POST: when the question was saved for later, in ms
+	settingLater  = "later/"      // + EVENT/POST: when the question was saved for later, in ms, and until when, if there is a time
 	settingDigest = "digest"      // DigestState, as JSON
 )
 
@@ -48,23 +48,28 @@ func (d *Device) SetSetting(ctx context.Context, key, value string) error {
 	return d.setSetting(ctx, settingPages+key, value)
 }
 
-func (d *Device) SavedForLater(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error) {
+func (d *Device) SavedForLater(ctx context.Context, event qa.EventID) (qa.Postponed, error) {
 	prefix := settingLater + string(event) + "/"
 	all, err := d.store.Settings(ctx, prefix)
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[qa.PostID]bool, len(all))
-	for key := range all {
-		out[qa.PostID(strings.TrimPrefix(key, prefix))] = true
+	out := make(qa.Postponed, len(all))
+	for key, value := range all {
+		_, until, _ := strings.Cut(value, " ")       // an earlier version wrote no time
+		millis, _ := strconv.ParseInt(until, 10, 64) // without a valid time, the user moves it back
+		out[qa.PostID(strings.TrimPrefix(key, prefix))] = millis
 	}
 	return out, nil
 }
 
-func (d *Device) SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error {
+func (d *Device) SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool, untilMillis int64) error {
 	key, value := settingLater+string(event)+"/"+string(post), ""
 	if on {
 		value = strconv.FormatInt(d.nowMillis(), 10)
+	}
+	if on && untilMillis != 0 {
+		value += " " + strconv.FormatInt(untilMillis, 10)
 	}
 	return d.setSetting(ctx, key, value)
 }

@@ -180,8 +180,10 @@ type Node interface {
 	// Data that stays on this device.
 
 	// SavedForLater returns the questions that the user saved for later.
-	SavedForLater(ctx context.Context, event qa.EventID) (map[qa.PostID]bool, error)
-	SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool) error
+	SavedForLater(ctx context.Context, event qa.EventID) (qa.Postponed, error)
+	// SaveForLater saves a question for later, until a time in ms (0: until it is moved back), or, with on false,
+	// moves it back to the inbox.
+	SaveForLater(ctx context.Context, event qa.EventID, post qa.PostID, on bool, untilMillis int64) error
 	// Drafts returns an event's unposted drafts by key. If the stored drafts cannot be read, it
 	// returns none.
 	Drafts(ctx context.Context, event qa.EventID) (map[string]Draft, error)

@@ -20,16 +20,35 @@ const (
 	InboxAsker  InboxOrder = "asker"  // people without any answer first, then by name
 )
 
+// Postponed has the questions that an author saved for later on this device, each with the time, in ms, at which it
+// comes back to the inbox; 0: when the author moves it back.
+type Postponed map[PostID]int64
+
+// Next returns the first time after now at which a question comes back, in ms; 0 for none.
+func (p Postponed) Next(nowMillis int64) (next int64) {
+	for _, until := range p {
+		if until > nowMillis && (next == 0 || until < next) {
+			next = until
+		}
+	}
+	return next
+}
+
 // InboxItem is a question in an author's inbox.
 type InboxItem struct {
 	Thread *Thread `json:"thread"`
-	// Parts are the parts of a question that asks several things; nil for other questions.
-	Parts []QuestionPart `json:"parts,omitempty"`
 	// AskerUnanswered: none of this person's questions is answered yet.
 	AskerUnanswered bool `json:"firstOfAsker"`
 	// AssignedTo are the authors to whom the question is assigned, ascending.
 	AssignedTo []Identity `json:"takenBy,omitempty"`
+	// UntilMillis is until when the question was saved for later; 0 for no time.
+	UntilMillis int64 `json:"until,omitempty"`
+	// Back: it was saved for later until a time that has passed.
+	Back bool `json:"back,omitempty"`
 }
+
+// Parts returns the parts of a question that asks several things; nil for other questions.
+func (i *InboxItem) Parts() []QuestionPart { return i.Thread.Parts() }
 
 // Inbox is an author's list of questions, answered ones included.
 type Inbox struct {
@@ -42,9 +61,9 @@ type Inbox struct {
 	Answered []InboxItem `json:"answered"`
 }
 
-// NewInbox sorts a week's questions for one author. later has the questions that the author
-// postponed on this device. Questions that are not shown, and duplicates, are left out.
-func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) Inbox {
+// NewInbox sorts a week's questions for one author, those first that have come back from being saved for later. Questions
+// that are not shown, and duplicates, are left out.
+func (w *Week) NewInbox(me Identity, later Postponed, nowMillis int64, order InboxOrder) Inbox {
 	heard := map[Entrant]bool{} // askers with an answer
 	for i := range w.Threads {
 		t := &w.Threads[i]
@@ -59,14 +78,16 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 			continue
 		}
 		item := InboxItem{
-			Thread: t, Parts: t.Parts(), AssignedTo: t.Question.Marks.Assigned,
+			Thread: t, AssignedTo: t.Question.Marks.Assigned,
 			AskerUnanswered: !heard[EntrantOf(&t.Question.Post)],
 		}
+		until, saved := later[t.Question.ID]
+		item.UntilMillis, item.Back = until, until != 0 && until <= nowMillis
 		mine := slices.Contains(item.AssignedTo, me)
 		switch {
-		case t.Answered && !item.open():
+		case t.Answered && !item.open(): // only answered questions need their parts here
 			in.Answered = append(in.Answered, item)
-		case later[t.Question.ID]:
+		case saved && !item.Back:
 			in.Later = append(in.Later, item)
 		case len(item.AssignedTo) > 0 && !mine:
 			in.Others = append(in.Others, item)
@@ -85,12 +106,15 @@ func (w *Week) NewInbox(me Identity, later map[PostID]bool, order InboxOrder) In
 
 // open reports whether parts of a question that asks several things are unanswered.
 func (i *InboxItem) open() bool {
-	return slices.ContainsFunc(i.Parts, func(p QuestionPart) bool { return !p.Answered })
+	return slices.ContainsFunc(i.Parts(), func(p QuestionPart) bool { return !p.Answered })
 }
 
 func (o InboxOrder) compare(a, b InboxItem) int {
 	if late := compareBool(a.Thread.Question.AfterClosing, b.Thread.Question.AfterClosing); late != 0 {
 		return late
+	}
+	if back := compareBool(b.Back, a.Back); back != 0 {
+		return back
 	}
 	age := cmp.Or(cmp.Compare(a.Thread.Question.AtMillis, b.Thread.Question.AtMillis), a.Thread.Question.Op.Compare(b.Thread.Question.Op))
 	switch o {

@@ -130,7 +130,7 @@ func TestInbox(t *testing.T) {
 		InboxAge:    "old wanted mine new",
 		InboxAsker:  "wanted mine new old", // Zoë has an answer already
 	} {
-		in := w.NewInbox(me, map[PostID]bool{"later": true}, order)
+		in := w.NewInbox(me, Postponed{"later": 0}, 0, order)
 		if got := ids(in.Waiting); got != want {
 			t.Errorf("%s: %s, want %s", order, got, want)
 		}
@@ -144,10 +144,53 @@ func TestInbox(t *testing.T) {
 	answer := q("x", 2, 0, Marks{})
 	answer.Parent, answer.Revisions[0].Text = "half", QuotePart("a?", "Yes.")
 	w2 := NewWeek(e, []Post{half, answer}, nil)
-	if in := w2.NewInbox(me, nil, InboxWanted); !w2.Threads[0].Answered || ids(in.Waiting) != "half" || ids(in.Answered) != "" {
+	if in := w2.NewInbox(me, nil, 0, InboxWanted); !w2.Threads[0].Answered || ids(in.Waiting) != "half" || ids(in.Answered) != "" {
 		t.Errorf("answered by half: waiting %q, answered %q", ids(in.Waiting), ids(in.Answered))
 	}
-	if in := w.NewInbox(other, nil, InboxWanted); ids(in.Others) != "" || ids(in.Mine) != "others mine" {
+	if in := w.NewInbox(other, nil, 0, InboxWanted); ids(in.Others) != "" || ids(in.Mine) != "others mine" {
 		t.Errorf("the other author: others %q, mine %q", ids(in.Others), ids(in.Mine))
+	}
+}
+
+// TestSnoozedQuestionsComeBack: a question saved for later until some time is in the inbox again at that time, before the
+// others, in every order.
+func TestSnoozedQuestionsComeBack(t *testing.T) {
+	me := person(2)
+	q := func(id string, at int64, wants int) Post {
+		p := Post{ID: PostID(id), By: person(int(at) + 10), AtMillis: at, Op: OpID{Counter: uint64(at)}, Revisions: []Revision{{Text: id + "?"}}}
+		for i := range wants {
+			p.Reactions = append(p.Reactions, Reaction{By: person(100 + i), Emoji: WantEmoji})
+		}
+		return p
+	}
+	w := NewWeek(Event{Founder: person(1)}, []Post{q("old", 1, 5), q("new", 2, 0), q("snoozed", 3, 0), q("saved", 4, 0)}, nil)
+	later := Postponed{"snoozed": 1000, "saved": 0}
+	list := func(items []InboxItem) (out []string) {
+		for _, item := range items {
+			out = append(out, fmt.Sprint(item.Thread.Question.ID, " ", item.UntilMillis, " ", item.Back))
+		}
+		return out
+	}
+	for _, order := range []InboxOrder{InboxWanted, InboxAge, InboxAsker} {
+		in := w.NewInbox(me, later, 999, order)
+		if got := list(in.Waiting); len(got) != 2 {
+			t.Errorf("%s, before the time: %q", order, got)
+		}
+		if got := list(in.Later); !slices.Equal(got, []string{"snoozed 1000 false", "saved 0 false"}) {
+			t.Errorf("%s, later before the time: %q", order, got)
+		}
+		in = w.NewInbox(me, later, 1000, order)
+		if got := list(in.Waiting); len(got) != 3 || got[0] != "snoozed 1000 true" {
+			t.Errorf("%s, at the time: %q", order, got)
+		}
+		if got := list(in.Later); !slices.Equal(got, []string{"saved 0 false"}) {
+			t.Errorf("%s, later at the time: %q", order, got)
+		}
+	}
+	later["next"] = 500
+	for now, want := range map[int64]int64{0: 500, 499: 500, 500: 1000, 1000: 0} {
+		if got := later.Next(now); got != want {
+			t.Errorf("after %d the next comes back at %d, want %d", now, got, want)
+		}
 	}
 }

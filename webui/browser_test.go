@@ -39,6 +39,7 @@ type inBrowser struct {
 	outside []string // requests to other servers
 	served  []string // responses while recording
 	records bool
+	passed  time.Duration // since testNow, for the pages
 }
 
 const browserToken = "start-token-of-the-test"
@@ -52,7 +53,7 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 	handler := New(Config{
 		Converter: convert.Direct{},
 		Node:      b.node, Token: browserToken, Starts: &starts, Hosts: []string{b.srv.Listener.Addr().String()},
-		Now: func() time.Time { return testNow }, Zone: time.UTC,
+		Now: b.now, Zone: time.UTC,
 	})
 	b.srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b.mu.Lock()
@@ -184,6 +185,19 @@ func (b *inBrowser) shot(name string) {
 	if len(png) < 5000 {
 		b.t.Errorf("%s: a picture of %d bytes shows nothing", name, len(png))
 	}
+}
+
+func (b *inBrowser) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return testNow.Add(b.passed)
+}
+
+// pass lets time pass.
+func (b *inBrowser) pass(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.passed += d
 }
 
 func (b *inBrowser) setDead(dead bool) {

@@ -67,6 +67,9 @@ type entryView struct {
 	Versions           bool
 	Late               bool
 	Later              bool
+	Until              moment   // until when it is saved for later; without words for no time
+	CameBack           bool     // that time has passed
+	Snooze             []choice // until when it can be saved for later
 	Answered           bool
 	AssignTo           []choice // authors to whom the question can be assigned
 	Draft              node.Draft
@@ -165,12 +168,12 @@ func (i inboxView) list(in *qa.Inbox) []qa.InboxItem {
 }
 
 // loadInbox returns the inbox in the order of a view, with the questions that its search finds.
-func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa.Inbox, map[qa.PostID]bool, error) {
+func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa.Inbox, qa.Postponed, error) {
 	later, err := s.node.SavedForLater(ctx, v.Event.ID)
 	if err != nil {
 		return qa.Inbox{}, nil, err
 	}
-	in := v.NewInbox(v.me, later, view.order)
+	in := v.NewInbox(v.me, later, v.cal.now.UnixMilli(), view.order)
 	v.nameless = s.nameMissing(ctx, v)
 	if view.words == "" {
 		return in, later, nil
@@ -227,7 +230,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		return
 	}
 	items := view.list(&in)
-	p := v.newInboxPage(view, &in)
+	p := v.newInboxPage(view, &in, later)
 	p.OthersAnswering = v.othersAnswering()
 	p.Heading = toAnswerWords(len(in.Waiting))
 	p.Lede = v.progress(&in)
@@ -291,13 +294,16 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 }
 
 // newInboxPage returns the page without its entries.
-func (v *weekView) newInboxPage(view inboxView, in *qa.Inbox) inboxPage {
+func (v *weekView) newInboxPage(view inboxView, in *qa.Inbox, later qa.Postponed) inboxPage {
 	p := inboxPage{
 		Event: v.Event, Path: eventPath(v.Event.ID), Inbox: view.path, CSRF: v.csrf, Count: len(view.list(in)),
 		Show: view.query().Get("show"), Sort: view.query().Get("sort"), Words: view.words,
 	}
 	if view.show == inboxShows[0] {
 		p.All = strconv.Itoa(len(in.Answered) + len(in.Waiting) + len(in.Others) + len(in.Later))
+	}
+	if next := later.Next(v.cal.now.UnixMilli()); next != 0 {
+		p.ComesBack = strconv.FormatInt(next, 10)
 	}
 	for i, name := range []string{"To answer", "Taken by you", "Taken by others", "Saved for later", "Answered"} {
 		of := view.showing(inboxShows[i], view.order)
@@ -329,7 +335,7 @@ func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
 	for _, item := range view.list(&in) {
 		listed[item.Thread.Question.ID] = true
 	}
-	p := v.newInboxPage(view, &in)
+	p := v.newInboxPage(view, &in, later)
 	for n, shown := range q["entry"] {
 		if n == entriesOnPage {
 			break
@@ -393,14 +399,19 @@ func (v *weekView) othersAnswering() []string {
 	return slices.Compact(out)
 }
 
-func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, later map[qa.PostID]bool) entryView {
+func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, later qa.Postponed) entryView {
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
 		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: view.address(q.ID) + "#" + postElem(q.ID),
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
-		Versions: len(q.Versions()) > 1, Late: q.Late, Later: later[q.ID], Answered: t.Answered,
+		Versions: len(q.Versions()) > 1, Late: q.Late, CameBack: item.Back, Answered: t.Answered,
 		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: isolateDirection(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
+	}
+	_, saved := later[q.ID]
+	e.Later = saved && !item.Back
+	if item.UntilMillis != 0 {
+		e.Until = v.cal.moment(item.UntilMillis)
 	}
 	var others []string
 	for _, id := range item.AssignedTo {
@@ -412,8 +423,9 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		e.TakenBy = and(others)
 	}
 	if e.Open {
+		e.Snooze = v.cal.snoozeTimes(v.Event.AnswersUntilMillis)
 		e.Words = markdown.HTML(q.Text())
-		for i, part := range item.Parts {
+		for i, part := range item.Parts() {
 			e.PartlyAnswered = e.PartlyAnswered || part.Answered
 			e.Parts = append(e.Parts, partView{N: i + 1, Text: part.Text, Excerpt: markdown.Line(part.Text, 60), Answered: part.Answered})
 		}
@@ -429,7 +441,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 
 // version returns a short hash of what the entry shows, without the draft, which the page itself changes.
 func (e entryView) version() string {
-	e.Draft, e.URL, e.CSRF = node.Draft{}, "", ""
+	e.Draft, e.URL, e.CSRF = node.Draft{}, "", "" // the rest has no pointers, whose addresses would be hashed
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%+v", e) // a hash takes everything
 	return strconv.FormatUint(h.Sum64(), 36)
@@ -466,9 +478,14 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		formDone(w, r, back, "")
 		return
 	case r.PostForm.Has("later"):
-		err := s.node.SetDraft(ctx, v.Event.ID, key, d)
-		if err == nil {
-			err = s.node.SaveForLater(ctx, v.Event.ID, p.ID, r.PostForm.Get("later") == "1")
+		on := r.PostForm.Get("later") == "1"
+		until, err := strconv.ParseInt(cmp.Or(r.PostForm.Get("until"), "0"), 10, 64)
+		if on && (err != nil || until != 0 && until <= s.now().UnixMilli()) {
+			fail(http.StatusUnprocessableEntity, "The time until which the question should be saved for later is over. Choose another one.")
+			return
+		}
+		if err = s.node.SetDraft(ctx, v.Event.ID, key, d); err == nil {
+			err = s.node.SaveForLater(ctx, v.Event.ID, p.ID, on, until)
 		}
 		if err != nil {
 			fail(statusOf(err), notSaved(err))

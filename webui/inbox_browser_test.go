@@ -5,6 +5,7 @@ package webui
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -72,4 +73,27 @@ func TestBrowserInboxIsLive(t *testing.T) {
 	b.run(shortcut('k'))
 	b.until("the first page", `!location.search.includes('page=') && document.querySelectorAll('.entry').length === `+fmt.Sprint(entriesOnPage))
 	b.checkNoForeignRequests()
+}
+
+// TestBrowserSnooze: a question is saved for later by keys, and the open page says that it is back at its time.
+func TestBrowserSnooze(t *testing.T) {
+	b := openBrowserOn(t)
+	s := &site{t: t, node: b.node, event: b.event}
+	many := manyQuestions(s, 3)
+	b.enter(b.week() + "/inbox?sort=age&open=" + string(many[0]))
+	b.live()
+	b.run(shortcut('z'))
+	b.until("the choice of times to have the focus", `document.activeElement.name === 'until'`)
+	b.run(chromedp.KeyEvent("for an hour"))
+	b.eval(`document.activeElement.blur()`)
+	b.run(shortcut('l'))
+	b.until("the next question to be open", `document.querySelector('.entry.here')?.dataset.post === '`+string(many[1])+`' && document.querySelector('#later')?.parentElement.textContent.includes('back Wed 11:27')`)
+	b.run(keys(".writing textarea", "Meanwhile"))
+	b.pass(time.Hour)
+	b.until("the page to say that it is back", `document.getElementById('news').textContent.startsWith('1 new')`)
+	if got := value[string](b, `document.querySelector('.writing textarea').value`); got != "Meanwhile" {
+		t.Errorf("the box holds %q", got)
+	}
+	b.run(click("#news a"))
+	b.until("it to be first", `document.readyState === 'complete' && document.querySelectorAll('.entry')[0]?.dataset.post === '`+string(many[0])+`' && document.querySelector('.entry .foot').textContent.includes('Back in the inbox since')`)
 }

@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -230,7 +232,7 @@ func TestInboxHasPages(t *testing.T) {
 func TestInboxListsFewSavedForLater(t *testing.T) {
 	s := newSite(t, "")
 	for _, id := range manyQuestions(s, laterListed+1) {
-		if err := s.node.SaveForLater(t.Context(), s.event, id, true); err != nil {
+		if err := s.node.SaveForLater(t.Context(), s.event, id, true, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -264,5 +266,125 @@ func TestInboxSearch(t *testing.T) {
 	w := s.send(s.week()+"/p/"+string(id)+"/answer", "body", "Nobody.", "back", s.week()+"/inbox?q=maren")
 	if to := w.Header().Get("Location"); !strings.HasPrefix(to, s.week()+"/inbox?") || !strings.Contains(to, "q=maren") {
 		t.Errorf("to %s", to)
+	}
+}
+
+// TestSnooze: a question saved for later until a time can be found meanwhile, and comes back at that time by itself, at the top,
+// also after a restart.
+func TestSnooze(t *testing.T) {
+	s := newSite(t, "")
+	asAuthor(s)
+	many := manyQuestions(s, 3)
+	path, inbox := s.week()+"/p/"+string(many[1]), s.week()+"/inbox"
+	open := s.get(inbox + "?open=" + string(many[1]))
+	option := regexp.MustCompile(`<option value="(\d+)">until tomorrow, 09:00</option>`).FindStringSubmatch(open)
+	if option == nil {
+		t.Fatal("the time cannot be chosen")
+	}
+	tomorrow := time.Date(2026, 11, 12, 9, 0, 0, 0, time.UTC)
+	if option[1] != fmt.Sprint(tomorrow.UnixMilli()) {
+		t.Errorf("tomorrow is %s", option[1])
+	}
+	w := s.send(path+"/answer", "later", "1", "until", option[1], "body", "first thoughts", "back", inbox)
+	if w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	page := s.get(inbox)
+	if slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, "back <time datetime=\"2026-11-12T09:00:00Z\">Thu 09:00</time>") || !strings.Contains(page, `data-back="`+option[1]+`"`) {
+		t.Error("it still waits, or the page does not say until when it is saved")
+	}
+	if got := s.get(inbox + "?show=later"); !strings.Contains(got, "Saved for later until <time") || !strings.Contains(got, "first thoughts") {
+		t.Error("the list of saved ones does not say until when")
+	}
+	if got := s.get(inbox + "?show=later&q=number+2"); !slices.Contains(entriesOf(got), string(many[1])+"!") {
+		t.Error("the search does not find it")
+	}
+	if kept, err := openDevice(s.node.store, keyOf('a')).SavedForLater(t.Context(), s.event); err != nil || kept[many[1]] != tomorrow.UnixMilli() {
+		t.Errorf("after a restart %v is kept, %v", kept, err)
+	}
+	s.clock = tomorrow
+	page = s.get(inbox)
+	if got := entriesOf(page); len(got) == 0 || got[0] != string(many[1])+"!" || !strings.Contains(page, "Back in the inbox since <time") || strings.Contains(page, `data-back="`+option[1]) {
+		t.Errorf("at its time: %v", got)
+	}
+	// A page that was open for long offers times that are over.
+	w = s.send(path+"/answer", "later", "1", "until", option[1], "body", "more thoughts", "back", inbox)
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "is over") || !strings.Contains(w.Body.String(), "more thoughts") {
+		t.Errorf("a time that is over: %d", w.Code)
+	}
+	// Without a time it stays until it is moved back.
+	s.send(path+"/answer", "later", "1", "until", "", "body", "", "back", inbox)
+	s.clock = tomorrow.AddDate(1, 0, 0)
+	if page := s.get(inbox); slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, `data-back=""`) {
+		t.Error("it came back without a time")
+	}
+}
+
+func TestSnoozeTimes(t *testing.T) {
+	zone, err := qa.LoadZone("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(day, hour int) time.Time { return time.Date(2026, 11, day, hour, 0, 0, 0, zone) }
+	for _, c := range []struct {
+		now    time.Time
+		answer time.Time
+		want   []string
+	}{
+		{at(9, 8), at(13, 0), []string{"for an hour, until 09:00", "until this evening, 18:00", "until tomorrow, 09:00", "until Thursday 12 November, 09:00", "until Monday 16 November, 09:00"}},
+		{at(12, 17), at(13, 0), []string{"for an hour, until 18:00", "until tomorrow, 09:00", "until Monday 16 November, 09:00"}},
+		{at(15, 20), time.Time{}, []string{"for an hour, until 21:00", "until tomorrow, 09:00"}},
+	} {
+		var until int64
+		if !c.answer.IsZero() {
+			until = c.answer.UnixMilli()
+		}
+		var got []string
+		for _, o := range (calendar{zone: zone, now: c.now}).snoozeTimes(until) {
+			got = append(got, o.Words)
+			if ms, _ := strconv.ParseInt(o.ID, 10, 64); o.ID != "" && ms <= c.now.UnixMilli() {
+				t.Errorf("%v: %q is over", c.now, o.Words)
+			}
+		}
+		if want := append([]string{"until I move it back"}, c.want...); !slices.Equal(got, want) {
+			t.Errorf("%v: %q, want %q", c.now, got, want)
+		}
+	}
+}
+
+// TestInboxChanges: a page that asks what has changed gets just that.
+func TestInboxChanges(t *testing.T) {
+	s := newSite(t, "")
+	parts := asAuthor(s)
+	many := manyQuestions(s, 4)
+	if err := s.node.SaveForLater(t.Context(), s.event, many[0], true, testNow.UnixMilli()-1); err != nil {
+		t.Fatal(err)
+	}
+	asked := url.Values{"open": {string(parts)}, "back": {s.week() + "/inbox?open=" + string(parts)}}
+	for _, m := range regexp.MustCompile(`data-post="([^"]+)" data-version="([^"]+)"`).FindAllStringSubmatch(s.get(s.week()+"/inbox?open="+string(parts)), -1) {
+		asked.Add("entry", m[1]+" "+m[2])
+	}
+	changes := func() (entries []string, gone string) {
+		t.Helper()
+		page := s.raw(s.week() + "/inbox/changes?" + asked.Encode())
+		return entriesOf(page), regexp.MustCompile(`data-gone="([^"]*)"`).FindStringSubmatch(page)[1]
+	}
+	if len(asked["entry"]) < 6 {
+		t.Fatalf("%v", asked)
+	}
+	if entries, gone := changes(); len(entries) != 0 || gone != "" {
+		t.Errorf("nothing has changed: %v, %q are gone", entries, gone)
+	}
+	s.node.doAs(obi, s.event, qa.Act{Kind: qa.ActReact, Post: many[1], Emoji: qa.WantEmoji, On: true})
+	s.send(s.week()+"/p/"+string(many[2])+"/answer", "body", "Yes.", "back", s.week()+"/inbox")
+	entries, gone := changes()
+	slices.Sort(entries)
+	want := []string{string(many[1]), string(many[2])}
+	slices.Sort(want)
+	if !slices.Equal(entries, want) || gone != string(many[2])+" " {
+		t.Errorf("a vote and an answer: %v, %q are gone", entries, gone)
+	}
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/inbox/changes", nil)); w.Code != http.StatusOK {
+		t.Errorf("without entries: %d", w.Code)
 	}
 }

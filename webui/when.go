@@ -2,6 +2,7 @@ package webui
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	// Zones by name must be known where the system has no list of them: in a
@@ -195,6 +196,37 @@ func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 
 // dayAndTime writes "Monday 2 January, 15:04".
 func (c calendar) dayAndTime(t time.Time) string { return c.dayOf(t) + t.Format(", 15:04") }
+
+// snoozeTimes lists until when a question can be saved for later. The values are times in ms. answersUntil is when
+// answers are due, in ms; 0 for no time.
+func (c calendar) snoozeTimes(answersUntil int64) []choice {
+	now := c.now.In(c.zone)
+	morning := func(days int) time.Time {
+		return time.Date(now.Year(), now.Month(), now.Day()+days, 9, 0, 0, 0, c.zone)
+	}
+	out := []choice{{Words: "until I move it back"}}
+	add := func(words string, t time.Time) {
+		out = append(out, choice{ID: strconv.FormatInt(t.UnixMilli(), 10), Words: words + t.Format("15:04")})
+	}
+	add("for an hour, until ", now.Add(time.Hour))
+	if evening := time.Date(now.Year(), now.Month(), now.Day(), 18, 0, 0, 0, c.zone); evening.Sub(now) > time.Hour {
+		add("until this evening, ", evening)
+	}
+	add("until tomorrow, ", morning(1))
+	monday := 8 - (int(now.Weekday())+6)%7 - 1 // in days
+	last := 0
+	if answersUntil != 0 {
+		day, _ := qa.LastDay(answersUntil, c.zone)
+		last = int(time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, time.UTC).Sub(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC)).Hours() / 24)
+	}
+	if last > 1 && morning(last).UnixMilli() < answersUntil {
+		add("until "+c.dayOf(morning(last))+", ", morning(last))
+	}
+	if monday > 1 && monday != last {
+		add("until "+c.dayOf(morning(monday))+", ", morning(monday))
+	}
+	return out
+}
 
 // deadline writes when something ends, in a time zone: "Thursday 12 November, end of day".
 func (c calendar) deadline(millis int64, zone *time.Location) string {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,7 +45,7 @@ when the relay can be reached.`,
 				if err != nil {
 					return err
 				}
-				in := week.NewInbox(me, later, by)
+				in := week.NewInbox(me, later, time.Now().UnixMilli(), by)
 				if a.json {
 					return a.printJSON(newJSONInbox(&in))
 				}
@@ -70,13 +72,14 @@ type jsonInboxItem struct {
 	TakenBy      []qa.Identity     `json:"takenBy,omitempty"`
 	FirstOfAsker bool              `json:"firstOfAsker"`
 	Parts        []qa.QuestionPart `json:"parts,omitempty"`
+	UntilMillis  int64             `json:"until,omitempty"` // saved for later until then, in ms
 }
 
 func newJSONInbox(in *qa.Inbox) jsonInbox {
 	list := func(items []qa.InboxItem) []jsonInboxItem {
 		out := make([]jsonInboxItem, len(items))
 		for i, item := range items {
-			out[i] = jsonInboxItem{newJSONThread(item.Thread), item.AssignedTo, item.AskerUnanswered, item.Parts}
+			out[i] = jsonInboxItem{newJSONThread(item.Thread), item.AssignedTo, item.AskerUnanswered, item.Parts(), item.UntilMillis}
 		}
 		return out
 	}
@@ -126,11 +129,18 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 			notes = append(notes, "taken by "+look.Call(by))
 		}
 	}
+	if item.UntilMillis != 0 {
+		saved := "saved for later until " + stamp(item.UntilMillis)
+		if item.Back {
+			saved = "was " + saved
+		}
+		notes = append(notes, saved)
+	}
 	a.printf("%s  %s  %s  %s\n", plainName(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
 	for line := range strings.SplitSeq(plain(q.Text()), "\n") {
 		a.printf("  %s\n", line)
 	}
-	for i, p := range item.Parts {
+	for i, p := range item.Parts() {
 		mark := " "
 		if p.Answered {
 			mark = "✓"
@@ -192,26 +202,41 @@ func (a *app) authorTakeCmd() *cobra.Command {
 }
 
 func (a *app) authorLaterCmd() *cobra.Command {
-	var event string
+	var event, until string
 	var undo bool
 	c := &cobra.Command{
-		Use:     "later [flags] POST",
-		Short:   "Save a question for later, on this device only",
-		Example: "  flyleaf author later 0b1c2d3e4f5a6b7c-abcdefghijklm-24",
-		Args:    exactly(1),
+		Use:   "later [flags] POST",
+		Short: "Save a question for later, on this device only",
+		Long: `Save a question for later, on this device only. With --until it comes back to the inbox at that
+time by itself, before the other questions.`,
+		Example: `  flyleaf author later 0b1c2d3e4f5a6b7c-abcdefghijklm-24
+  flyleaf author later --until 2026-11-30T09:00 0b1c2d3e4f5a6b7c-abcdefghijklm-24`,
+		Args: exactly(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if undo && until != "" {
+				return codedf(exitUsage, "--undo moves the question back now, so it takes no --until; nothing was changed")
+			}
+			at, err := readUntil(until, time.Now())
+			if err != nil {
+				return err
+			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
 				later, err := b.SavedForLater(ctx, id)
 				if err != nil {
 					return err
 				}
-				changed := later[post] == undo
+				was, saved := later[post]
+				changed := saved == undo || !undo && was != at
 				if changed {
-					if err := b.SaveForLater(ctx, id, post, !undo); err != nil {
+					if err := b.SaveForLater(ctx, id, post, !undo, at); err != nil {
 						return err
 					}
 				}
-				message := chooseMessage(undo, "Saved for later. `flyleaf author inbox` lists it under Later, on this device only.", "Back in the inbox.")
+				done := "Saved for later. `flyleaf author inbox` lists it under Later, on this device only."
+				if at != 0 {
+					done = "Saved for later, until " + stamp(at) + ". Until then `flyleaf author inbox` lists it under Later, on this device only."
+				}
+				message := chooseMessage(undo, done, "Back in the inbox.")
 				if undo && !changed {
 					message = "The question is not saved for later; nothing was changed."
 				}
@@ -219,5 +244,21 @@ func (a *app) authorLaterCmd() *cobra.Command {
 			})
 		},
 	}
+	c.Flags().StringVar(&until, "until", "", "the `time` when it comes back, like 2026-11-30T09:00, in your time zone")
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "put the question back into the inbox"), &event))
+}
+
+// readUntil reads a time after now, in ms; 0 for "".
+func readUntil(typed string, now time.Time) (int64, error) {
+	if typed == "" {
+		return 0, nil
+	}
+	at, err := qa.ParseWallClock(typed, time.Local)
+	if err == nil && at <= now.UnixMilli() {
+		err = errors.New("this time is over")
+	}
+	if err != nil {
+		return 0, codedf(exitUsage, "--until: %w; nothing was changed", err)
+	}
+	return at, nil
 }

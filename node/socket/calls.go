@@ -210,12 +210,12 @@ func (c *Client) RevokeInvite(ctx context.Context, a0 qa.EventID, a1 qa.Identity
 	return
 }
 
-func (c *Client) SaveForLater(ctx context.Context, a0 qa.EventID, a1 qa.PostID, a2 bool) (err error) {
-	err = c.call(ctx, "SaveForLater", []any{a0, a1, a2})
+func (c *Client) SaveForLater(ctx context.Context, a0 qa.EventID, a1 qa.PostID, a2 bool, a3 int64) (err error) {
+	err = c.call(ctx, "SaveForLater", []any{a0, a1, a2, a3})
 	return
 }
 
-func (c *Client) SavedForLater(ctx context.Context, a0 qa.EventID) (r0 map[qa.PostID]bool, err error) {
+func (c *Client) SavedForLater(ctx context.Context, a0 qa.EventID) (r0 qa.Postponed, err error) {
 	err = c.call(ctx, "SavedForLater", []any{a0}, &r0)
 	return
 }

@@ -126,7 +126,8 @@ function pressed(e, key) {
     }
     case 't':
     case 'g':
-    case 'l': {
+    case 'l':
+    case 'z': {
       const control = open && one('[data-key=' + key + ']', open);
       if (!control) return;
       e.preventDefault();
