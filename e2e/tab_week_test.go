@@ -155,6 +155,7 @@ func TestWeekInTheTab(t *testing.T) {
 		author.holds("both secrets are known to the author", `(fetch(location.href).then(r => r.text()).then(t => { globalThis.there = (t.match(/commitment/g) ?? []).length >= 2 }), globalThis.there || `+both+`)`)
 		organiser.holds("and to the organiser", `(fetch(location.href).then(r => r.text()).then(t => { globalThis.there = (t.match(/commitment/g) ?? []).length >= 2 }), globalThis.there || `+both+`)`)
 		organiser.press(`form[action$="/switch"] button`)
+		organiser.press(`form[action$="/switch"] button.primary`) // after it said what closing does
 		for _, p := range []tab{author, organiser} {
 			eventually(t, "the secret can be revealed", func() error {
 				p.open(week + "/winners")

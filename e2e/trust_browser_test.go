@@ -77,7 +77,8 @@ func TestTrustInARealBrowser(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(base+page+"/log"), chromedp.WaitVisible(`.log`))
 	shows(t, ctx, "You hid a post: an advertisement")
 
-	do(t, ctx, chromedp.Navigate(base+page+"/people"), chromedp.WaitVisible(`#week`), chromedp.Click(`#week ~ .facts button`))
+	do(t, ctx, chromedp.Navigate(base+page+"/people"), chromedp.WaitVisible(`#week`), chromedp.Click(`#week ~ .facts button`),
+		chromedp.WaitVisible(`.effects`), chromedp.Click(`form[action$="/switch"] button.primary`), chromedp.WaitVisible(`#week`))
 	shows(t, ctx, "Reopen the week")
 
 	do(t, ctx, chromedp.Navigate(base+"/you"), chromedp.WaitVisible(`#name`), chromedp.Click(`form[action="/you/phrase"] button`), chromedp.WaitVisible(`.phrase`))

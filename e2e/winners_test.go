@@ -95,8 +95,15 @@ func TestWinners(t *testing.T) {
 		t.Errorf("the output does not say who revealed last: %s", out)
 	}
 	// Reopening the event, adding candidates and closing it again changes nothing.
-	organiser.run("event", "close", "--undo")
+	if _, says, code := organiser.try("event", "close", "--undo"); code != 0 || !strings.Contains(says, "The draw stands. Zoë keeps the copy that was drawn.") {
+		t.Errorf("reopening says: %d %s", code, says)
+	}
 	sync()
+	for _, d := range []*device{organiser, reader} {
+		if w := decode[drawnWeek](d, "winners", "list"); len(w.Prizes) != 2 || w.Prizes[1].Name != "Zoë" {
+			t.Errorf("after reopening: %+v", w.Prizes)
+		}
+	}
 	author.run("winners", "candidate", chosen)
 	if _, errs, code := author.try("winners", "commit"); code != 5 || !strings.Contains(errs, "nobody can join its draw") {
 		t.Errorf("a commitment after the draw: %d %s", code, errs)

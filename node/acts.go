@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -44,6 +45,24 @@ func (d *Device) checkAct(ctx context.Context, event qa.EventID, act *qa.Act) er
 	return nil
 }
 
+// checkDraw refuses choices of winners, and a number of copies, that would take a copy from somebody who was drawn.
+func (d *Device) checkDraw(ctx context.Context, event qa.EventID, acts []qa.Act) error {
+	if !slices.ContainsFunc(acts, func(a qa.Act) bool {
+		return a.Kind == qa.ActWinner && a.Text != "" || a.Kind == qa.ActEvent && a.Fields[schema.KeyPrizes] != nil
+	}) {
+		return nil
+	}
+	w, err := d.replica.Week(ctx, event)
+	if err != nil {
+		return err
+	}
+	if names := w.LosesDrawnCopy(d.replica.Identity(), acts); len(names) > 0 {
+		return Errorf(Invalid, "a draw stands once it is made, and this would take the drawn copy of %s away. Nothing was changed; more people can be chosen if there are more copies",
+			strings.Join(names, ", "))
+	}
+	return nil
+}
+
 // checkDuplicate refuses a mark that pages would ignore (see qa.Week).
 func checkDuplicate(w *qa.Week, post, original qa.PostID) error {
 	of := make(map[qa.PostID]qa.PostID, len(w.Threads))
@@ -65,6 +84,9 @@ func checkDuplicate(w *qa.Week, post, original qa.PostID) error {
 func (d *Device) Do(ctx context.Context, event qa.EventID, act qa.Act) (qa.PostID, error) {
 	d.fillDefaults(&act)
 	if err := d.checkAct(ctx, event, &act); err != nil {
+		return "", err
+	}
+	if err := d.checkDraw(ctx, event, []qa.Act{act}); err != nil {
 		return "", err
 	}
 	if needsProfile(&act) {
@@ -89,6 +111,9 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 		}
 		all[i] = act
 		introduce = introduce || needsProfile(&act)
+	}
+	if err := d.checkDraw(ctx, event, all); err != nil {
+		return err
 	}
 	if introduce {
 		if err := d.shareProfile(ctx, event); err != nil {

@@ -500,3 +500,58 @@ func TestActsThatEveryProgramRefuses(t *testing.T) {
 	}
 	refuses(host, qa.Act{Kind: qa.ActDraw, Mark: "rule", Text: qa.DrawAll}, "can no longer be changed")
 }
+
+// TestADrawStandsOnceMade: after a draw, nobody takes a drawn copy away by choosing somebody else or with fewer copies,
+// also after the week was reopened.
+func TestADrawStandsOnceMade(t *testing.T) {
+	host := device(t)
+	inv, err := host.CreateEvent(t.Context(), qa.Event{Title: "The Patient Ledger", Prizes: 1}, "")
+	must(t, err)
+	event := inv.Event
+	do := func(act qa.Act) qa.PostID {
+		t.Helper()
+		id, err := host.Do(t.Context(), event, act)
+		must(t, err)
+		return id
+	}
+	do(qa.Act{Kind: qa.ActRole, Identity: host.replica.Identity(), Role: qa.RoleAuthor, On: true})
+	for _, name := range []string{"Ann", "Bob"} {
+		post := do(qa.Act{Kind: qa.ActPost, Text: "Why?", OnBehalfOf: name})
+		do(qa.Act{Kind: qa.ActMark, Post: post, Mark: schema.KeyCandidate, On: true})
+	}
+	must(t, host.CommitDraw(t.Context(), event))
+	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyClosed: true}})
+	must(t, host.RevealDraw(t.Context(), event))
+	won := func() (qa.Week, qa.Prize) {
+		t.Helper()
+		w, prizes, err := host.prizes(t.Context(), event)
+		must(t, err)
+		if len(prizes) != 1 || len(prizes[0].ChosenBy) > 0 {
+			t.Fatalf("%+v", prizes)
+		}
+		return w, prizes[0]
+	}
+	w, drawn := won()
+	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyClosed: false}})
+	if _, again := won(); again.Entrant != drawn.Entrant {
+		t.Errorf("reopening changed the winner: %+v, was %+v", again, drawn)
+	}
+	other := w.Threads[0].Question.ID
+	if other == drawn.Post {
+		other = w.Threads[1].Question.ID
+	}
+	for _, act := range []qa.Act{
+		{Kind: qa.ActWinner, Post: other, Text: "a copy"},
+		{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyPrizes: uint64(0)}},
+	} {
+		_, err := host.Do(t.Context(), event, act)
+		if KindOf(err) != Invalid || !strings.Contains(err.Error(), "would take the drawn copy of "+drawn.OnBehalfOf+" away") {
+			t.Errorf("%s: %v", act.Kind, err)
+		}
+		if err := host.DoAll(t.Context(), event, []qa.Act{act}); KindOf(err) != Invalid {
+			t.Errorf("%s among several: %v", act.Kind, err)
+		}
+	}
+	do(qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyPrizes: uint64(2)}})
+	do(qa.Act{Kind: qa.ActWinner, Post: other, Text: "a copy"})
+}

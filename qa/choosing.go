@@ -55,9 +55,9 @@ type WinnerChoice struct {
 
 // ChoiceActs returns the acts with which a person's choices become those given. They do not change
 // what was chosen for other entrants, or by other people. Marks of candidates are changed only by
-// authors, and only in an open event: later they would have no effect.
+// authors, and only until the draw is fixed: later they would have no effect.
 func (w *Week) ChoiceActs(me Identity, choices []WinnerChoice) []Act {
-	marksCandidates := !w.Event.Closed && w.Event.MayWrite(me, schema.MapCandidate.Keyed(), false)
+	marksCandidates := !w.DrawFixed() && w.Event.MayWrite(me, schema.MapCandidate.Keyed(), false)
 	var acts []Act
 	for _, a := range w.Askers() {
 		k := slices.IndexFunc(choices, func(c WinnerChoice) bool { return c.Post == a.MostWanted })

@@ -400,10 +400,15 @@ func (w *Week) namesOf(ids []Identity) string {
 	for _, id := range ids {
 		out = append(out, w.nameOf(id))
 	}
-	if n := len(out); n > 1 {
-		return strings.Join(out[:n-1], ", ") + " and " + out[n-1]
+	return and(out)
+}
+
+// and lists names: "a, b and c".
+func and(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
-	return strings.Join(out, "")
+	return strings.Join(names, "")
 }
 
 // LastRevealWarning says, in a sentence or two, who can or could stop the draw by not revealing;
@@ -423,9 +428,20 @@ func (w *Week) LastRevealWarning(d Drawn) string {
 	return ""
 }
 
-// WhyNoDraw says why there can be no draw, with people's names; "" if there can be one.
-func (w *Week) WhyNoDraw() string {
+// WhyNoDraw says why there can be no draw, with people's names; "" if there can be one. drawn is the result of
+// RunDraw.
+func (w *Week) WhyNoDraw(drawn Drawn) string {
 	d := w.Event.Draw
+	if drawn.State == DrawNobody && w.DrawFixed() {
+		why := "all secrets were revealed before the week was closed, so they do not count"
+		switch {
+		case d == nil || len(d.Commitments) == 0:
+			why = "nobody took part in it before the week was closed"
+		case len(drawn.Entrants) == 0:
+			why = "no question was a candidate when the week was closed"
+		}
+		return "There is no draw: " + why + ". The authors choose by hand."
+	}
 	if d == nil {
 		return ""
 	}
@@ -452,6 +468,37 @@ func (w *Week) WhyNoDraw() string {
 			" revealed it more than once, knowing of different secrets. The authors choose by hand."
 	}
 	return ""
+}
+
+// LosesDrawnCopy returns the names of people whose drawn copies would go to others, or to nobody, if the acts were
+// carried out: choices by hand, or a smaller number of copies. A draw stands once it is made.
+func (w *Week) LosesDrawnCopy(me Identity, acts []Act) []string {
+	after := *w
+	for i := range acts {
+		switch a := &acts[i]; a.Kind {
+		case ActWinner:
+			after.Event.Winners = slices.DeleteFunc(slices.Clone(after.Event.Winners), func(x Winner) bool { return x.By == me && x.Post == a.Post })
+			if a.Text != "" {
+				after.Event.Winners = append(after.Event.Winners, Winner{Post: a.Post, By: me, Note: a.Text})
+			}
+		case ActEvent:
+			if n, ok := a.Fields[schema.KeyPrizes].(uint64); ok {
+				after.Event.Prizes = n
+			}
+		}
+	}
+	drawn, err := w.RunDraw()
+	if err != nil || drawn.State != DrawDone {
+		return nil
+	}
+	left := after.Prizes(drawn)
+	var out []string
+	for _, p := range w.Prizes(drawn) {
+		if len(p.ChosenBy) == 0 && !slices.ContainsFunc(left, func(x Prize) bool { return x.Entrant == p.Entrant }) {
+			out = append(out, w.name(&Post{By: p.By, OnBehalfOf: p.OnBehalfOf}))
+		}
+	}
+	return out
 }
 
 // Claim is a winner's message to the founder, with the contact for sending the copy.

@@ -104,6 +104,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/role":                                         v("identity", string(obi), "role", "author", "on", "1"),
 		s.week() + "/unblock":                                      v("identity", string(obi)),
 		s.week() + "/switch":                                       v("switch", "approve", "on", "1"),
+		s.week() + "/queue":                                        v("approve", "1", "post", first),
 		s.week() + "/invite":                                       v("role", "author"),
 		s.week() + "/invite/" + string(s.invitation()) + "/revoke": v(),
 		s.week() + "/refused/" + strings.Repeat("ab", 32):          v(),

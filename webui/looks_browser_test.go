@@ -88,7 +88,7 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 	for name, path := range map[string]string{
 		"week": b.week(), "people": b.week() + "/people?made=" + string(b.invited[3].Key), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
-		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "?show=waiting",
+		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "/queue",
 	} {
 		b.checkLooks("trust-"+name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}

@@ -237,25 +237,6 @@ func (s *server) backTo(r *http.Request, otherwise string) string {
 	return localPath(back) + "#" + postElem(qa.PostID(r.PathValue("post")))
 }
 
-// countToApprove counts the posts that the reader may approve.
-func (v *weekView) countToApprove() int {
-	n := 0
-	if !v.can.Moderate {
-		return 0
-	}
-	for k := range v.Threads {
-		if v.Threads[k].Question.WaitsForModerator() {
-			n++
-		}
-		for j := range v.Threads[k].Replies {
-			if v.Threads[k].Replies[j].WaitsForModerator() {
-				n++
-			}
-		}
-	}
-	return n
-}
-
 // hasPostToApprove reports whether a post in the thread waits for approval.
 func hasPostToApprove(t *qa.Thread) bool {
 	return t.Question.WaitsForModerator() || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.WaitsForModerator() })

@@ -323,3 +323,60 @@ func TestHiddenPostsSayWhenAndByWhom(t *testing.T) {
 	mine := article(t, page, s.id(pMine))
 	mustContain(t, mine, "Hidden by Noor Adeyemi: <q>please ask one thing at a time</q>", "You can still see your text", "a good way to close a ledger", s.week()+"/log")
 }
+
+// TestQueueDecidesAboutMany: moderators see everything that waits on one page, and approve or hide many posts at once.
+func TestQueueDecidesAboutMany(t *testing.T) {
+	s := newSite(t, "")
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/queue", nil)); w.Code != http.StatusForbidden {
+		t.Errorf("a reader opens the queue: %d", w.Code)
+	}
+	if w := s.send(s.week()+"/queue", "approve", "1", "post", s.id(pMine)); w.Code != http.StatusForbidden {
+		t.Errorf("a reader decides: %d", w.Code)
+	}
+	s.node.giveReaderRole(s.event, qa.RoleModerator)
+	mustContain(t, s.get(s.week()+"/queue"), "Nothing waits. Posts need no approval in this week")
+	mustNotContain(t, s.get(s.week()), s.week()+"/queue")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}})
+	mustContain(t, s.get(s.week()+"/queue"), "Nothing waits. New posts of readers appear here")
+	mustContain(t, s.get(s.week()), s.week()+`/queue">To approve</a>`)
+	var ids []string
+	for _, text := range []string{"one", "two", "three"} {
+		ids = append(ids, string(s.node.addPost(s.event, qa.Post{By: obi}, text)))
+	}
+	s.node.doAs(obi, s.event, qa.Act{Kind: qa.ActEdit, Post: qa.PostID(s.id(pDuplicate)), Text: "Buy lamps"})
+	mustContain(t, s.get(s.week()), s.week()+`/queue">To approve <span class="count">4</span></a>`)
+	page := s.get(s.week() + "/queue")
+	mustContain(t, page, "4 posts wait for a moderator.", "<p>one</p>", "<p>three</p>", "Buy lamps", "Shown until then: <q>Can I fix a typo", "Approve all 4 on this page")
+
+	// What is refused changes nothing and keeps what was chosen and typed.
+	for name, fields := range map[string][]string{
+		"nothing chosen": {"approve", "1"},
+		"no reason":      {"hide", "1", "post", ids[0], "reason", " "},
+	} {
+		w := s.send(s.week()+"/queue", fields...)
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "Nothing was changed") {
+			t.Errorf("%s: %d", name, w.Code)
+		}
+		if name == "no reason" {
+			mustContain(t, w.Body.String(), `value="`+ids[0]+`" checked`, "Write a reason")
+		}
+	}
+	if len(s.node.acts()) != 0 {
+		t.Fatalf("acts = %+v", s.node.acts())
+	}
+
+	to := s.sent(s.week()+"/queue", "approve", "1", "post", ids[0], "post", ids[2], "post", s.id(pQuestion))
+	mustContain(t, s.get(to), "2 posts approved.", "2 posts wait for a moderator.", "<p>two</p>")
+	for _, act := range s.node.acts() {
+		if act.Mark != "approved" || !act.On || act.Post == qa.PostID(s.id(pQuestion)) {
+			t.Errorf("a post that does not wait, or another act: %+v", act)
+		}
+	}
+	to = s.sent(s.week()+"/queue", "hide", "1", "post", s.id(pDuplicate), "reason", "  an   advertisement ")
+	mustContain(t, s.get(to), "1 post hidden.", "1 post waits for a moderator.")
+	if act := s.lastAct(qa.ActMark); act.Mark != "hidden" || act.Text != "an advertisement" {
+		t.Errorf("act = %+v", act)
+	}
+	to = s.sent(s.week()+"/queue", "approve", "all", "shown", ids[1])
+	mustContain(t, s.get(to), "1 post approved.", "Nothing waits.")
+}

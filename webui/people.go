@@ -238,29 +238,6 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
 }
 
-// setSwitch sets one of the week's switches: whether it is closed, whether posts need approval.
-func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
-	if !ok {
-		return
-	}
-	key := r.PostForm.Get("switch")
-	if f := qa.EventField(key); f == nil || f.Type != schema.Flag {
-		s.problem(w, r, http.StatusUnprocessableEntity, "Unknown setting", "Nothing was changed. Reload the page and try again.")
-		return
-	}
-	act := qa.Act{Kind: qa.ActEvent, Fields: map[string]any{key: r.PostForm.Get("on") == "1"}}
-	if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
-		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The week was not changed.")
-		return
-	}
-	to := eventPath(v.Event.ID) + "/people#week"
-	if back := r.PostForm.Get("back"); back != "" {
-		to = localPath(back)
-	}
-	formDone(w, r, to, "")
-}
-
 // organisers lists the organisers of the week.
 func (v *weekView) organisers() []personLine {
 	if groups := v.roles(); len(groups) > 0 && groups[0].Role == qa.RoleOrganiser {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -242,17 +243,31 @@ func atoi(b []byte) int {
 
 func TestCloseAndOpenAgain(t *testing.T) {
 	s := asRole(t, qa.RoleOrganiser)
+	mustContain(t, s.get(s.week()+"/people"), `<form method="get" action="`+s.week()+`/switch">`, "Close the week…", "Turn on approval…")
+	page := s.get(s.week() + "/switch?switch=closed&on=1&back=" + url.QueryEscape(s.week()+"/winners"))
+	mustContain(t, page, "<h1>Close the week?</h1>", "No new questions and replies", "There will be no draw, because nobody takes part", `name="back" value="`+s.week()+`/winners"`)
+	if len(s.node.acts()) != 0 {
+		t.Fatal("the page that asks has done it")
+	}
 	s.sent(s.week()+"/switch", "switch", "closed", "on", "1")
 	if act := s.lastAct(qa.ActEvent); act.Fields["closed"] != true || len(act.Fields) != 1 {
 		t.Errorf("act = %+v", act)
 	}
 	mustContain(t, s.get(s.week()), "This week is closed")
 	mustNotContain(t, s.get(s.week()), `id="ask"`)
-	mustContain(t, s.get(s.week()+"/people"), "Reopen the week")
+	mustContain(t, s.get(s.week()+"/people"), "Reopen the week…")
+	mustContain(t, s.get(s.week()+"/switch?switch=closed&on=1"), "This is done already")
+	mustContain(t, s.get(s.week()+"/switch?switch=closed&on=0"), "<h1>Reopen the week?</h1>", "accepted again")
 	s.sent(s.week()+"/switch", "switch", "closed", "on", "0")
 	mustContain(t, s.get(s.week()), `id="ask"`)
 	s.sent(s.week()+"/switch", "switch", "approve", "on", "1")
-	mustContain(t, s.get(s.week()+"/people"), "Posts need approval")
+	mustContain(t, s.get(s.week()+"/people"), "New posts need approval")
+	mustContain(t, s.get(s.week()+"/switch?switch=approve&on=0"), "<h1>Turn off approval?</h1>", "No post waits now.")
+	for _, path := range []string{"/switch?switch=title&on=1", "/switch"} {
+		if w := s.do(httptest.NewRequest("GET", s.week()+path, nil)); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
 	if w := s.send(s.week()+"/switch", "switch", "title", "on", "1"); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("another field: %d", w.Code)
 	}

@@ -127,6 +127,8 @@ type layout struct {
 	Stream       string // address of the stream of updates
 	Event        string // path of the event the page belongs to, or ""
 	Author       bool   // show a link to the inbox: the reader is an author
+	Moderator    bool   // show a link to the posts that wait for a moderator
+	ToApprove    int    // number of these posts
 	Winners      bool   // show a link to the winners page: the reader chooses, or somebody has won
 	Browser      bool   // see Config.Browser
 	RefreshWhole bool   // the script reloads the whole content when something changes

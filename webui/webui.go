@@ -152,10 +152,13 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/winners/draw", s.drawStep)
 	mux.HandleFunc("POST /e/{event}/claim", s.claim)
 
+	mux.HandleFunc("GET /e/{event}/queue", s.queue)
+	mux.HandleFunc("POST /e/{event}/queue", s.decide)
 	mux.HandleFunc("GET /e/{event}/log", s.showLog)
 	mux.HandleFunc("GET /e/{event}/people", s.people)
 	mux.HandleFunc("POST /e/{event}/role", s.setRole)
 	mux.HandleFunc("POST /e/{event}/unblock", s.unblock)
+	mux.HandleFunc("GET /e/{event}/switch", s.confirmSwitch)
 	mux.HandleFunc("POST /e/{event}/switch", s.setSwitch)
 	mux.HandleFunc("POST /e/{event}/invite", s.invite)
 	mux.HandleFunc("POST /e/{event}/invite/{key}/revoke", s.revokeInvite)

@@ -279,7 +279,7 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
 	if v.can.Moderate && (v.Event.Approve || len(waiting) > 0 || show == "waiting") {
-		p.Filters = append(p.Filters, filter{Name: "To approve", URL: p.Path + "?show=waiting", Count: v.countToApprove(), Counted: true, Here: show == "waiting"})
+		p.Filters = append(p.Filters, filter{Name: "To approve", URL: queuePath(v.Event.ID), Count: v.countToApprove(), Counted: true, Here: show == "waiting"})
 	}
 	switch {
 	case show == "waiting":

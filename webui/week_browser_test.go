@@ -160,6 +160,46 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	b.checkNoForeignRequests()
 }
 
+// TestBrowserQueueByKeyboard: a moderator approves a post, and hides several at once, with the keyboard alone; and chooses
+// all posts by mouse. If another post comes meanwhile, nothing moves.
+func TestBrowserQueueByKeyboard(t *testing.T) {
+	b := openBrowserOn(t)
+	b.node.giveReaderRole(b.event, qa.RoleModerator)
+	b.node.doAs(noor, b.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}})
+	var ids []qa.PostID
+	for _, text := range []string{"one", "two", "three", "four"} {
+		ids = append(ids, b.node.addPost(b.event, qa.Post{By: obi}, text))
+	}
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week()+"/queue")), main())
+	b.live()
+	waits := func(name string, left int) {
+		t.Helper()
+		b.until(name, `document.readyState === 'complete' && document.querySelector('[role=status].notice')?.textContent.includes(`+"`"+name+"`"+`)`)
+		if n := value[int](b, `document.querySelectorAll('#queue .entry').length`); n != left {
+			t.Errorf("%s: %d wait", name, n)
+		}
+	}
+	b.run(shortcut('j'), shortcut('j'), shortcut('a'))
+	waits("1 post approved.", 3)
+	if act := (&site{t: t, node: b.node}).lastAct(qa.ActMark); act.Post != ids[1] || act.Mark != "approved" {
+		t.Errorf("%+v", act)
+	}
+	b.live()
+	b.run(shortcut('j'), shortcut('x'), shortcut('j'), shortcut('x'))
+	b.node.addPost(b.event, qa.Post{By: obi}, "five")
+	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
+	b.run(shortcut('h'))
+	b.until("the reason has the focus", `document.activeElement.id === 'reason'`)
+	b.run(chromedp.KeyEvent("an advertisement"), chromedp.KeyEvent(kb.Enter))
+	waits("2 posts hidden.", 2)
+	b.live()
+	b.eval(`document.getElementById('choose-all').click()`)
+	b.eval(`document.getElementById('approve').click()`)
+	b.until("nothing waits", `document.body.textContent.includes('Nothing waits')`)
+	b.checkNoForeignRequests()
+}
+
 func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, node: b.node, event: b.event}

@@ -27,6 +27,7 @@ type winnersPage struct {
 	WonCopies  []wonCopy
 	Remaining  int // number of copies without a winner
 	Draw       drawView
+	Fixed      bool // who takes part in the draw, and its candidates, are fixed
 	Announce   string
 	Won        bool // the reader has won a copy
 	Claimed    bool // the reader sent an address just now
@@ -122,7 +123,7 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 		page.Won = page.Won || slices.Contains(v.keys, p.By)
 	}
 	page.Remaining = max(0, int(v.Event.Prizes)-len(prizes))
-	page.Draw = v.drawView(drawn)
+	page.Draw, page.Fixed = v.drawView(drawn), v.DrawFixed()
 	page.Announce = v.announcement(prizes)
 	page.Founder = v.personName(v.Event.Founder)
 	if v.Event.Founder == v.me {
@@ -144,6 +145,8 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 // nav chooses which pages of the week the header links to.
 func (v *weekView) nav(l *layout) {
 	l.Author = v.can.Answer
+	l.ToApprove = v.countToApprove()
+	l.Moderator = l.ToApprove > 0 || v.can.Moderate && v.Event.Approve
 	l.Winners = v.can.Answer || v.can.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
 }
 
@@ -305,14 +308,18 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		out.Words = "Participants and candidates are fixed when the week is closed."
 	case qa.DrawWaiting:
 		out.Words = "Waiting for " + names(d.Unrevealed) + " to reveal their secret."
-	case qa.DrawVoid:
-		out.Words = v.WhyNoDraw()
 	case qa.DrawDone:
 		out.Words = "Drawn. The remaining copies go out in this order."
-	default:
 		switch {
-		case len(commitments) == 0 && v.Event.Closed:
-			out.Words = "There is no draw: nobody took part before the week was closed."
+		case v.Event.Prizes == 0:
+			out.Words = "Drawn, but the week has no number of copies, so nobody gets a copy by the draw."
+		case !slices.ContainsFunc(v.Prizes(d), func(p qa.Prize) bool { return len(p.ChosenBy) == 0 }):
+			out.Words = "Drawn, but no copy is left for it: the authors chose the winners of all copies."
+		}
+	default:
+		switch why := v.WhyNoDraw(d); {
+		case why != "":
+			out.Words = why
 		case len(commitments) == 0:
 			out.Words = "Nobody takes part yet. Organisers and authors each commit to a secret. With only one secret, its owner could predict the result."
 		default:

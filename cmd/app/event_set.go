@@ -218,7 +218,7 @@ var timeFlags = []struct{ flag, key, what string }{
 func (a *app) eventSetCmd() *cobra.Command {
 	var event string
 	var w weekFlags
-	var noCover, noLinks bool
+	var noCover, noLinks, yes bool
 	times := map[string]*string{}
 	set := &cobra.Command{
 		Use:   "set [flags]",
@@ -260,6 +260,11 @@ them. They are not secret, though: every device and the relay have these posts.`
 				if noCover {
 					want.Cover = ""
 				}
+				if given("approve") {
+					if err := a.confirmSwitch(ctx, b, id, schema.KeyApprove, want.Approve, yes); err != nil {
+						return err
+					}
+				}
 				return a.setEvent(ctx, b, id, &now, &want, picture, w.club)
 			})
 		},
@@ -269,6 +274,7 @@ them. They are not secret, though: every device and the relay have these posts.`
 	for _, t := range timeFlags {
 		times[t.flag] = f.String(t.flag, "", t.what+", a `time` such as 2026-11-30T09:00")
 	}
+	yesFlag(set, &yes)
 	f.BoolVar(&noCover, "no-cover", false, "remove the cover")
 	f.BoolVar(&noLinks, "no-links", false, "remove all links")
 	set.MarkFlagsMutuallyExclusive("cover", "no-cover")
@@ -278,13 +284,16 @@ them. They are not secret, though: every device and the relay have these posts.`
 
 func (a *app) eventCloseCmd() *cobra.Command {
 	var event string
-	var undo bool
+	var undo, yes bool
 	c := &cobra.Command{
 		Use:   "close [flags]",
 		Short: "Close an event: no more questions and replies",
 		Long: `Close an event: no more questions and replies are accepted. Posts that this
 device does not have yet, by writers who do not know of the closing, are accepted and shown as
-late. Editing, reacting and moderating remain possible. With --undo the event is opened again.`,
+late. Editing, reacting and moderating remain possible. With --undo the event is opened again.
+
+What closing or opening does to the draw, to winners and to late posts is printed first. On a terminal
+you are then asked to confirm, unless --yes is given.`,
 		Example: "  flyleaf event close\n  flyleaf event close --undo",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -293,11 +302,36 @@ late. Editing, reacting and moderating remain possible. With --undo the event is
 				done = "The event is open again."
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				if err := a.confirmSwitch(ctx, b, id, schema.KeyClosed, !undo, yes); err != nil {
+					return err
+				}
 				return a.actOn(ctx, b, id, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyClosed: !undo}}, done)
 			})
 		},
 	}
+	yesFlag(c, &yes)
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "open the event again"), &event))
+}
+
+// confirmSwitch prints what setting a switch of an event does. On a terminal it asks for confirmation, unless yes is
+// set. It leaves what is not allowed, or changes nothing, to the act.
+func (a *app) confirmSwitch(ctx context.Context, b backend, id qa.EventID, key string, on, yes bool) error {
+	week, err := node.FetchedWeek(ctx, b, id)
+	if err != nil {
+		return a.explain(err)
+	}
+	me, err := b.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	effects := week.SwitchEffects(key, on)
+	if len(effects) == 0 || !week.Event.HasRole(me, qa.RoleOrganiser) {
+		return nil
+	}
+	for _, line := range effects {
+		fmt.Fprintf(a.std.err, "%s\n", plainLine(line))
+	}
+	return a.confirm("Go on", "not confirmed, so nothing was changed", yes)
 }
 
 // setTimes sets the times that have flags of their own, in the event's time zone.

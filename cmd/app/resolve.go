@@ -180,14 +180,23 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 		return "", coded(exitNotFound, err)
 	}
 	fmt.Fprintf(a.std.err, "%s\n", plainLine(who.String()))
-	if yes || typed == string(who.ID) || !a.std.isTerminal() {
-		return who.ID, nil
+	if err := a.confirm(what, "not confirmed, so nothing was changed. If you meant somebody else, give their identity", yes || typed == string(who.ID)); err != nil {
+		return "", err
+	}
+	return who.ID, nil
+}
+
+// confirm asks a question on a terminal, unless yes is set. If the answer is no, it returns an error with the words
+// otherwise.
+func (a *app) confirm(what, otherwise string, yes bool) error {
+	if yes || !a.std.isTerminal() {
+		return nil
 	}
 	fmt.Fprintf(a.std.err, "%s? [y/N] ", what)
 	if answer := a.readLine(); answer != "y" && answer != "yes" {
-		return "", codedf(exitUsage, "not confirmed, so nothing was changed. If you meant somebody else, give their identity")
+		return codedf(exitUsage, "%s", otherwise)
 	}
-	return who.ID, nil
+	return nil
 }
 
 // readLine reads a one-line answer and returns it in lower case.

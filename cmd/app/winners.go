@@ -170,18 +170,16 @@ func drawSentence(w *qa.Week, d *drawReport) string {
 			names[i] = w.PersonName(id)
 		}
 		return "The draw is waiting for " + strings.Join(names, " and ") + " to run `flyleaf winners draw`. " + w.LastRevealWarning(d.Draw)
-	case qa.DrawVoid:
-		return w.WhyNoDraw()
 	case qa.DrawDone:
 		return "Nobody else was a candidate."
 	}
-	if len(d.Commitments) == 0 && !w.Event.Closed {
+	switch why := w.WhyNoDraw(d.Draw); {
+	case why != "":
+		return why
+	case len(d.Commitments) == 0:
 		return "Nobody takes part in the draw yet. Organisers and authors join it with `flyleaf winners commit` before the event is closed."
 	}
-	if len(d.Commitments) == 0 {
-		return "There is no draw: nobody ran `flyleaf winners commit` before the event was closed."
-	}
-	return "There is no draw: no question was marked with `flyleaf winners candidate` in time."
+	return "No question is a candidate yet. Authors mark candidates with `flyleaf winners candidate` before the event is closed."
 }
 
 func (a *app) winnersPickCmd() *cobra.Command {

@@ -14,7 +14,8 @@ func TestDrawSentenceWithoutCommitments(t *testing.T) {
 		t.Errorf("open: %s", s)
 	}
 	w.Event.Closed = true
-	if s := drawSentence(w, &drawReport{}); !strings.Contains(s, "before the event was closed") {
+	d := drawReport{Draw: qa.Drawn{State: qa.DrawNobody}}
+	if s := drawSentence(w, &d); !strings.Contains(s, "nobody took part in it before the week was closed") {
 		t.Errorf("closed: %s", s)
 	}
 }

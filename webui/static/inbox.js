@@ -3,6 +3,7 @@
 import { adopt, all, byID, eventPath, here, one, replaceFilters } from './dom.js';
 import { addCopyButtons } from './copy.js';
 import { restoreDrafts } from './drafts.js';
+import { showKeys, showKeysSetting, startKeys } from './keys.js';
 import { newsWords } from './news.js';
 import { paced } from './pace.js';
 import { readPage } from './server.js';
@@ -35,7 +36,8 @@ function updateEntry(now) {
   old.dataset.version = now.dataset.version;
 }
 
-function showNews(words) {
+// showNews shows a link that reads the list again; words are "" if nothing is new.
+export function showNews(words) {
   const bar = byID('news'), shown = one('a', bar);
   if (!words) bar.replaceChildren();
   if (!words || shown && shown.textContent === words) return;
@@ -77,31 +79,21 @@ export async function openInbox(url) {
   open.scrollIntoView({ block: 'nearest' });
 }
 
-const setting = 'flyleaf keys'; // in the browser's storage: "off" or "on"
-
-// startInboxKeys starts the single-key shortcuts, unless they were turned off. They work
-// outside of fields, without Ctrl, Alt or Meta.
+// startInboxKeys starts the single-key shortcuts of the inbox, and Ctrl+Enter, which sends an answer.
 export function startInboxKeys() {
   if (!byID('inbox')) return;
   startInbox();
-  document.addEventListener('change', e => {
-    if (e.target.id !== 'keys-off') return;
-    try { localStorage[setting] = e.target.checked ? 'off' : 'on' } catch { /* no storage: until the page is left */ }
-  });
+  startKeys(pressed);
   document.addEventListener('keydown', e => {
-    const field = e.target.closest('input, textarea, select, [contenteditable]');
-    if (field && field.matches('.writing textarea') && e.key === 'Enter' && (e.ctrlKey || e.metaKey)) {
-      e.preventDefault();
-      field.form.requestSubmit(one('.primary', field.form));
-    } else if (!field && !e.ctrlKey && !e.metaKey && !e.altKey && !byID('keys-off').checked) {
-      pressed(e, e.key.toLowerCase());
-    }
+    const field = e.target.closest('.writing textarea');
+    if (!field || e.key !== 'Enter' || !e.ctrlKey && !e.metaKey) return;
+    e.preventDefault();
+    field.form.requestSubmit(one('.primary', field.form));
   });
 }
 
 function startInbox() {
-  const off = byID('keys-off');
-  try { off.checked = off.defaultChecked = localStorage[setting] === 'off' } catch { /* no storage: on */ }
+  showKeysSetting();
   comeBackAt(byID('inbox').dataset.back);
 }
 
@@ -140,9 +132,7 @@ function pressed(e, key) {
       byID('find').focus();
       break;
     case '?':
-      e.preventDefault();
-      byID('keys').open = true;
-      byID('keys').scrollIntoView();
+      showKeys(e);
       break;
   }
 }

@@ -8,11 +8,13 @@ import { addCopyButtons } from './copy.js';
 import { startDrafts } from './drafts.js';
 import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
+import { startQueue } from './queue.js';
 import { startStream } from './stream.js';
 import { startWorker } from './worker.js';
 
 addCopyButtons(document);
 startInboxKeys();
+startQueue();
 startStream();
 startWorker();
 startBrowser();

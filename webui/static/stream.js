@@ -3,6 +3,7 @@
 import { byID, eventPath } from './dom.js';
 import { refreshInbox } from './inbox.js';
 import { postsChanged, reconnected } from './posts.js';
+import { refreshQueue } from './queue.js';
 import { isWhole, refreshStatus } from './status.js';
 import { inWorker, listen } from './worker.js';
 
@@ -10,6 +11,7 @@ import { inWorker, listen } from './worker.js';
 function somePosts(posts) {
   if (isWhole()) refreshStatus();
   else if (byID('inbox')) refreshInbox();
+  else if (byID('waits')) refreshQueue();
   else if (eventPath) postsChanged(posts);
 }
 

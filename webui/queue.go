@@ -1,0 +1,179 @@
+package webui
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"flyleaf/markdown"
+	"flyleaf/qa"
+	"flyleaf/schema"
+)
+
+// queuePage is the body of the page with all posts and edits that wait for a moderator.
+type queuePage struct {
+	Event              qa.Event
+	Path, Queue, CSRF  string
+	Lede               string
+	Entries            []queueEntry
+	More               int // number of posts that wait and are not on this page
+	Reason             string
+	Done, Error, Empty string
+}
+
+// queueEntry is a post that waits.
+type queueEntry struct {
+	ID                  qa.PostID
+	Elem, Field         string
+	Who, Verb, Why      string
+	LookalikeNote       string
+	Label               string // names the post in the labels of buttons and links, for screen readers
+	Words               template.HTML
+	Before              string // the text that an edit is to replace; "" unless an edit waits
+	When                moment
+	Address, Moderation string
+	Chosen              bool
+}
+
+// maxQueue is the maximum number of posts on the page, and so how many can be decided about at once.
+const maxQueue = 100
+
+// queuePath returns the address of the page.
+func queuePath(event qa.EventID) string { return eventPath(event) + "/queue" }
+
+// loadToModerate is load for moderators and organisers. Others get an error page.
+func (s *server) loadToModerate(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
+	v, ok := s.load(w, r)
+	if ok && !v.can.Moderate {
+		s.notAllowed(w, r, "moderators and organisers")
+		return nil, false
+	}
+	return v, ok
+}
+
+func (s *server) queue(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.loadToModerate(w, r)
+	if !ok {
+		return
+	}
+	page, q := queuePage{}, r.URL.Query()
+	for _, done := range []struct{ key, words string }{{"approved", "approved"}, {"hidden", "hidden"}} {
+		if n, err := strconv.Atoi(q.Get(done.key)); err == nil && n > 0 {
+			page.Done = plural(n, "post") + " " + done.words + "."
+		}
+	}
+	s.showQueue(w, r, http.StatusOK, v, page, nil)
+}
+
+// showQueue fills in the rest of page and renders it. chosen are the posts that the reader had chosen.
+func (s *server) showQueue(w http.ResponseWriter, r *http.Request, status int, v *weekView, page queuePage, chosen []string) {
+	page.Event, page.Path, page.Queue, page.CSRF = v.Event, eventPath(v.Event.ID), queuePath(v.Event.ID), v.csrf
+	v.eachWaiting(func(t *qa.Thread, i int) {
+		if len(page.Entries) == maxQueue {
+			page.More++
+			return
+		}
+		page.Entries = append(page.Entries, v.queueEntry(t, i, chosen))
+	})
+	switch n := len(page.Entries) + page.More; {
+	case n > 0:
+		page.Lede = plural(n, "post waits", "posts wait") + " for a moderator."
+	case v.Event.Approve:
+		page.Empty = "Nothing waits. New posts of readers appear here before anyone else sees them."
+	default:
+		page.Empty = "Nothing waits. Posts need no approval in this week, unless they arrive after it was closed."
+	}
+	l := s.layout(r, "To approve, "+v.Event.Title, "queue", page)
+	v.nav(&l)
+	l.Event, l.Stream = page.Path, page.Path+"/stream"
+	s.page(w, r, status, "queue", l)
+}
+
+func (v *weekView) queueEntry(t *qa.Thread, i int, chosen []string) queueEntry {
+	p := postAt(t, i)
+	e := queueEntry{
+		ID: p.ID, Elem: postElem(p.ID), Field: "w-" + string(p.ID), Who: upperFirst(v.writerName(p)), Verb: v.verb(t, i), Label: v.label(p),
+		LookalikeNote: upperFirstLetter(v.lookalikes().Post(p).String()), Words: markdown.HTML(p.Text()), When: v.writtenAt(p),
+		Address: v.address(p.ID), Moderation: postPath(v.Event.ID, p.ID) + "/moderate", Chosen: slices.Contains(chosen, string(p.ID)),
+	}
+	switch {
+	case p.NeedsApproval:
+		e.Why = "New"
+	case p.EditNeedsApproval:
+		e.Why = "Edited"
+	case p.AfterClosing:
+		e.Why = "Late"
+	default:
+		e.Why = "Edited late"
+	}
+	if before := v.Event.PublishedText(&p.Post); before != p.Text() {
+		e.Before = markdown.Line(before, 240)
+	}
+	return e
+}
+
+// eachWaiting calls fn with every post that waits for a moderator: the question of a thread (i = -1), or its reply i.
+func (v *weekView) eachWaiting(fn func(t *qa.Thread, i int)) {
+	for k := range v.Threads {
+		t := &v.Threads[k]
+		for i := -1; i < len(t.Replies); i++ {
+			if postAt(t, i).WaitsForModerator() {
+				fn(t, i)
+			}
+		}
+	}
+}
+
+// decide approves or hides the chosen posts, in one transaction. It leaves out posts that do not wait any more.
+func (s *server) decide(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.loadToModerate(w, r)
+	if !ok {
+		return
+	}
+	form := r.PostForm
+	chosen := form["post"]
+	if form.Get("approve") == "all" {
+		chosen = form["shown"]
+	}
+	act := qa.Act{Kind: qa.ActMark, Mark: schema.KeyApproved, On: true}
+	done := "approved"
+	if form.Has("hide") {
+		done = "hidden"
+		act = qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden, Text: strings.Join(strings.Fields(form.Get("reason")), " ")}
+	}
+	var acts []qa.Act
+	v.eachWaiting(func(t *qa.Thread, i int) {
+		if id := postAt(t, i).ID; slices.Contains(chosen, string(id)) {
+			act.Post = id
+			acts = append(acts, act)
+		}
+	})
+	fail := func(status int, words string) {
+		s.showQueue(w, r, status, v, queuePage{Error: words + " Nothing was changed.", Reason: form.Get("reason")}, chosen)
+	}
+	switch {
+	case len(chosen) == 0:
+		fail(http.StatusUnprocessableEntity, "No post is chosen.")
+		return
+	case form.Has("hide") && act.Text == "":
+		fail(http.StatusUnprocessableEntity, "Not saved. "+sentence(errNoReason.Error()))
+		return
+	}
+	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
+		fail(statusOf(err), "Not saved. "+sentence(err.Error()))
+		return
+	}
+	to := url.Values{done: {strconv.Itoa(len(acts))}}
+	formDone(w, r, queuePath(v.Event.ID)+"?"+to.Encode(), "")
+}
+
+// countToApprove counts the posts that the reader may approve.
+func (v *weekView) countToApprove() (n int) {
+	if v.can.Moderate {
+		v.eachWaiting(func(*qa.Thread, int) { n++ })
+	}
+	return n
+}
