@@ -228,6 +228,7 @@ type Summary struct {
 	Offline      int  // events whose relay cannot be reached
 	WithoutRelay int  // events that have no relay
 	Downloading  int  // events of which nothing has arrived yet, although their relay can be reached
+	NotArrived   int  // events of which nothing has arrived yet, for a reason that the relay's status names
 	ClockOff     bool // this device's clock differs from a relay's
 }
 
@@ -247,6 +248,8 @@ func (sum *Summary) add(s *qa.Status) {
 	switch s.Relay.State {
 	case qa.RelaySynced, qa.RelaySyncing, qa.RelayConnecting, qa.RelayIdle:
 		switch {
+		case s.Changes == 0 && s.Relay.State == qa.RelaySyncing && s.Relay.Why != "":
+			sum.NotArrived++
 		case s.Changes == 0:
 			sum.Downloading++
 		case s.Relay.State == qa.RelaySynced, s.Relay.State == qa.RelayIdle:

@@ -266,6 +266,9 @@ func TestTooManyDocuments(t *testing.T) {
 		switch m.Type {
 		case repo.TypeUnavailable:
 			unavailable++
+			if why := map[bool]string{true: relay.ErrTooManyDocuments.Error()}[unavailable > 3]; m.Message != why {
+				t.Errorf("document %d is unavailable: %q, want %q", unavailable, m.Message, why)
+			}
 		case repo.TypeError:
 			if unavailable != 3 || m.Message != relay.ErrTooManyDocuments.Error() {
 				t.Errorf("after %d documents: %s", unavailable, m.Message)

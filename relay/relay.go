@@ -67,10 +67,10 @@ var (
 	ErrClosed = errors.New("relay: shut down")
 	// ErrTooManyDocuments is sent to a peer that uses more documents than Limits.Documents on
 	// one connection.
-	ErrTooManyDocuments = errors.New("relay: too many documents on one connection")
+	ErrTooManyDocuments = errors.New("too many documents on one connection")
 	// ErrTooManyInUse is sent to a peer when the relay has Limits.DocumentsInUse
 	// documents in use.
-	ErrTooManyInUse = errors.New("relay: too many documents in use, try again later")
+	ErrTooManyInUse = errors.New("too many documents in use; try again later")
 	// ErrStore is sent to peers whose changes could not be stored.
 	ErrStore = errors.New("relay: changes could not be stored. Nothing is lost: the device that made them still has them and sends them again later")
 )

@@ -468,7 +468,7 @@ func (s *session) sendUnavailable(document string, err error) error {
 		return violation("%v", err)
 	}
 	s.queueMessage(&repo.Message{Type: repo.TypeError, TargetID: s.peer, Message: clip(err.Error())})
-	s.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document})
+	s.queueMessage(&repo.Message{Type: repo.TypeUnavailable, TargetID: s.peer, DocumentID: document, Message: clip(err.Error())})
 	if !errors.Is(err, ErrTooManyDocuments) && !errors.Is(err, ErrTooManyInUse) {
 		s.relay.log.Error("document cannot be read", "document", document, "err", err)
 	}

@@ -302,7 +302,7 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 	}
 	// Also before the event has arrived. Until then the role is unknown.
 	link := qa.Invitation{Event: eventID(77), Relay: sampleRelay, Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}
-	mustContain(t, s.get(s.sent("/join", "invitation", link.String())), "This week is being downloaded", "You opened an invitation to a role. The role is granted automatically")
+	mustContain(t, s.get(s.sent("/join", "invitation", link.String())), "This week has not arrived yet", "You opened an invitation to a role. The role is granted automatically")
 }
 
 // TestOrganiserOpensAnInvitation: the invitation stays unused, and the page says what to do instead.

@@ -81,7 +81,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "Your posts are on the relay"},
 		}
 		if st.Title == "" {
-			state.Title = "A week that is being downloaded"
+			state.Title = "A week that has not arrived yet"
 		}
 		switch {
 		case st.Waiting() > 0:

@@ -467,7 +467,7 @@ func TestCreateAndJoin(t *testing.T) {
 	if to != eventPath(eventID(77)) {
 		t.Errorf("leads to %s", to)
 	}
-	mustContain(t, s.get(to), "This week is being downloaded", "No connection to the relay was opened")
+	mustContain(t, s.get(to), "This week has not arrived yet", "No connection to the relay was opened")
 	if page := s.get("/sync"); !strings.Contains(page, "Nothing has arrived yet") {
 		t.Errorf("the sync page says nothing of a week that is being downloaded: %s", page)
 	}
@@ -533,6 +533,27 @@ func TestSyncPageSaysWhatWaits(t *testing.T) {
 	mustNotContain(t, post, "Only on this device")
 }
 
+// TestRefusalReachesThePage: while nothing of a week has arrived, its page, the list of weeks and the sync
+// status say why. A week that the relay refuses is not called up to date, or being downloaded.
+func TestRefusalReachesThePage(t *testing.T) {
+	s := newSite(t, "")
+	id := eventID(77)
+	s.sent("/join", "invitation", "flyleaf:"+string(id)+"@ws://relay.example:3030")
+	show := func(r qa.RelayStatus) { s.node.overrides[id] = &shownWeek{relay: &r} }
+	show(qa.RelayStatus{URL: sampleRelay, State: qa.RelaySyncing, Why: "the relay refuses this event now: too many documents on one connection"})
+	const why = "The relay refuses this event now: too many documents on one connection."
+	for _, path := range []string{"/", "/sync", eventPath(id)} {
+		page := s.get(path)
+		mustContain(t, page, why)
+		mustNotContain(t, page, "Downloading…", "Everything is on the relay", "being downloaded")
+	}
+	mustContain(t, s.get(eventPath(id)), "<h1>This week has not arrived yet</h1>", `id="waiting"`)
+	show(qa.RelayStatus{URL: sampleRelay, State: qa.RelaySyncing})
+	mustContain(t, s.get(eventPath(id)), "<h1>This week is being downloaded</h1>", "Syncing.")
+	show(qa.RelayStatus{URL: sampleRelay, State: qa.RelayOffline, Why: "the relay refused the connection: Too many connections from your address"})
+	mustContain(t, s.get(eventPath(id)), "<h1>This week has not arrived yet</h1>", "Relay unreachable. The relay refused the connection: Too many connections from your address.")
+}
+
 func TestMissingPages(t *testing.T) {
 	s := newSite(t, "")
 	for _, path := range []string{"/x", "/e/nonsense", "/e/" + string(eventID(200)), s.week() + "/p/none", s.week() + "/go/none", s.week() + "/p/none/edit", "/static/", "/static/nothing.css", staticAddress("nothing.css")} {
@@ -568,6 +589,7 @@ func TestSyncSummary(t *testing.T) {
 		{[]qa.Status{joined(qa.RelayConnecting), st(0, qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
 		{[]qa.Status{st(0, qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Everything is on the relay"}},
 		{[]qa.Status{joined(qa.RelayIdle), st(0, qa.RelaySynced)}, syncSummary{"relay", "Downloading…"}},
+		{[]qa.Status{{Relay: qa.RelayStatus{State: qa.RelaySyncing, Why: "too many"}}, st(0, qa.RelaySynced)}, syncSummary{"relay", "All sent. 1 week not here yet"}},
 		{[]qa.Status{joined(qa.RelayOffline)}, syncSummary{"relay", "All sent. Relay unreachable"}},
 	} {
 		if got := syncSummaryOf(node.Summarize(c.all)); got != c.want {

@@ -45,6 +45,7 @@ type weekPage struct {
 	paging
 	Act         actForm
 	Waiting     string // why the event is not downloaded yet
+	NotArriving bool   // and it is not being downloaded now
 	Claim       string // state of the invitation with which this device joined, until its role is granted
 	NotAccepted int    // number of the reader's changes that were not accepted
 	InviteQR    string
@@ -143,9 +144,14 @@ func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event q
 		return
 	}
 	bold, rest := relayNow(st.Relay)
-	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, Claim: s.claimWords(r.Context(), event)})
+	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, NotArriving: !isDownloading(st.Relay), Claim: s.claimWords(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
 	s.page(w, r, http.StatusOK, "waiting", l)
+}
+
+// isDownloading reports whether an event of which nothing has arrived is on its way.
+func isDownloading(r qa.RelayStatus) bool {
+	return r.State == qa.RelayConnecting || r.State == qa.RelaySynced || r.State == qa.RelaySyncing && r.Why == ""
 }
 
 func isEventID(event qa.EventID) bool {

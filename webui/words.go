@@ -136,7 +136,9 @@ func relayWhy(r qa.RelayStatus) string {
 	case qa.RelayConnecting:
 		return "connecting"
 	case qa.RelaySyncing, qa.RelaySynced:
-		return "being sent"
+		if r.Why == "" {
+			return "being sent"
+		}
 	}
 	if r.Why != "" {
 		return r.Why
@@ -150,7 +152,10 @@ func relayNow(r qa.RelayStatus) (bold, rest string) {
 	case qa.RelaySynced:
 		return "Connected", "Up to date."
 	case qa.RelaySyncing:
-		return "Connected", "Syncing."
+		if r.Why == "" {
+			return "Connected", "Syncing."
+		}
+		return "Connected", sentence(r.Why)
 	case qa.RelayConnecting:
 		return "Connecting", r.Why
 	case qa.RelayNone, "":
@@ -199,6 +204,8 @@ func withoutClock(s node.Summary) syncSummary {
 		return syncSummary{stateDraft, "No relay"}
 	case s.Offline > 0:
 		return syncSummary{stateRelay, "All sent. Relay unreachable"}
+	case s.NotArrived > 0:
+		return syncSummary{stateRelay, "All sent. " + plural(s.NotArrived, "week") + " not here yet"}
 	case s.Downloading > 0:
 		return syncSummary{stateRelay, "Downloading…"}
 	case s.Synced+s.WithoutRelay == s.Events:

@@ -43,10 +43,11 @@ type conversation struct {
 	retryAt          time.Time // when deferred changes are offered to the relay again
 	retries          int
 
-	keysTried      int  // how many of this device's keys have answered the relay's challenge
-	notInvited     bool // none of these keys may read the event
-	unknownAddress bool // the relay does not recognise the address that this device dialled
-	unavailable    bool // the relay said that it does not have the event
+	keysTried      int    // how many of this device's keys have answered the relay's challenge
+	notInvited     bool   // none of these keys may read the event
+	unknownAddress bool   // the relay does not recognise the address that this device dialled
+	unavailable    bool   // the relay said that it does not have the event, or does not serve it
+	notServed      string // why it does not serve the event; "" if it does not have it
 }
 
 func newConversation(s *session, doc Document) *conversation {
@@ -186,7 +187,7 @@ func (c *conversation) answer(ctx context.Context, st State, before Received, ms
 		c.answered = true
 	}
 	if len(msg.Heads) > 0 {
-		c.unavailable, c.notInvited, c.unknownAddress = false, false, false
+		c.unavailable, c.notServed, c.notInvited, c.unknownAddress = false, "", false, false
 	}
 	var err error
 	if c.lossKnown, err = st.NoteDelivery(ctx, msg.Heads, c.lossKnown); err != nil {
@@ -236,14 +237,14 @@ func (c *conversation) receiveProof(ctx context.Context, proof *repo.Proof) erro
 	return c.sendNext(ctx)
 }
 
-// receiveUnavailable processes the message that the relay does not have the event. If this
-// device has the event, the relay knows its heads and can request the changes. The session
-// asks again from time to time.
-func (c *conversation) receiveUnavailable(ctx context.Context) error {
+// receiveUnavailable processes the message that the relay does not have the event or, if it says
+// why, does not serve it. If this device has the event, the relay knows its heads and can request
+// the changes. The session asks again from time to time.
+func (c *conversation) receiveUnavailable(ctx context.Context, why string) error {
 	return c.doc.View(ctx, func(st State) (err error) {
-		c.unavailable = true
+		c.unavailable, c.notServed = true, inSentence(strings.TrimPrefix(qa.CleanLine(why), "relay: "))
 		// A relay that first wants proof of access does not say which changes it has.
-		if st.Graph().Len() > 0 && c.keysTried == 0 && !c.notInvited {
+		if st.Graph().Len() > 0 && c.keysTried == 0 && !c.notInvited && c.notServed == "" {
 			if c.lossKnown, err = st.NoteDelivery(ctx, nil, c.lossKnown); err != nil {
 				return err
 			}
@@ -278,6 +279,8 @@ func (c *conversation) noteStatus(st State) {
 		why = "the relay does not recognise " + conn.url + " as one of its addresses, so this device cannot prove its identity to it. Its operator has to add the address (syncserver --address); otherwise another server is in between. Nothing is lost"
 	case c.notInvited:
 		why = "the relay shows this event only to people who were invited, and you are not among them yet; this device asks again automatically"
+	case c.notServed != "":
+		why = "the relay refuses this event now: " + c.notServed + ". This device asks again automatically; nothing is lost"
 	case c.unavailable:
 		why = "the relay does not have this event yet"
 	case len(byRelay) > 0:

@@ -54,14 +54,22 @@ func ClockOff(conn Conn, now time.Time) int64 {
 // ErrNoDialer is returned on platforms that have no way to reach a relay.
 var ErrNoDialer = errors.New("this build has no way to reach a relay")
 
+// RefusedError says that a server answered, and why it does not accept a connection now.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return "the relay refused the connection: " + e.Reason }
+
 // ExplainDial returns in a few words why a relay could not be reached, or why the
 // connection ended.
 func ExplainDial(err error) string {
 	var dns *net.DNSError
 	var opErr *net.OpError
+	var refused *RefusedError
 	switch {
 	case err == nil:
 		return ""
+	case errors.As(err, &refused):
+		return refused.Error()
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "no relay has the name " + dns.Name
 	case errors.As(err, &dns):

@@ -18,6 +18,7 @@ import (
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/qa"
 )
 
 // WebSocket dials relays over TCP. The zero value is ready to use.
@@ -70,6 +71,9 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	}
 	d := websocket.Dialer{HandshakeTimeout: handshakeTimeout, EnableCompression: true}
 	ws, response, err := d.DialContext(ctx, url, nil)
+	if errors.Is(err, websocket.ErrBadHandshake) {
+		err = explainRefusal(response, err)
+	}
 	if response != nil && response.Body != nil {
 		_ = response.Body.Close()
 	}
@@ -85,6 +89,21 @@ func (w WebSocket) Dial(ctx context.Context, url string) (Conn, error) {
 	c.pinging.Add(1)
 	go c.ping(w.PingEvery)
 	return c, nil
+}
+
+// explainRefusal returns a *RefusedError if a server answered the handshake with a status that means
+// "not now", otherwise err.
+func explainRefusal(response *http.Response, err error) error {
+	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusServiceUnavailable {
+		return err
+	}
+	const most = 200 // bytes of the reason
+	b, _ := io.ReadAll(io.LimitReader(response.Body, most))
+	reason := strings.TrimSuffix(strings.TrimSpace(qa.CleanLine(strings.ToValidUTF8(string(b), ""))), ".")
+	if reason == "" || strings.Contains(reason, "<") { // a page of a proxy
+		reason = strings.ToLower(http.StatusText(response.StatusCode))
+	}
+	return &RefusedError{reason}
 }
 
 type webSocketConn struct {

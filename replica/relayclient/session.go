@@ -194,7 +194,7 @@ func (s *session) handle(ctx context.Context, b []byte) error {
 	case repo.TypeSync, repo.TypeRequest:
 		return c.receive(ctx, m)
 	case repo.TypeUnavailable:
-		return c.receiveUnavailable(ctx)
+		return c.receiveUnavailable(ctx, m.Message)
 	case repo.TypeRefused:
 		return c.receiveRefused(ctx, m.Refused)
 	case repo.TypeProof:

@@ -143,7 +143,7 @@ type Message struct {
 	Count     uint64 // ephemeral: from 1, rising within a session; at most MaxCount
 	SessionID string // ephemeral
 
-	Message string    // error; flyleaf-access of the server: AccessAddress or empty
+	Message string    // error; doc-unavailable: why, empty if the server lacks the document; flyleaf-access of the server: AccessAddress or empty
 	Refused []Refusal // flyleaf-refused
 	Proof   *Proof    // flyleaf-proof
 
