@@ -63,6 +63,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 	do(t, ctx, chromedp.Click(`.answer a.proof`), chromedp.WaitVisible(`.proof-of`))
 	shows(t, ctx, "Every change to this post is signed by the person who made it")
 	shows(t, ctx, "by the key of Ilse Marrow")
+	shows(t, ctx, "Author, given to Ilse Marrow by ")
 
 	do(t, ctx, chromedp.Navigate(base+page+"/p/"+question+"/moderate"), chromedp.WaitVisible(`#reason`),
 		chromedp.SendKeys(`#reason`, "an advertisement"), chromedp.Click(`button[name="hidden"]`), chromedp.WaitVisible(`.removed`))

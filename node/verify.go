@@ -106,28 +106,30 @@ type verifiedEvent struct {
 	rows          int // number of verified rows, for tests
 }
 
-// VerifyPost reads and verifies the changes of the post itself at every call. The changes that
-// they depend on are verified once per process.
+// VerifyPost reads and verifies the changes of the post itself, and those that gave the roles of its writers, at
+// every call. The other changes that they depend on are verified once per process.
 func (d *Device) VerifyPost(ctx context.Context, event qa.EventID, post qa.PostID) (qa.Verification, error) {
 	found, err := d.verified.verify(ctx, d.store, event, post)
 	if err != nil {
 		return qa.Verification{}, err
 	}
-	for i := range found.Changes {
-		c := &found.Changes[i]
-		h, err := wire.ParseHash(c.Hash)
-		if err != nil {
-			return qa.Verification{}, err
-		}
-		en, err := d.store.Entry(ctx, event, h)
-		if err != nil {
-			return qa.Verification{}, err
-		}
-		if !verify.IsSigned(event, en.Chunk, en.Signature) {
-			if c.Signed && c.Code == "" {
-				found.Bad++
+	for _, changes := range [][]qa.VerifiedChange{found.Changes, found.Grants} {
+		for i := range changes {
+			c := &changes[i]
+			h, err := wire.ParseHash(c.Hash)
+			if err != nil {
+				return qa.Verification{}, err
 			}
-			c.Signed = false
+			en, err := d.store.Entry(ctx, event, h)
+			if err != nil {
+				return qa.Verification{}, err
+			}
+			if !verify.IsSigned(event, en.Chunk, en.Signature) {
+				if c.Signed && c.Code == "" {
+					found.Bad++
+				}
+				c.Signed = false
+			}
 		}
 	}
 	return found, nil

@@ -121,7 +121,9 @@ type Verification struct {
 	Changes  []VerifiedChange `json:"changes"`
 	Bad      int              `json:"bad"`              // number of invalid changes
 	People   []VerifiedPerson `json:"people,omitempty"` // in the order of their first change
-	Heads    []string         `json:"heads,omitempty"`  // hex, ascending
+	// Grants are the changes by which the writers of Changes, and of Grants, hold the roles that Changes say; ForPost sets them.
+	Grants []VerifiedChange `json:"grants,omitempty"`
+	Heads  []string         `json:"heads,omitempty"` // hex, ascending
 }
 
 // Valid reports whether everything was verified: the first change matches the event's ID, and every change
@@ -129,22 +131,38 @@ type Verification struct {
 func (v *Verification) Valid() bool { return v.Genesis && v.Bad == 0 && !v.Unsigned }
 
 // ForPost returns what was found about one post: the changes that made it, edited it, marked it
-// or reacted to it.
+// or reacted to it, and the changes that gave the roles of their writers.
 func (v *Verification) ForPost(post PostID) Verification {
 	out := *v
-	out.Changes, out.People, out.Bad = []VerifiedChange{}, nil, 0
-	writers := map[Identity]bool{}
-	for i := range v.Changes {
-		c := &v.Changes[i]
-		if !slices.Contains(c.Posts, post) {
-			continue
-		}
-		out.Changes = append(out.Changes, *c)
-		writers[c.By] = true
+	out.Changes, out.People, out.Grants, out.Bad = []VerifiedChange{}, nil, nil, 0
+	writers, grants := map[Identity]bool{}, map[string]bool{}
+	add := func(to *[]VerifiedChange, c *VerifiedChange) {
+		*to = append(*to, *c)
 		if c.Code != "" || !c.Signed && !v.Unsigned {
 			out.Bad++
 		}
+		grants[c.GrantedIn] = true
+		if c.Author != nil {
+			grants[c.Author.GrantedIn] = true
+		}
 	}
+	for i := range v.Changes {
+		if c := &v.Changes[i]; slices.Contains(c.Posts, post) {
+			add(&out.Changes, c)
+			writers[c.By] = true
+		}
+	}
+	for _, p := range v.People {
+		if writers[p.ID] && p.Author != nil {
+			grants[p.Author.GrantedIn] = true
+		}
+	}
+	for _, c := range slices.Backward(v.Changes) { // a grant comes before what was done with it
+		if grants[c.Hash] {
+			add(&out.Grants, &c)
+		}
+	}
+	slices.Reverse(out.Grants)
 	for _, p := range v.People {
 		if writers[p.ID] {
 			out.People = append(out.People, p)
@@ -153,15 +171,24 @@ func (v *Verification) ForPost(post PostID) Verification {
 	return out
 }
 
+// RoleGrant says who gave a role to a person, and in which change.
+type RoleGrant struct {
+	GrantedBy       Identity `json:"grantedBy"`
+	GrantedAtMillis int64    `json:"grantedAt"` // by the clock of GrantedBy
+	GrantedIn       string   `json:"grantedIn"` // the hash of the change, hex
+}
+
 // VerifiedPerson is a writer of an event, with the result of the verification.
 type VerifiedPerson struct {
-	ID      Identity `json:"id"`
-	Name    string   `json:"name,omitempty"`
-	Roles   []Role   `json:"roles,omitempty"` // held now
-	Blocked bool     `json:"blocked,omitempty"`
-	Changes int      `json:"changes"`        // number of valid changes
-	Bad     int      `json:"bad,omitempty"`  // number of invalid changes; anybody may have made the unsigned ones
-	Void    int      `json:"void,omitempty"` // number of void changes among Changes
+	ID    Identity `json:"id"`
+	Name  string   `json:"name,omitempty"`
+	Roles []Role   `json:"roles,omitempty"` // held now
+	// Author says who gave the role of author, if it is held now.
+	Author  *RoleGrant `json:"author,omitempty"`
+	Blocked bool       `json:"blocked,omitempty"`
+	Changes int        `json:"changes"`        // number of valid changes
+	Bad     int        `json:"bad,omitempty"`  // number of invalid changes; anybody may have made the unsigned ones
+	Void    int        `json:"void,omitempty"` // number of void changes among Changes
 }
 
 // VerifiedChange is one change with the result of its check.
@@ -184,6 +211,9 @@ type VerifiedChange struct {
 	Role            Role     `json:"role,omitempty"`
 	GrantedBy       Identity `json:"grantedBy,omitempty"`
 	GrantedAtMillis int64    `json:"grantedAt,omitempty"`
+	GrantedIn       string   `json:"grantedIn,omitempty"` // the hash of the change that granted it
+	// Author: the change made a post, and its writer was an author then. It says who gave that role.
+	Author *RoleGrant `json:"author,omitempty"`
 }
 
 // VisibleTo returns the week as one person sees it: without the posts and edits that wait for approval, unless

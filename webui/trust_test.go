@@ -182,6 +182,24 @@ func TestBadgeLeadsToTheProof(t *testing.T) {
 	mustContain(t, page, good.Hash, fmt.Sprintf("%s, change %d", good.Actor, good.Seq))
 	mustNotContain(t, page, "grave", "Do not rely")
 
+	// Who made the writer an author, when, and in which change: with its proof, and that of its writer's role.
+	role := real.Changes[0].Author
+	if role == nil || role.GrantedBy != noor || len(real.Grants) == 0 || real.Grants[0].Hash != role.GrantedIn {
+		t.Fatalf("the role of the writer: %+v, %+v", role, real.Grants)
+	}
+	mustContain(t, page, "Why it has the author’s badge", "<b>Author</b>, given to Ilse Marrow by Noor Adeyemi", `<a href="#c-`+role.GrantedIn+`">`+role.GrantedIn+"</a>",
+		`<section class="proof-of" id="c-`+role.GrantedIn+`">`, "<b>Valid</b>, by the key of Noor Adeyemi", "<b>As organiser</b>, founder of the week")
+	mustNotContain(t, s.get(s.post(pQuestion)+"/proof"), "the author’s badge")
+	mustNotContain(t, page, "has been removed since")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActRole, Identity: ilse, Role: qa.RoleAuthor})
+	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "given to Ilse Marrow by Noor Adeyemi", "The role has been removed since.")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActRole, Identity: ilse, Role: qa.RoleAuthor, On: true}, qa.Act{Kind: qa.ActRole, Identity: obi, Role: qa.RoleAuthor, On: true})
+	mustContain(t, s.get(s.post(pReply)+"/proof"), "given to Obi Tamsin by Noor Adeyemi", "The role was given after this was written.", "Every change to this post is signed")
+	// A grant with a damaged signature.
+	s.node.store.forge(role.GrantedIn)
+	mustContain(t, s.get(s.post(pAnswer)+"/proof"), "Do not rely on this post.", "<b>Not valid.</b>")
+	s.node.store.forge("")
+
 	s.node.doAs(teodor, s.event, qa.Act{Kind: qa.ActMark, Post: qa.PostID(s.id(pQuestion)), Mark: "assigned", On: true})
 	mustContain(t, s.get(s.post(pQuestion)+"/proof"), "<b>As author</b>, given by Noor Adeyemi, Wed 10:27", "by the key of Teodor Anand")
 

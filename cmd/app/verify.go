@@ -43,8 +43,8 @@ If something is invalid or cannot be proven, the exit code is 8.`,
 			if err != nil {
 				return err
 			}
+			all := v
 			if post != "" {
-				all := v
 				v = all.ForPost(qa.PostID(post))
 				if len(v.Changes) == 0 {
 					return codedf(exitNotFound, "there is no change to a post %q", post)
@@ -56,7 +56,7 @@ If something is invalid or cannot be proven, the exit code is 8.`,
 					Holds bool `json:"holds"`
 				}{v, v.Valid()})
 			} else {
-				a.printVerification(&v, post != "")
+				a.printVerification(&v, namesOf(all.People), post != "")
 			}
 			if err == nil && !v.Valid() {
 				err = coded(exitUnproven, whyUnproven(&v))
@@ -149,7 +149,17 @@ func (a *app) readDocumentCmd() *cobra.Command {
 	}
 }
 
-func (a *app) printVerification(v *qa.Verification, allChanges bool) {
+// namesOf returns the names of people who have one.
+func namesOf(all []qa.VerifiedPerson) map[qa.Identity]string {
+	names := map[qa.Identity]string{}
+	for _, p := range all {
+		if p.Name != "" {
+		}
+	}
+	return names
+}
+
+func (a *app) printVerification(v *qa.Verification, names map[qa.Identity]string, allChanges bool) {
 	a.printf("%s\n", plain(v.Title))
 	switch {
 	case v.Unsigned:
@@ -173,7 +183,6 @@ func (a *app) printVerification(v *qa.Verification, allChanges bool) {
 			a.printf("head     %s\n", h)
 		}
 	}
-	names := map[qa.Identity]string{}
 	lookalikes := lookalikesIn(v)
 	for _, p := range v.People {
 		names[p.ID] = p.Name
@@ -206,6 +215,12 @@ func (a *app) printVerification(v *qa.Verification, allChanges bool) {
 		}
 		a.printVerified(c, names)
 	}
+	if len(v.Grants) > 0 {
+		a.printf("Roles were given by:\n")
+	}
+	for i := range v.Grants {
+		a.printVerified(&v.Grants[i], names)
+	}
 	if !allChanges && v.Bad > shown {
 		a.printf("  and %d more; --json lists all\n", v.Bad-shown)
 	}
@@ -237,6 +252,9 @@ func (a *app) printVerified(c *qa.VerifiedChange, names map[qa.Identity]string) 
 		if c.GrantedBy != "" {
 			a.printf(" (by %s, %s)", quoted(c.GrantedBy), stamp(c.GrantedAtMillis))
 		}
+	}
+	if c.Author != nil {
+		a.printf(", as an author (role given by %s, %s, in change %s)", quoted(c.Author.GrantedBy), stamp(c.Author.GrantedAtMillis), c.Author.GrantedIn)
 	}
 	a.printf("\n    change %s", c.Hash)
 	switch {

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // Verifier checks an event from its changes: that the event's ID matches the first
@@ -102,6 +103,9 @@ func (v *Verifier) check(found core.Inspected, err error) qa.VerifiedChange {
 		return refused(f, &policy.Refusal{Code: policy.CodeDependsOn, Reason: "It depends on a change that was refused, or is missing."})
 	}
 	v.explainRole(c, &f)
+	if slices.ContainsFunc(f.Did, func(d qa.ChangeDescription) bool { return d.Kind == schema.DidAsk || d.Kind == schema.DidReply }) {
+		f.Author = v.authorGrant(f.By, c.Deps)
+	}
 	return f
 }
 
@@ -152,8 +156,22 @@ func (v *Verifier) explainRole(c *wire.Change, f *qa.VerifiedChange) {
 		return
 	}
 	if g, ok := a.GrantAt(who, f.Role, &past); ok {
-		f.GrantedBy, f.GrantedAtMillis = g.By.Identity(), g.AtMillis
+		f.GrantedBy, f.GrantedAtMillis, f.GrantedIn = g.By.Identity(), g.AtMillis, g.Change.String()
 	}
+}
+
+// authorGrant says who gave a person the role of author that they hold as of some heads; nil if they do not hold it.
+func (v *Verifier) authorGrant(id qa.Identity, heads []wire.Hash) *qa.RoleGrant {
+	past := v.document.Graph().Past(heads)
+	who, ok := authority.ParsePerson(string(id))
+	if !ok {
+		return nil
+	}
+	g, ok := v.document.Policy().Authority().GrantAt(who, qa.RoleAuthor, &past)
+	if !ok {
+		return nil
+	}
+	return &qa.RoleGrant{GrantedBy: g.By.Identity(), GrantedAtMillis: g.AtMillis, GrantedIn: g.Change.String()}
 }
 
 // Result returns the result so far. The changes are in the order in which they were added.
@@ -203,6 +221,9 @@ func (v *Verifier) person(id qa.Identity) qa.VerifiedPerson {
 	}
 	if who, ok := authority.ParsePerson(string(id)); ok && v.document.Policy().Founder() != "" {
 		out.Roles = authority.Names(v.document.Policy().Authority().Roles(who))
+		if slices.Contains(out.Roles, qa.RoleAuthor) {
+			out.Author = v.authorGrant(id, v.document.Graph().Heads())
+		}
 	}
 	out.Blocked = v.document.Policy().Blocked(id)
 	return out

@@ -144,6 +144,24 @@ func TestVerifyAWeek(t *testing.T) {
 			t.Errorf("change %d is about %v, want %v", i, c.Posts, want.posts)
 		}
 	}
+	for i := range v.Changes {
+		c := &v.Changes[i]
+		if want := c.GrantedBy != ""; want != (c.GrantedIn != "") {
+			t.Errorf("change %d: the role of %s was given in %q", i, c.GrantedBy, c.GrantedIn)
+		}
+		if (c.Author != nil) != (i == 14) {
+			t.Errorf("change %d: its writer was an author: %+v", i, c.Author)
+		}
+	}
+	if c := v.Changes[8]; c.GrantedIn != v.Changes[2].Hash {
+		t.Errorf("the moderator's role was given in %s, want %s", c.GrantedIn, v.Changes[2].Hash)
+	}
+	// The author's role: who gave it, when, and in which change, which is proven too, with the role of its writer.
+	given := qa.RoleGrant{GrantedBy: p.id('o'), GrantedAtMillis: v.Changes[13].AtMillis, GrantedIn: v.Changes[13].Hash}
+	if of := v.ForPost(reply); *v.Changes[14].Author != given || len(of.Changes) != 1 || len(of.Grants) != 2 ||
+		of.Grants[0].Hash != v.Changes[1].Hash || of.Grants[1].Hash != given.GrantedIn || of.People[0].Author == nil || *of.People[0].Author != given {
+		t.Errorf("the author's role: %+v, want %+v; %+v", v.Changes[14].Author, given, of)
+	}
 	if at := v.Changes[8].GrantedAtMillis; at != granted {
 		t.Errorf("the moderator's role was given at %d, not %d", granted, at)
 	}
