@@ -88,21 +88,31 @@ func sendUpdate(w http.ResponseWriter, u qa.Update) bool {
 	return true
 }
 
-// fragment renders the current version of the posts that the query lists as "post". The
+// fragmentPage has what a script asked for.
+type fragmentPage struct {
+	Posts   []postView
+	Threads []threadView
+}
+
+// fragment renders the current version of the posts that the query lists as "post", and of the thread of the
+// post "thread". The
 // script replaces the posts in the page with them.
 func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
 		return
 	}
-	var out []postView
+	var out fragmentPage
 	for n, id := range r.URL.Query()["post"] {
 		if n == maxFragment {
 			break
 		}
 		if t, i, known := v.find(qa.PostID(id)); known {
-			out = append(out, v.post(t, i))
+			out.Posts = append(out.Posts, v.post(t, i))
 		}
+	}
+	if t, _, known := v.find(qa.PostID(r.URL.Query().Get("thread"))); known {
+		out.Threads = append(out.Threads, v.thread(t))
 	}
 	write(w, http.StatusOK, s.render.of(partials), "fragment", out)
 }

@@ -274,3 +274,39 @@ func TestBrowserWithoutScripts(t *testing.T) {
 	b.run(click(".add summary"), click(`.add button[value="💡"]`))
 	b.until("the reaction", `document.querySelector('.reactions > button[value="💡"][aria-pressed=true]')`)
 }
+
+// TestBrowserOwnQuestionIsInView: in a week of several pages, the reader's new question is shown where they asked it, and
+// not on the last page, without the page being loaded again. So is their reply to a question of this page.
+func TestBrowserOwnQuestionIsInView(t *testing.T) {
+	b := openBrowserOn(t)
+	s := &site{t: t, node: b.node, event: b.event}
+	manyQuestions(s, ThreadsOnPage+5)
+	b.size(1280, 900, false)
+	b.enter(b.week() + "?sort=wanted")
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	b.live()
+	b.eval(`window.mark = 7, performance.clearResourceTimings()`)
+	b.run(keys("#q", "Is my own question in view?"), click("#ask .primary"))
+	inView := `(e => e && e.getBoundingClientRect().top >= 0 && e.getBoundingClientRect().bottom <= innerHeight)`
+	b.until("the question to be in the window", inView+`([...document.querySelectorAll('.question')].find(q => q.textContent.includes('Is my own question in view?')))`)
+	if value[int](b, `window.mark`) != 7 || value[int](b, `performance.getEntriesByType('resource').filter(r => new URL(r.name).pathname === document.body.dataset.event).length`) != 0 {
+		t.Error("the page was loaded again")
+	}
+	own := `document.querySelector('#own .question')`
+	if got := value[string](b, `new URL(document.querySelector('#own .note a').href).search`); got != "?page=2" {
+		t.Errorf("its place is on %s", got)
+	}
+	// It is as live as the others.
+	id := qa.PostID(value[string](b, own+`.dataset.post`))
+	b.node.doAs(obi, b.event, qa.Act{Kind: qa.ActReact, Post: id, Emoji: qa.WantEmoji, On: true})
+	b.until("a vote for it", own+`.querySelector('.want b').textContent === '1'`)
+	b.until("the bar to be empty", `!document.getElementById('news').textContent`)
+
+	b.eval(`(globalThis.box = document.querySelector('#threads .reply-box')).open = true`)
+	b.until("the form", `box.querySelector('textarea')`)
+	b.run(keys("#threads .reply-box[open] textarea", "A reply of mine."), click("#threads .reply-box[open] .primary"))
+	b.until("the reply to be in the window", inView+`([...document.querySelectorAll('#threads .post')].find(p => p.querySelector('.words')?.textContent.trim() === 'A reply of mine.'))`)
+	b.run(click("#own .note a"))
+	b.until("its place", `location.search === '?page=2' && document.readyState === 'complete' && document.getElementById('`+postElem(id)+`')`)
+	b.checkNoForeignRequests()
+}

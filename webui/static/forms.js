@@ -5,7 +5,7 @@ import { offerPhrase } from './browser.js';
 import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
 import { openInbox } from './inbox.js';
 import { focusPost } from './place.js';
-import { readPosts, replacePost, showMissing } from './posts.js';
+import { readPosts, replacePost, showPosted } from './posts.js';
 import { readPage, send } from './server.js';
 import { toast } from './toast.js';
 
@@ -47,7 +47,8 @@ async function submit(form, button) {
     tried.delete(form);
     if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
-    if (data.elem && byID('threads') && await showPosted(form, data.elem)) {
+    const to = new URL(data.location, location.href);
+    if (data.elem && byID('threads') && await showOwn(form, data, to)) {
       offerPhrase().catch(() => {});
       return;
     }
@@ -56,7 +57,6 @@ async function submit(form, button) {
       toast('Saved on this device.');
       return;
     }
-    const to = new URL(data.location, location.href);
     location.assign(to);
     if (to.pathname + to.search === here()) location.reload();
   } catch (e) {
@@ -70,12 +70,12 @@ async function submit(form, button) {
   }
 }
 
-// showPosted shows the post that was just made. It returns false if the post is not in the page.
-async function showPosted(form, id) {
+// showOwn shows the post that was just made, whose place in the week has the address to. It returns false if that fails.
+async function showOwn(form, data, to) {
   const box = form.closest('.reply-box');
   if (box) box.open = false;
-  await showMissing(false).catch(() => {});
-  const post = byID(id);
+  await showPosted(data.post, to).catch(() => {});
+  const post = byID(data.elem);
   if (post) focusPost(post);
   return Boolean(post);
 }

@@ -80,7 +80,7 @@ const postAddress = id => eventPath + '/go/' + encodeURIComponent(id);
 
 // showMissing inserts the missing posts, each in its place. With go it then scrolls to the
 // first of them.
-export async function showMissing(go) {
+async function showMissing(go) {
   const doc = await readPage(here()), mine = byID('threads'), theirs = byID('threads', doc);
   if (!mine || !theirs) {
     location.reload();
@@ -101,6 +101,38 @@ export async function showMissing(go) {
   if (!go) return;
   if (first) focusPost(first);
   else if (elsewhere) location.assign(postAddress(elsewhere));
+}
+
+// showPosted inserts the reader's new post: in its place, or, if that is on another page, below the form. to is the
+// address of its place.
+export async function showPosted(id, to) {
+  const theirs = one('.thread', await readPage(eventPath + '/fragment?' + new URLSearchParams({ thread: id }))), mine = byID(theirs.id);
+  if (!mine && to.pathname + to.search === here()) {
+    await showMissing(false);
+    return;
+  }
+  keepPlace(() => {
+    if (mine) for (const post of addMissing(mine, theirs, false)) missing.delete(post.dataset.post);
+    else ownThreads().append(adopt(theirs));
+  });
+  if (!mine) one('a', byID('own')).href = to;
+  missing.delete(id);
+  showNews();
+}
+
+// ownThreads returns the list of the reader's new questions whose place is on another page.
+function ownThreads() {
+  if (!byID('own')) {
+    const list = document.createElement('section'), note = document.createElement('p'), link = document.createElement('a');
+    list.id = 'own';
+    list.className = 'span threads';
+    note.className = 'note from-text';
+    link.textContent = 'Show it in its place.';
+    note.append('Your question is saved. ', link);
+    list.append(note);
+    byID('threads').before(list);
+  }
+  return byID('own');
 }
 
 // readPosts fetches the current version of posts and returns them as elements.
