@@ -178,15 +178,9 @@ func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa
 	if view.words == "" {
 		return in, later, nil
 	}
-	found, err := s.node.Search(ctx, v.Event.ID, view.words, math.MaxInt32)
+	threads, err := s.threadsAbout(ctx, v, view.words)
 	if err != nil {
 		return qa.Inbox{}, nil, err
-	}
-	threads := map[int]bool{}
-	for _, id := range found {
-		if i, ok := v.threadIndex[id]; ok {
-			threads[i] = true
-		}
 	}
 	name := strings.ToLower(view.words)
 	unmatched := func(item qa.InboxItem) bool {
@@ -212,6 +206,21 @@ func (s *server) loadAsAuthor(w http.ResponseWriter, r *http.Request) (*weekView
 		return nil, false
 	}
 	return v, ok
+}
+
+// threadsAbout returns the threads, by index, of which a post contains all words; none without words.
+func (s *server) threadsAbout(ctx context.Context, v *weekView, words string) (map[int]bool, error) {
+	if words == "" {
+		return nil, nil
+	}
+	found, err := s.node.Search(ctx, v.Event.ID, words, math.MaxInt32)
+	threads := map[int]bool{}
+	for _, id := range found {
+		if i, ok := v.threadIndex[id]; ok {
+			threads[i] = true
+		}
+	}
+	return threads, err
 }
 
 // showInbox renders the inbox. failed is a question whose answer could not be saved, why

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyleaf/markdown"
@@ -15,15 +17,21 @@ import (
 
 // winnersPage is the body of the winners page. Everybody may read it.
 type winnersPage struct {
-	Event      qa.Event
-	Path       string
-	Address    string // of this page
-	CSRF       string
-	Can        permissions
-	Lede       string
-	Choosers   []chooser
-	Rows       []winnersRow
-	Mine       int // number of the reader's choices
+	Event    qa.Event
+	Path     string
+	Address  string // of this page
+	CSRF     string
+	Can      permissions
+	Lede     string
+	Choosers []chooser
+	Rows     []winnersRow // of this page
+	Mine     int          // number of the reader's choices
+	Askers   int          // number of people who asked
+	Filters  []filter
+	Words    string // searched for
+	Show     string // field of the search form
+	Back     string // the address of this page, to return to after the form is saved
+	paging
 	WonCopies  []wonCopy
 	Remaining  int // number of copies without a winner
 	Draw       drawView
@@ -50,6 +58,8 @@ type chooser struct {
 type winnersRow struct {
 	Who       string
 	Asked     []askedLine
+	More      int    // number of questions that are not listed
+	All       string // address of the page with all questions of the entrant
 	Wants     int
 	Post      qa.PostID // the entrant's most wanted question, for which a choice is made
 	Chosen    bool
@@ -59,7 +69,10 @@ type winnersRow struct {
 	Excluded  string
 }
 
-type askedLine struct{ Words, URL string }
+type askedLine struct {
+	ID         qa.PostID
+	Words, URL string
+}
 
 type chosenCell struct {
 	Name string
@@ -117,7 +130,10 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	page.Event, page.Path, page.Address, page.CSRF, page.Can = v.Event, path, path+"/winners", v.csrf, v.can
 	page.Lede = v.copiesLede()
 	page.Choosers = v.choosers()
-	page.Rows, page.Mine = v.winnersRows(page.Choosers)
+	if err := s.fillWinnersRows(r, v, &page); err != nil {
+		s.readFailed(w, r, err)
+		return
+	}
 	for _, p := range prizes {
 		page.WonCopies = append(page.WonCopies, v.wonCopy(p))
 		page.Won = page.Won || slices.Contains(v.keys, p.By)
@@ -187,6 +203,90 @@ func (v *weekView) choosers() []chooser {
 	return out
 }
 
+// How many people one winners page lists, how many questions of each, and how many names each list of the draw.
+const (
+	rowsOnPage     = 50
+	questionsOfOne = 3
+	namesOfDraw    = 100
+)
+
+// fillWinnersRows fills in the table: the people on the page that the query of the address asks for.
+func (s *server) fillWinnersRows(r *http.Request, v *weekView, page *winnersPage) error {
+	q := r.URL.Query()
+	if r.Method != http.MethodGet {
+		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
+			q = back.Query()
+		}
+	}
+	rows, mine := v.winnersRows(page.Choosers)
+	page.Mine, page.Askers, page.Words, page.Show = mine, len(rows), strings.TrimSpace(q.Get("q")), q.Get("show")
+	found, err := s.threadsAbout(r.Context(), v, page.Words)
+	if err != nil {
+		return err
+	}
+	var chosen []winnersRow
+	one := qa.PostID(q.Get("who"))
+	kept := rows[:0]
+	for _, row := range rows {
+		if one != "" && !slices.ContainsFunc(row.Asked, func(a askedLine) bool { return a.ID == one }) || page.Words != "" && !row.isAbout(v, page.Words, found) {
+			continue
+		}
+		kept = append(kept, row)
+		if row.Chosen || row.Candidate || row.InDraw {
+			chosen = append(chosen, row)
+		}
+	}
+	rows = kept
+	address := func(show string, n int) string {
+		to := url.Values{}
+		for key, value := range map[string]string{"show": show, "q": page.Words, "who": string(one)} {
+			if value != "" {
+				to.Set(key, value)
+			}
+		}
+		if n > 1 {
+			to.Set("page", strconv.Itoa(n))
+		}
+		return withQuery(page.Address, to)
+	}
+	page.Filters = []filter{
+		{Name: "Everyone", URL: address("", 1), Count: len(rows), Counted: true, Here: page.Show != "chosen"},
+		{Name: "Chosen and candidates", URL: address("chosen", 1), Count: len(chosen), Counted: true, Here: page.Show == "chosen"},
+	}
+	if page.Show == "chosen" {
+		rows = chosen
+	}
+	page.paging = newPaging(len(rows), rowsOnPage, q.Get("page"), -1, func(n int) string { return address(page.Show, n) })
+	from, until := page.on(len(rows), rowsOnPage)
+	page.Rows, page.Back = rows[from:until], address(page.Show, page.Page)
+	for i := range page.Rows {
+		if row := &page.Rows[i]; one == "" && len(row.Asked) > questionsOfOne {
+			row.More, row.Asked = len(row.Asked)-questionsOfOne, row.Asked[:questionsOfOne]
+			row.All = withQuery(page.Address, url.Values{"who": {string(row.Post)}})
+		}
+		for k := range page.Rows[i].Asked {
+			a := &page.Rows[i].Asked[k]
+			t, _, _ := v.find(a.ID)
+			a.Words, a.URL = markdown.Line(t.Question.Text(), 120), v.address(a.ID)
+		}
+	}
+	return nil
+}
+
+// isAbout reports whether a search finds the entrant's name or one of their questions. found are the threads that contain the words.
+func (row *winnersRow) isAbout(v *weekView, words string, found map[int]bool) bool {
+	return strings.Contains(strings.ToLower(row.Who), strings.ToLower(words)) ||
+		slices.ContainsFunc(row.Asked, func(a askedLine) bool { return found[v.threadIndex[a.ID]] })
+}
+
+// few bounds a list of names.
+func few(names []string) []string {
+	if len(names) <= namesOfDraw {
+		return names
+	}
+	return append(slices.Clone(names[:namesOfDraw]), fmt.Sprintf("and %d more", len(names)-namesOfDraw))
+}
+
 // winnersRows lists the people who asked, most wanted first.
 func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int) {
 	for _, a := range v.Askers() {
@@ -194,7 +294,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 		chosen := map[qa.Identity]bool{}
 		for _, t := range a.Questions {
 			q := &t.Question
-			row.Asked = append(row.Asked, askedLine{Words: markdown.Line(q.Text(), 120), URL: v.address(q.ID)})
+			row.Asked = append(row.Asked, askedLine{ID: q.ID})
 			row.Candidate = row.Candidate || slices.Contains(q.Marks.Candidate, v.me)
 			row.InDraw = row.InDraw || q.Marks.InDraw
 			for _, win := range v.Event.Winners {
@@ -303,6 +403,7 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	for _, e := range d.Order {
 		out.Order = append(out.Order, v.entrant(e))
 	}
+	out.Entrants, out.Order, out.Skipped = few(out.Entrants), few(out.Order), few(out.Skipped)
 	switch d.State {
 	case qa.DrawOpen:
 		out.Words = "Participants and candidates are fixed when the week is closed."
@@ -354,7 +455,11 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not saved. " + sentence(err.Error())})
 		return
 	}
-	formDone(w, r, eventPath(v.Event.ID)+"/winners", "")
+	back := eventPath(v.Event.ID) + "/winners"
+	if r.PostForm.Has("back") {
+		back = localPath(r.PostForm.Get("back"))
+	}
+	formDone(w, r, back, "")
 }
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.

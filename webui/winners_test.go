@@ -2,8 +2,11 @@ package webui
 
 import (
 	"errors"
+	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -233,5 +236,71 @@ func TestListsShowWordsAndNotMarkdown(t *testing.T) {
 				t.Errorf("%s shows %q", path, raw)
 			}
 		}
+	}
+}
+
+// TestWinnersHasPages: the winners page has the same size, however many people asked and however much, and saving changes
+// only what is on the page.
+func TestWinnersHasPages(t *testing.T) {
+	s := newSite(t, "")
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	const people = 2*rowsOnPage + 7
+	s.node.onDeviceOf(maren, s.event, func(d *node.Device) error {
+		for i := range people + 20 {
+			who := fmt.Sprintf("Person %d", min(i, people-1)) // the last one asks much
+			act := qa.Act{Kind: qa.ActPost, AtMillis: testNow.UnixMilli() - 5000 + int64(i), OnBehalfOf: who, Text: fmt.Sprintf("Question %d about ledgers, boxes and a kraken%d?", i, i)}
+			if _, err := d.Do(t.Context(), s.event, act); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	path := s.week() + "/winners"
+	page := s.get(path)
+	if n := strings.Count(page, `class="who"`); n != rowsOnPage || len(page) > 100_000 {
+		t.Errorf("%d rows in %d bytes", n, len(page))
+	}
+	seen := map[string]bool{}
+	for next := path; next != ""; {
+		page := s.get(next)
+		for _, m := range regexp.MustCompile(`<span class="who">([^<]+)`).FindAllStringSubmatch(page, -1) {
+			seen[m[1]] = true
+		}
+		next = ""
+		if m := regexp.MustCompile(`<a href="([^"]+)" rel="next"`).FindStringSubmatch(page); m != nil {
+			next = html.UnescapeString(m[1])
+		}
+	}
+	if len(seen) != people+4 { // with those of the sample
+		t.Errorf("the pages list %d people", len(seen))
+	}
+	// Somebody who asks much is found by one of their questions, and their row leads to all of these.
+	found := s.get(path + "?q=kraken115")
+	row := winnersRowOf(t, found, fmt.Sprintf("Person %d, through Maren Holt", people-1))
+	if strings.Count(found, `class="who"`) != 1 || strings.Count(row, "kraken") != questionsOfOne || !strings.Contains(row, "18 more questions") {
+		t.Errorf("found: %s", row)
+	}
+	all := html.UnescapeString(regexp.MustCompile(`<a href="([^"]+who=[^"]+)"`).FindStringSubmatch(row)[1])
+	if got := strings.Count(s.get(all), "kraken"); got != 21 {
+		t.Errorf("%s lists %d questions", all, got)
+	}
+	if got := s.get(path + "?q=Person+17"); strings.Count(got, `class="who"`) != 1 {
+		t.Error("nobody is found by name")
+	}
+	// Choices on the second page are saved, and those of the first stay.
+	chooseOn := func(address, who string) {
+		t.Helper()
+		page := s.get(address)
+		post := regexp.MustCompile(`name="row" value="([^"]+)"`).FindStringSubmatch(winnersRowOf(t, page, who))[1]
+		back := html.UnescapeString(regexp.MustCompile(`name="back" value="([^"]*winners[^"]*)"`).FindStringSubmatch(page)[1])
+		if w := s.send(path+"/choose", "row", post, "choose", post, "candidate", post, "back", back); w.Header().Get("Location") != address {
+			t.Errorf("after saving %s: to %s", address, w.Header().Get("Location"))
+		}
+	}
+	chooseOn(path, "Person 3,")
+	chooseOn(path+"?page=2", "Person 60,")
+	chosen := s.get(path + "?show=chosen")
+	if strings.Count(chosen, `class="who"`) != 2 || !strings.Contains(chosen, "Person 3,") || !strings.Contains(chosen, "Person 60,") {
+		t.Error("who is chosen")
 	}
 }
