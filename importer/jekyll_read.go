@@ -394,9 +394,9 @@ func (r *jekyllReader) keep(x, key string, k, v *yaml.Node) error {
 	return nil
 }
 
-// maxKeptX is how many values keepX stores in an event's x. The remaining keys are reserved for
-// fields of the event.
-var maxKeptX = schema.MaxXKeys - len(schema.MapEventX.Values())
+// maxKeptX is how many values keepX stores in an event's x. The remaining key is reserved for the subtitle, the
+// only field of an imported event that is stored there.
+const maxKeptX = schema.MaxXKeys - 1
 
 func (r *jekyllReader) keepX(x, value string, at *yaml.Node) {
 	switch {

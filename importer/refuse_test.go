@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,7 +266,10 @@ func TestNotPublished(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 
-	week.Event.Approve = true
+	for i := range posts {
+		posts[i].AfterApproval = true
+	}
+	week = qa.NewWeek(qa.Event{Title: "T", Authors: "A and B", Approve: true}, posts, slices.Collect(maps.Values(week.People)))
 	b.Reset()
 	if err := publish.WriteJekyll(&b, week); err != nil {
 		t.Fatal(err)

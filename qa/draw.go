@@ -495,7 +495,7 @@ func (w *Week) LosesDrawnCopy(me Identity, acts []Act) []string {
 	var out []string
 	for _, p := range w.Prizes(drawn) {
 		if len(p.ChosenBy) == 0 && !slices.ContainsFunc(left, func(x Prize) bool { return x.Entrant == p.Entrant }) {
-			out = append(out, w.name(&Post{By: p.By, OnBehalfOf: p.OnBehalfOf}))
+			out = append(out, w.WinnerName(p.Entrant))
 		}
 	}
 	return out
@@ -528,15 +528,52 @@ type Prize struct {
 // WinningQuestions returns the questions whose writers get a copy: chosen by the authors, or drawn.
 // If the draw cannot be run, nobody is drawn.
 func (w *Week) WinningQuestions() map[PostID]bool {
-	var drawn Drawn
-	if e := &w.Event; e.Draw != nil {
-		drawn, _ = e.Draw.Run(e.ID, e.Founder, w.Entrants())
-	}
 	out := map[PostID]bool{}
-	for _, p := range w.Prizes(drawn) {
+	for _, p := range w.Won() {
 		out[p.Post] = true
 	}
 	return out
+}
+
+// Won returns the copies of people who were chosen by hand or drawn. If the draw cannot be run, nobody is drawn.
+func (w *Week) Won() []Prize {
+	if len(w.Event.Winners) == 0 && w.Event.Draw == nil {
+		return nil
+	}
+	drawn, err := w.RunDraw()
+	if err != nil {
+		drawn = Drawn{}
+	}
+	return w.Prizes(drawn)
+}
+
+// WinnersTold reports whether pages tell who has won: the event is closed, or the time has come when the authors
+// choose. Until then choices may change.
+func (e Event) WinnersTold(nowMillis int64) bool { return e.Closed || e.WinnersAtMillis <= nowMillis }
+
+// WinnerName returns the name of somebody who gets a copy.
+func (w *Week) WinnerName(e Entrant) string { return w.name(&Post{By: e.By, OnBehalfOf: e.OnBehalfOf}) }
+
+// SuggestedAnnouncement returns a text that tells who has won; "" if nobody has.
+func (w *Week) SuggestedAnnouncement() string {
+	const most = 20 // names, so that the text is not longer than an announcement may be
+	var names []string
+	prizes := w.Won()
+	for _, p := range prizes[:min(len(prizes), most)] {
+		names = append(names, w.WinnerName(p.Entrant))
+	}
+	if n := len(prizes) - most; n > 0 {
+		names = append(names, are(n, "other person", "other people"))
+	}
+	goes := fmt.Sprintf("%d copies of %s go to ", len(prizes), w.Event.Title)
+	switch len(prizes) {
+	case 0:
+		return ""
+	case 1:
+		goes = "A copy of " + w.Event.Title + " goes to "
+	}
+	return "Thank you for " + are(len(w.Threads), "question", "questions") + ". " + goes + and(names) +
+		". Open the week in Flyleaf and enter the address for your copy; only the organiser can read the address."
 }
 
 // Prizes returns the copies: first for the people chosen by hand, in the order of their questions,

@@ -55,7 +55,9 @@ type Event struct {
 	Language    string `json:"language,omitempty"`
 	Zone        string `json:"zone,omitempty"` // IANA name
 	Description string `json:"description,omitempty"`
-	Source      string `json:"source,omitempty"`
+	// Announcement is a text of the organisers for everybody, such as who won. It can be written in a closed event.
+	Announcement string `json:"announcement,omitempty"`
+	Source       string `json:"source,omitempty"`
 
 	StartsAtMillis     int64 `json:"startsAt,omitempty"` // 0: not set
 	EndsAtMillis       int64 `json:"endsAt,omitempty"`

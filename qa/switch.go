@@ -105,7 +105,7 @@ func (w *Week) reopeningEffectsOnWinners() []string {
 	}
 	var chosen, won []string
 	for _, p := range w.Prizes(drawn) {
-		name := w.name(&Post{By: p.By, OnBehalfOf: p.OnBehalfOf})
+		name := w.WinnerName(p.Entrant)
 		if len(p.ChosenBy) > 0 {
 			chosen = append(chosen, name)
 		} else {

@@ -1,6 +1,7 @@
 package qa
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -137,5 +138,51 @@ func TestADrawStandsOnceMade(t *testing.T) {
 	w = NewWeek(e, posts, nil)
 	if got := w.LosesDrawnCopy(person(1), []Act{choose(posts[none].ID), copies(0)}); got != nil {
 		t.Errorf("before the draw: %q", got)
+	}
+}
+
+// TestWinnersAreTold: who has won, and for whom, and what an organiser can announce.
+func TestWinnersAreTold(t *testing.T) {
+	ann, bob := person(10), person(11)
+	posts := []Post{
+		{ID: "p", By: ann, Op: OpID{Counter: 1}, Revisions: []Revision{{Text: "?"}}},
+		{ID: "q", By: bob, Op: OpID{Counter: 2}, Marks: Marks{InDraw: true}, Revisions: []Revision{{Text: "?"}}},
+	}
+	e := Event{ID: drawEvent, Founder: person(1), Title: "The Book", Prizes: 2, Winners: []Winner{{Post: "p", By: person(1), Note: "x"}}}
+	people := []Person{{ID: ann, Name: "Ann"}, {ID: bob, Name: "Bob"}}
+	w := NewWeek(e, posts, people)
+	if n := w.CountQuestions(bob); !slices.Equal(n.Winners, []string{"Ann"}) || n.Won {
+		t.Errorf("chosen by hand: %+v", n)
+	}
+	if got := w.SuggestedAnnouncement(); !strings.HasPrefix(got, "Thank you for 2 questions. A copy of The Book goes to Ann. ") {
+		t.Errorf("%q", got)
+	}
+	e.Draw = &Draw{Closed: true, Commitments: []Commitment{committed(t, 1)}}
+	w = NewWeek(e, posts, people)
+	if n := w.CountQuestions(bob); !slices.Equal(n.Winners, []string{"Ann", "Bob"}) || !n.Won {
+		t.Errorf("drawn: %+v", n)
+	}
+	if got := w.SuggestedAnnouncement(); !strings.Contains(got, "2 copies of The Book go to Ann and Bob.") {
+		t.Errorf("%q", got)
+	}
+	e.Winners, e.Draw, e.WinnersAtMillis = nil, nil, 100
+	w = NewWeek(e, posts, people)
+	if w.SuggestedAnnouncement() != "" || w.Won() != nil {
+		t.Error("somebody has won a week without winners")
+	}
+	closed := e
+	closed.Closed = true
+	if e.WinnersTold(99) || !e.WinnersTold(100) || !closed.WinnersTold(99) {
+		t.Error("winners are told when the authors choose, or once the week is closed")
+	}
+	// However many people won, the text fits.
+	e.Prizes = 300
+	for i := range 300 {
+		posts = append(posts, Post{ID: PostID(fmt.Sprint("n", i)), By: person(100 + i), OnBehalfOf: "Somebody Longname", Revisions: []Revision{{Text: "?"}}})
+		e.Winners = append(e.Winners, Winner{Post: posts[len(posts)-1].ID, By: person(1), Note: "x"})
+	}
+	w = NewWeek(e, posts, people)
+	if n := len(w.SuggestedAnnouncement()); n > schema.MaxXValue {
+		t.Errorf("%d bytes", n)
 	}
 }

@@ -285,7 +285,7 @@ func (n *Node) Numbers(ctx context.Context, id qa.EventID) (qa.QuestionCounts, e
 		return qa.QuestionCounts{}, err
 	}
 	week = week.VisibleTo(keys...)
-	numbers := week.CountQuestions()
+	numbers := week.CountQuestions(keys...)
 	s.numbers = &numbers
 	doc.cached.keep(s, version)
 	return numbers, nil

@@ -1,6 +1,7 @@
 package replica_test
 
 import (
+	"reflect"
 	"testing"
 
 	"flyleaf/qa"
@@ -28,7 +29,7 @@ func TestLibraryFollowsEveryWrite(t *testing.T) {
 	}
 	numbers := func(n *replica.Node, id qa.EventID, want qa.QuestionCounts) {
 		t.Helper()
-		if got, err := n.Numbers(t.Context(), id); err != nil || got != want {
+		if got, err := n.Numbers(t.Context(), id); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v (%v), want %+v", got, err, want)
 		}
 	}

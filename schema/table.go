@@ -22,6 +22,7 @@ const (
 	KeyTitle        = "title"
 	KeyAuthors      = "authors"
 	KeySubtitle     = "subtitle"
+	KeyAnnouncement = "announcement"
 	KeyLanguage     = "language"
 	KeyZone         = "zone"
 	KeyDescription  = "description"
@@ -154,6 +155,7 @@ var table = []struct {
 	// them keep them.
 	{MapEventX, []Row{
 		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
+		{Key: KeyAnnouncement, Type: Text, Max: MaxXValue, By: Organiser, Noun: "the announcement"},
 		{
 			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
 			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",

@@ -141,6 +141,13 @@ func (s *server) countQuestions(ctx context.Context, books []weekCard) {
 		if n.Open > 0 {
 			b.Posts = fmt.Sprintf("%d unanswered", n.Open)
 		}
+		switch {
+		case !b.winnersTold || len(n.Winners) == 0:
+		case n.Won:
+			b.Winners = "You won a copy"
+		default:
+			b.Winners = "Won by " + winnersWords(n.Winners)
+		}
 	}
 }
 

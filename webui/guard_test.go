@@ -111,6 +111,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/p/" + first + "/answer":                       v("body", "x"),
 		s.week() + "/p/" + first + "/take":                         v("take", "1"),
 		s.week() + "/winners/choose":                               v("row", first, "choose", first),
+		s.week() + "/winners/announce":                             v("text", "x"),
 		s.week() + "/winners/draw":                                 v("step", "commit"),
 		s.week() + "/setup":                                        v("title", "T"),
 		s.week() + "/claim":                                        v("contact", "x"),

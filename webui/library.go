@@ -37,10 +37,12 @@ type weekCard struct {
 	CoverColour                int
 	Bold, Posts                string // number of questions, and of unanswered questions; or "not downloaded yet"
 	Why                        string // why the week is not downloaded yet
+	Winners                    string // "You won a copy", or who did; "" if nobody has
 	Cover                      string // address of its picture; "" when it has none
 	Today                      string // "day 3 of 5"; "" outside the week
 	Ask                        bool   // questions are open
 	id                         qa.EventID
+	winnersTold                bool // see qa.Event.WinnersTold
 	starts                     int64
 }
 
@@ -145,6 +147,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
 	b.Ask = !e.Closed
+	b.winnersTold = e.WinnersTold(s.now().UnixMilli())
 	b.Line = c.weekline(e)
 	b.Today = today(b.Line)
 	if e.StartsAtMillis != 0 {

@@ -150,6 +150,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/desk", movedToWinners)
 	mux.HandleFunc("POST /e/{event}/winners/choose", s.chooseWinners)
 	mux.HandleFunc("POST /e/{event}/winners/draw", s.drawStep)
+	mux.HandleFunc("POST /e/{event}/winners/announce", s.announce)
 	mux.HandleFunc("POST /e/{event}/claim", s.claim)
 
 	mux.HandleFunc("GET /e/{event}/queue", s.queue)

@@ -23,6 +23,9 @@ type weekPage struct {
 	Days           string
 	By             string
 	About          template.HTML
+	Announcement   template.HTML
+	Winners        string // who gets a copy; "" if nobody does, or nobody knows yet
+	Won            bool   // the reader gets one
 	Links          []qa.Link
 	Line           []weekday
 	PhaseBold      string
@@ -186,6 +189,13 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.ForAuthors = p.Calendar && (v.can.Organise || e.HasRole(v.me, qa.RoleAuthor))
 	if e.Description != "" {
 		p.About = markdown.Prose(e.Description)
+	}
+	if e.Announcement != "" {
+		p.Announcement = markdown.Prose(e.Announcement)
+	}
+	if e.WinnersTold(s.now().UnixMilli()) {
+		n := v.CountQuestions(v.keys...)
+		p.Winners, p.Won = winnersWords(n.Winners), n.Won
 	}
 	for _, l := range e.Links {
 		if qa.IsExternalLink(l.URL) {

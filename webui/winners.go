@@ -32,19 +32,22 @@ type winnersPage struct {
 	Show     string // field of the search form
 	Back     string // the address of this page, to return to after the form is saved
 	paging
-	WonCopies  []wonCopy
-	Remaining  int // number of copies without a winner
-	Draw       drawView
-	Fixed      bool // who takes part in the draw, and its candidates, are fixed
-	Announce   string
-	Won        bool // the reader has won a copy
-	Claimed    bool // the reader sent an address just now
-	Founder    string
-	Claims     []qa.Claim
-	ShowClaims bool
-	Contact    string // typed
-	Error      string
-	ClaimError string
+	WonCopies     []wonCopy
+	Remaining     int // number of copies without a winner
+	Draw          drawView
+	Fixed         bool   // who takes part in the draw, and its candidates, are fixed
+	Announce      string // the text of the form
+	Announced     string // the text that everybody sees; "" for none
+	JustSaved     bool   // the announcement was saved just now
+	AnnounceError string
+	Won           bool // the reader has won a copy
+	Claimed       bool // the reader sent an address just now
+	Founder       string
+	Claims        []qa.Claim
+	ShowClaims    bool
+	Contact       string // typed
+	Error         string
+	ClaimError    string
 }
 
 // chooser is an author or organiser, who has a column of the table.
@@ -140,7 +143,8 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	}
 	page.Remaining = max(0, int(v.Event.Prizes)-len(prizes))
 	page.Draw, page.Fixed = v.drawView(drawn), v.DrawFixed()
-	page.Announce = v.announcement(prizes)
+	page.Announced, page.JustSaved = v.Event.Announcement, r.URL.Query().Has("announced")
+	page.Announce = cmp.Or(page.Announce, page.Announced, v.SuggestedAnnouncement())
 	page.Founder = v.personName(v.Event.Founder)
 	if v.Event.Founder == v.me {
 		if page.Claims, err = s.node.PrizeClaims(r.Context(), v.Event.ID); err != nil {
@@ -349,22 +353,37 @@ func (v *weekView) wonCopy(p qa.Prize) wonCopy {
 	return out
 }
 
-// announcement returns a text that organisers can share elsewhere. It cannot be posted in
-// the week: the draw needs the week to be closed, and a closed week accepts no posts.
-func (v *weekView) announcement(prizes []qa.Prize) string {
-	if len(prizes) == 0 {
-		return ""
+// shownWinners is how many winners the list of weeks and the page of a week name.
+const shownWinners = 5
+
+// winnersWords lists the names of winners.
+func winnersWords(names []string) string {
+	out := make([]string, 0, shownWinners+1)
+	for _, name := range names[:min(len(names), shownWinners)] {
+		out = append(out, isolateDirection(name))
 	}
-	var names []string
-	for _, p := range prizes {
-		names = append(names, v.entrant(p.Entrant))
+	if n := len(names) - shownWinners; n > 0 {
+		out = append(out, fmt.Sprintf("%d more", n))
 	}
-	goes := fmt.Sprintf("%d copies of %s go to ", len(names), v.Event.Title)
-	if len(names) == 1 {
-		goes = "A copy of " + v.Event.Title + " goes to "
+	return and(out)
+}
+
+// announce shows a text of the organiser to everybody, or removes it. The week may be closed.
+func (s *server) announce(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.loadAsOrganiser(w, r)
+	if !ok {
+		return
 	}
-	return "Thank you for " + plural(len(v.Threads), "question") + ". " + goes + and(names) +
-		". Open the week in Flyleaf and enter the address for your copy; only the organiser can read the address."
+	text := strings.TrimSpace(qa.LineEnds(r.PostForm.Get("text")))
+	if r.PostForm.Has("remove") {
+		text = ""
+	}
+	act := qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyAnnouncement: text}}
+	if _, err := s.node.Do(r.Context(), v.Event.ID, act); err != nil {
+		s.showWinners(w, r, statusOf(err), v, winnersPage{AnnounceError: "Not saved. " + notSaved(err), Announce: text})
+		return
+	}
+	formDone(w, r, eventPath(v.Event.ID)+"/winners?announced=1#say", "")
 }
 
 func (v *weekView) drawView(d qa.Drawn) drawView {

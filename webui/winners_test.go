@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -303,4 +304,62 @@ func TestWinnersHasPages(t *testing.T) {
 	if strings.Count(chosen, `class="who"`) != 2 || !strings.Contains(chosen, "Person 3,") || !strings.Contains(chosen, "Person 60,") {
 		t.Error("who is chosen")
 	}
+}
+
+// TestWinnersAreTold: when the week is closed, or the time has come to choose, its page and the list of weeks say who has
+// won; and to the winner, where to enter an address.
+func TestWinnersAreTold(t *testing.T) {
+	s := newSite(t, "")
+	s.node.doAs(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: qa.PostID(s.id(pQuestion)), Text: "a copy"})
+	mustNotContain(t, s.get(s.week()), `id="announcement"`, `id="won"`)
+	mustNotContain(t, s.get("/"), "Won by")
+	s.clock = time.UnixMilli(onDay(13, 10, 0))
+	mustContain(t, s.get(s.week()), "<b>Winners:</b> Maren Holt.")
+	s.clock = testNow
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	mustContain(t, s.get(s.week()), "<b>Winners:</b> Maren Holt.", s.week()+"/winners")
+	mustContain(t, s.get("/"), "Won by Maren Holt")
+	mustNotContain(t, s.get(s.week()), "You won")
+
+	s.node.doAs(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: qa.PostID(s.id(pMine)), Text: "a copy"})
+	mustContain(t, s.get(s.week()), "You won a copy.", s.week()+"/winners#claim", "Winners:</b> Maren Holt and ")
+	mustContain(t, s.get("/"), "You won a copy")
+	mustContain(t, s.get(s.week()+"/winners"), `id="claim"`)
+}
+
+// TestAnnouncementInAClosedWeek: an organiser announces the winners with one press although the week is closed, and
+// everybody reads it.
+func TestAnnouncementInAClosedWeek(t *testing.T) {
+	s := newSite(t, "")
+	s.node.doAs(ilse, s.event, qa.Act{Kind: qa.ActWinner, Post: qa.PostID(s.id(pQuestion)), Text: "a copy"})
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"closed": true}})
+	mustNotContain(t, s.get(s.week()+"/winners"), "Announcement")
+	if w := s.send(s.week()+"/winners/announce", "text", "I won"); w.Code != http.StatusForbidden {
+		t.Errorf("a reader announces: %d", w.Code)
+	}
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	page := s.get(s.week() + "/winners")
+	mustContain(t, page, "an organiser can post it here")
+	mustNotContain(t, page, "Post the announcement")
+
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	page = s.get(s.week() + "/winners")
+	mustContain(t, page, "Post the announcement")
+	_, form, _ := strings.Cut(page, `name="text"`)
+	_, text, _ := strings.Cut(form, ">")
+	text, _, _ = strings.Cut(text, "</textarea>")
+	if !strings.Contains(text, "A copy of The Patient Ledger goes to Maren Holt.") {
+		t.Fatalf("%q", text)
+	}
+	to := s.sent(s.week()+"/winners/announce", "text", text)
+	mustContain(t, s.get(strings.TrimSuffix(to, "#say")), "<b>Saved.</b>", "Save the announcement", `name="remove"`)
+	mustContain(t, s.get(s.week()), `id="announcement"`, "A copy of The Patient Ledger goes to Maren Holt.")
+
+	w := s.send(s.week()+"/winners/announce", "text", strings.Repeat("long ", 300))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("too long: %d", w.Code)
+	}
+	mustContain(t, w.Body.String(), "long long", "Your text is still in the box")
+	s.sent(s.week()+"/winners/announce", "remove", "1", "text", text)
+	mustNotContain(t, s.get(s.week()), "Thank you for")
 }

@@ -102,7 +102,7 @@ If a secret is never revealed, there is no draw, and the authors choose by hand.
 can avoid this by setting `+"`rule founder-last`"+` before closing: then secrets that the founder's
 device does not have when the founder reveals are left out.`,
 		a.winnersListCmd(), a.winnersCandidateCmd(), a.winnersPickCmd(), a.winnersCommitCmd(), a.winnersDrawCmd(),
-		a.winnersVerifyCmd(), a.winnersRuleCmd(), a.winnersClaimCmd(), a.winnersContactsCmd())
+		a.winnersVerifyCmd(), a.winnersRuleCmd(), a.winnersAnnounceCmd(), a.winnersClaimCmd(), a.winnersContactsCmd())
 }
 
 func (a *app) winnersListCmd() *cobra.Command {
@@ -365,6 +365,39 @@ func (a *app) winnersRuleCmd() *cobra.Command {
 		},
 	}
 	return a.jsonFlag(eventFlag(c, &event))
+}
+
+func (a *app) winnersAnnounceCmd() *cobra.Command {
+	var event string
+	var undo bool
+	c := &cobra.Command{
+		Use:   "announce [flags] [TEXT|-]",
+		Short: "Announce the winners to everybody (organisers)",
+		Long: `Show a text on the page of the week, on the list of weeks and in digests, also in a closed
+event. Without TEXT, it says who won. Announcing again replaces the text.`,
+		Example: "  flyleaf winners announce\n  flyleaf winners announce \"Thank you all. Copies go to Ann and Bob.\"",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withWeek(c.Context(), event, func(ctx context.Context, b backend, w *qa.Week) error {
+				text, done := "", "The announcement is removed."
+				if !undo {
+					text = w.SuggestedAnnouncement()
+					if len(args) > 0 {
+						var err error
+						if text, err = a.textArg(args); err != nil {
+							return err
+						}
+					}
+					if strings.TrimSpace(text) == "" {
+						return codedf(exitNotFound, "nobody has won yet, so write what to announce; nothing was changed")
+					}
+					done = "Announced:\n" + text
+				}
+				return a.actOn(ctx, b, w.Event.ID, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyAnnouncement: strings.TrimSpace(text)}}, done)
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "remove the announcement"), &event))
 }
 
 func (a *app) winnersClaimCmd() *cobra.Command {

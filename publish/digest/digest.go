@@ -1,5 +1,6 @@
 // Package digest lists what is new for a person in their weeks, as plain text and as an HTML
-// page: replies to their own questions first, then winners, new answers and new questions.
+// page: what they won and announcements first, then replies to their own questions, winners, new answers and new
+// questions.
 //
 // Its functions depend only on their arguments. Nothing is listed in two digests, if the caller
 // stores the keys that a digest listed (Digest.Listed) and passes them to the next digest
@@ -7,6 +8,7 @@
 package digest
 
 import (
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"html/template"
@@ -18,6 +20,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
+	"flyleaf/schema"
 	"flyleaf/style"
 )
 
@@ -32,8 +35,8 @@ type Options struct {
 	// Me are the identities of the person: their own, and those of questions that they
 	// asked anonymously.
 	Me []qa.Identity
-	// Listed reports whether an earlier digest listed a key: the ID of a post, or "won " and the ID of a
-	// winning question. nil: there was no earlier digest.
+	// Listed reports whether an earlier digest listed a key: the ID of a post, "won " and the ID of a winning
+	// question, or "announcement " and a hash of the text. nil: there was no earlier digest.
 	Listed func(event qa.EventID, what string) bool
 	// SinceMillis leaves out posts that were written before that time; 0: none. A post that
 	// depends on a later post counts as later, even if its writer's clock is slow.
@@ -52,8 +55,9 @@ type Digest struct {
 
 // Week is what is new in one week.
 type Week struct {
-	Title, Authors                 string
-	Yours, Won, Answers, Questions Section
+	Title, Authors string
+	// News has the organisers' announcement. YouWon has the person's own winning questions, Won those of others.
+	YouWon, News, Yours, Won, Answers, Questions Section
 }
 
 // Section is a list under one heading.
@@ -148,12 +152,23 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 		if key := "won " + string(q.ID); won[q.ID] && q.Shown() {
 			d.Listed[id] = append(d.Listed[id], key)
-			if o.Listed == nil || !o.Listed(id, key) {
+			switch {
+			case o.Listed != nil && o.Listed(id, key):
+			case slices.Contains(o.Me, q.By):
+				w.YouWon.add(item(q, ""))
+			default:
 				w.Won.add(item(q, ""))
 			}
 		}
 	}
-	return w, w.Yours.Len()+w.Won.Len()+w.Answers.Len()+w.Questions.Len() > 0
+	if text := week.Event.Announcement; text != "" {
+		key := fmt.Sprintf("announcement %x", sha256.Sum256([]byte(text)))[:len("announcement ")+16]
+		d.Listed[id] = append(d.Listed[id], key)
+		if o.Listed == nil || !o.Listed(id, key) {
+			w.News.add(Item{Name: "The organisers", Text: markdown.Line(text, schema.MaxXValue)})
+		}
+	}
+	return w, len(w.Sections()) > 0
 }
 
 // each visits all posts of a week.
@@ -169,9 +184,10 @@ func each(week *qa.Week, visit func(*qa.PostView)) {
 
 // Subject returns one line that says what the digest lists, for a mail.
 func (d *Digest) Subject() string {
-	var yours, answers, questions, won int
+	var yours, answers, questions, won, youWon, news int
 	for i := range d.Weeks {
 		w := &d.Weeks[i]
+		youWon, news = youWon+w.YouWon.Len(), news+w.News.Len()
 		yours, won = yours+w.Yours.Len(), won+w.Won.Len()
 		answers, questions = answers+w.Answers.Len(), questions+w.Questions.Len()
 	}
@@ -180,6 +196,8 @@ func (d *Digest) Subject() string {
 		n         int
 		one, many string
 	}{
+		{youWon, "copy won by you", "copies won by you"},
+		{news, "announcement", "announcements"},
 		{yours, "reply to you", "replies to you"},
 		{won, "winner", "winners"},
 		{answers, "new answer", "new answers"},
@@ -215,6 +233,8 @@ type heading struct {
 func (w *Week) Sections() []heading {
 	var out []heading
 	for _, h := range []heading{
+		{"You won a copy", w.YouWon},
+		{"Announcement", w.News},
 		{"Replies to you", w.Yours},
 		{"Winners", w.Won},
 		{"New answers", w.Answers},

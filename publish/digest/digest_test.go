@@ -2,6 +2,7 @@ package digest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +72,8 @@ func TestDigestListsNewPosts(t *testing.T) {
 	w := d.Weeks[0]
 	for name, c := range map[string][2]string{
 		"yours":     {titles(w.Yours), "Ilse Marrow: A choir is exactly the right size. | Dag Wille: Lock the sheet."},
-		"won":       {titles(w.Won), "Maren Holt: At what size does a ledger begin to pay?"},
+		"you won":   {titles(w.YouWon), "Maren Holt: At what size does a ledger begin to pay?"},
+		"won":       {titles(w.Won), ""},
 		"answers":   {titles(w.Answers), "Ilse Marrow: The later one."},
 		"questions": {titles(w.Questions), "Dag Wille: Which correction wins? <b>bold</b>"},
 	} {
@@ -79,7 +81,7 @@ func TestDigestListsNewPosts(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", name, c[0], c[1])
 		}
 	}
-	if got, want := d.Subject(), "The Patient Ledger: 2 replies to you, 1 winner, 1 new answer, 1 new question"; got != want {
+	if got, want := d.Subject(), "The Patient Ledger: 1 copy won by you, 2 replies to you, 1 new answer, 1 new question"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	listed := map[string]bool{}
@@ -180,5 +182,29 @@ func TestPostsWithASlowClockAreListed(t *testing.T) {
 	if len(d.Weeks) != 1 || titles(d.Weeks[0].Questions) != "Dag Wille: New. | Dag Wille: The battery was empty." &&
 		titles(d.Weeks[0].Questions) != "Dag Wille: The battery was empty. | Dag Wille: New." {
 		t.Errorf("listed: %+v", d.Weeks)
+	}
+}
+
+// TestDigestTellsOfWinners: the winner first, in a section of their own; the others; and what the organisers announce,
+// once for each text.
+func TestDigestTellsOfWinners(t *testing.T) {
+	w := full()
+	w.Event.Announcement = "Thank you for *two* questions.\n\nA copy goes to Maren."
+	d := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}})
+	if text := d.Text(time.Unix(0, 0)); !strings.Contains(text, "You won a copy\n") || !strings.Contains(text, "Announcement\n\n- The organisers: Thank you for two questions. A copy goes to Maren.") ||
+		strings.Contains(text, "Winners") {
+		t.Errorf("%s", text)
+	}
+	other := New([]qa.Week{w}, Options{Me: []qa.Identity{dag}})
+	if got := titles(other.Weeks[0].Won); got != "Maren Holt: At what size does a ledger begin to pay?" || other.Weeks[0].YouWon.Len() != 0 {
+		t.Errorf("somebody else is told: %q", got)
+	}
+	listed := func(_ qa.EventID, what string) bool { return slices.Contains(d.Listed["event"], what) }
+	if again := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}, Listed: listed}); !again.Empty() {
+		t.Errorf("told twice: %+v", again.Weeks)
+	}
+	w.Event.Announcement += " And to Dag."
+	if again := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}, Listed: listed}); len(again.Weeks) != 1 || again.Weeks[0].News.Len() != 1 {
+		t.Errorf("another announcement: %+v", again.Weeks)
 	}
 }
