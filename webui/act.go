@@ -3,6 +3,7 @@ package webui
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -192,5 +193,5 @@ func (s *server) react(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, statusOf(err), "The reaction was not saved", sentence(err.Error())+" Nothing else has changed. Go back and try again.")
 		return
 	}
-	formDone(w, r, localPath(r.PostForm.Get("back"))+"#"+postElem(id), id)
+	formDone(w, r, s.backTo(r, eventPath(event)+"/go/"+url.PathEscape(string(id))), id) // the palette has no "back", to be short
 }

@@ -388,3 +388,13 @@ func TestInboxChanges(t *testing.T) {
 		t.Errorf("without entries: %d", w.Code)
 	}
 }
+
+// TestWeekOfManyQuestionsIsSmall: the page of a week with many questions has less than 150 KB.
+func TestWeekOfManyQuestionsIsSmall(t *testing.T) {
+	s := newSite(t, "")
+	manyQuestions(s, 2*ThreadsOnPage)
+	page := s.get(s.week() + "?page=2")
+	if n := strings.Count(page, `<section class="thread`); n != ThreadsOnPage || len(page) > 150_000 {
+		t.Errorf("%d threads in %d bytes", n, len(page))
+	}
+}

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"html/template"
+	"io/fs"
 	"net/http"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -51,15 +53,34 @@ func newTemplates() *templates {
 		"static":  staticAddress,
 		"modules": func() []string { return staticModules },
 		"thread":  r.thread,
+		"palette": func() template.HTML { return paletteButtons },
 		// The maximum length in bytes of the value at a path of the schema. Any word stands
 		// for a key that differs between documents: people/IDENTITY/name.
 		"limit":      func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
 		"maxContact": func() int { return node.MaxContact },
 	}
 	r.parsed = sync.OnceValue(func() *template.Template {
-		return template.Must(template.New("").Funcs(funcs).ParseFS(files, "templates/partials/*.html"))
+		return parse(template.New("").Funcs(funcs), "templates/partials/*.html")
 	})
 	return r
+}
+
+var indentation = regexp.MustCompile(`(?m)^[ \t]+`)
+
+// parse adds the templates of files to a set, without their indentation, a tenth of a page.
+func parse(set *template.Template, pattern string) *template.Template {
+	names, err := fs.Glob(files, pattern)
+	if err != nil {
+		panic(err) // the patterns are constants
+	}
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			panic(err) // the files are part of the program
+		}
+		template.Must(set.Parse(string(indentation.ReplaceAll(text, nil))))
+	}
+	return set
 }
 
 // thread renders a thread of a week. Most threads are as they were on the page before, and
@@ -93,7 +114,7 @@ func (r *templates) of(page string) *template.Template {
 	if !ok {
 		set = template.Must(r.parsed().Clone())
 		if page != partials {
-			set = template.Must(set.ParseFS(files, "templates/"+page+".html"))
+			set = parse(set, "templates/"+page+".html")
 		}
 		r.sets[page] = set
 	}

@@ -91,7 +91,7 @@ type postView struct {
 	Notes             []string
 	Duplicate         *postLink
 	WithdrawnByMe     bool
-	Palette           template.HTML
+	CSRF              string
 	Replyable         bool
 }
 
@@ -122,16 +122,15 @@ type replyBox struct {
 // reaction that a post has.
 var palette = []string{"👍", "❤️", "💡", "😄", "🙏", "🤔", "👏", "🎉"}
 
-// paletteOf returns the buttons of the palette for the post at a path. A template would take
-// longer for them than for the rest of the post.
-func paletteOf(path string) template.HTML {
+// paletteButtons are the buttons of the palette. A template would take longer for them than for the rest of
+// the post.
+var paletteButtons = func() template.HTML {
 	var b strings.Builder
-	action := template.HTMLEscapeString(path)
 	for _, emoji := range palette {
-		fmt.Fprintf(&b, "<button form=\"act\" formaction=\"%s/react\" name=\"on\" value=\"%s\">%s</button>\n", action, emoji, emoji)
+		fmt.Fprintf(&b, "<button name=\"on\" value=\"%s\">%s</button>\n", emoji, emoji)
 	}
 	return template.HTML(b.String())
-}
+}()
 
 // maxEmojiShown is the maximum length of a reaction that is shown, in characters.
 const maxEmojiShown = 8
@@ -282,11 +281,8 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	mine := v.mine(p)
 	out := postView{
 		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
-		Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
+		CSRF: v.csrf, Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
 		When: v.writtenAt(p), Replyable: i >= 0,
-	}
-	if out.Open {
-		out.Palette = paletteOf(out.Path)
 	}
 	out.Who = upperFirst(v.writerName(p))
 	out.Label = v.label(p)

@@ -61,8 +61,9 @@ type Config struct {
 	Storage func(ctx context.Context) (Storage, error)
 }
 
-// ThreadsOnPage is how many threads one page of a week shows.
-const ThreadsOnPage = 100
+// ThreadsOnPage is how many threads one page of a week shows. Half of all weeks have fewer than 20, and a page of this
+// many questions has less than 150 KB.
+const ThreadsOnPage = 40
 
 // maxUpload is the maximum size of a form with a file, in bytes.
 const maxUpload = cover.MaxInput + maxForm

@@ -93,7 +93,7 @@ async function press(button) {
   const fields = new URLSearchParams(new FormData(byID('act')));
   fields.set(button.name, button.value);
   try {
-    await send(button.formAction, fields);
+    await send(button.hasAttribute('formaction') ? button.formAction : button.form.action, fields);
     const add = button.closest('details.add');
     if (add) {
       add.open = false;
@@ -120,7 +120,7 @@ export function startForms() {
   document.addEventListener('toggle', e => { if (e.target.open) unfold(e.target) }, true);
   document.addEventListener('submit', e => {
     const form = e.target, button = e.submitter, name = button ? button.name : '';
-    if (form.id === 'act' && ['want', 'on', 'off', 'approved', 'answered'].includes(name)) {
+    if (form.matches('#act, .palette') && ['want', 'on', 'off', 'approved', 'answered'].includes(name)) {
       e.preventDefault();
       press(button);
     } else if (form.matches('[data-post-form]') && ['preview', 'discard'].includes(name)) {
