@@ -70,6 +70,10 @@ func TestPersonInTheTab(t *testing.T) {
 		p.fill("#q", "And where?")
 		p.click("#ask button.primary")
 		p.finds("#keep")
+		p.holds("the offer is in view, below the question", `(() => {
+			const offer = document.getElementById("keep"), box = offer.getBoundingClientRect();
+			return box.top >= 0 && box.bottom <= innerHeight && offer.previousElementSibling.innerText.includes("And where?");
+		})()`)
 		p.open("/storage")
 		p.sees("Everything you posted is also on a relay.")
 		p.sees("recovery phrase (24 words)")

@@ -114,6 +114,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/winners/announce":                             v("text", "x"),
 		s.week() + "/winners/draw":                                 v("step", "commit"),
 		s.week() + "/setup":                                        v("title", "T"),
+		s.week() + "/invitation/seen":                              v("state", "open"),
 		s.week() + "/claim":                                        v("contact", "x"),
 		"/new":                                                     v("title", "T"),
 		"/join":                                                    v("invitation", "flyleaf:"+string(eventID(9))),

@@ -299,6 +299,16 @@ func TestWhoOpenedAnInvitationWaits(t *testing.T) {
 		happens(s, made)
 		join(s, made)
 		mustContain(t, s.get(s.week()), `id="claim"`, "to be an author", words)
+
+		// The notice can be dismissed. It is shown again when something else becomes of the invitation.
+		state := regexp.MustCompile(`name="state" value="([a-z-]+)"`).FindStringSubmatch(s.get(s.week()))
+		if state == nil {
+			t.Fatal("no form dismisses the notice")
+		}
+		s.sent(s.week()+"/invitation/seen", "state", state[1])
+		mustNotContain(t, s.get(s.week()), `id="claim"`)
+		s.sent(s.week()+"/invitation/seen", "state", qa.InviteClaimed)
+		mustContain(t, s.get(s.week()), `id="claim"`, words)
 	}
 	// Also before the event has arrived. Until then the role is unknown.
 	link := qa.Invitation{Event: eventID(77), Relay: sampleRelay, Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}

@@ -92,11 +92,14 @@ func sendUpdate(w http.ResponseWriter, u qa.Update) bool {
 type fragmentPage struct {
 	Posts   []postView
 	Threads []threadView
+	Offer   bool // see server.offersPhrase
+	// Path and CSRF are for the offer.
+	Path, CSRF string
 }
 
 // fragment renders the current version of the posts that the query lists as "post", and of the thread of the
-// post "thread". The
-// script replaces the posts in the page with them.
+// post "thread", which the reader has just written, with the offer of the recovery phrase. The script
+// replaces the posts in the page with them.
 func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -113,6 +116,7 @@ func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 	}
 	if t, _, known := v.find(qa.PostID(r.URL.Query().Get("thread"))); known {
 		out.Threads = append(out.Threads, v.thread(t))
+		out.Offer, out.Path, out.CSRF = s.offersPhrase(r.Context(), v), eventPath(v.Event.ID), v.csrf
 	}
 	write(w, http.StatusOK, s.render.of(partials), "fragment", out)
 }

@@ -158,8 +158,8 @@ type weekView struct {
 	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
-	nameless       bool   // the reader has no name, so the forms for posts ask for one
-	claim          string // see server.claimWords
+	nameless       bool // the reader has no name, so the forms for posts ask for one
+	claim          *claimNotice
 	drafts         map[string]node.Draft
 	threadIndex    map[qa.PostID]int // post → index of its thread
 	look           *people.Lookalikes

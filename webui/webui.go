@@ -153,6 +153,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/winners/draw", s.drawStep)
 	mux.HandleFunc("POST /e/{event}/winners/announce", s.announce)
 	mux.HandleFunc("POST /e/{event}/claim", s.claim)
+	mux.HandleFunc("POST /e/{event}/invitation/seen", s.dismissClaim)
 
 	mux.HandleFunc("GET /e/{event}/queue", s.queue)
 	mux.HandleFunc("POST /e/{event}/queue", s.decide)

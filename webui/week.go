@@ -49,8 +49,8 @@ type weekPage struct {
 	Act         actForm
 	Waiting     string // why the event is not downloaded yet
 	NotArriving bool   // and it is not being downloaded now
-	Claim       string // state of the invitation with which this device joined, until its role is granted
-	NotAccepted int    // number of the reader's changes that were not accepted
+	Claim       *claimNotice
+	NotAccepted int // number of the reader's changes that were not accepted
 	InviteQR    string
 	Invited     bool
 	CSRF        string
@@ -83,7 +83,7 @@ type askBox struct {
 // load reads a week for a page. When ok is false, it has already sent a response.
 func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
 	ctx, event := r.Context(), qa.EventID(r.PathValue("event"))
-	claim := s.claimWords(ctx, event) // before the week, so that a role granted meanwhile is in the week or still announced
+	claim := s.claimNotice(ctx, event) // before the week, so that a role granted meanwhile is in the week or still announced
 	week, err := s.node.Week(ctx, event)
 	if err != nil || week.Event.Title == "" && len(week.Threads) == 0 {
 		s.weekUnavailable(w, r, event, err)
@@ -147,7 +147,7 @@ func (s *server) weekUnavailable(w http.ResponseWriter, r *http.Request, event q
 		return
 	}
 	bold, rest := relayNow(st.Relay)
-	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, NotArriving: !isDownloading(st.Relay), Claim: s.claimWords(r.Context(), event)})
+	l := s.layout(r, "Downloading", "week", weekPage{Event: qa.Event{ID: event}, Path: eventPath(event), Waiting: bold + ". " + rest, NotArriving: !isDownloading(st.Relay), Claim: s.claimNotice(r.Context(), event)})
 	l.Stream = eventPath(event) + "/stream"
 	s.page(w, r, http.StatusOK, "waiting", l)
 }
@@ -206,9 +206,8 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.Invitation, p.InvitationProgram = s.linksOf(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
-	p.Claim = v.claim
-	if p.Claim != "" && e.Access != schema.AccessInvited {
-		p.Claim += " Meanwhile you can read and ask."
+	if p.Claim = v.claim; p.Claim != nil && e.Access != schema.AccessInvited {
+		p.Claim.Words += " Meanwhile you can read and ask."
 	}
 	p.OfferPhrase = s.offersPhrase(r.Context(), v)
 	p.NotAccepted = len(v.rejected)

@@ -153,26 +153,56 @@ func checkAnonymous(a qa.Act) error {
 	return nil
 }
 
-// claimWords describes the state of the invitation with which this device joined; "" when
-// there is nothing to say.
-func (s *server) claimWords(ctx context.Context, event qa.EventID) string {
+// claimNotice describes the state of the invitation with which this device joined an event.
+type claimNotice struct {
+	Words      string
+	State      string // one of the qa.Invite states
+	Path, CSRF string // of the form that dismisses the notice
+}
+
+// settingClaimSeen holds the state of an event's own invitation whose notice the reader has dismissed.
+const settingClaimSeen = "invitation/seen/" // followed by the event's ID
+
+// claimNotice returns the notice about the own invitation; nil when there is none, and when the reader has
+// dismissed it and the state has not changed since.
+func (s *server) claimNotice(ctx context.Context, event qa.EventID) *claimNotice {
 	own, err := s.node.OwnInvitation(ctx, event)
 	if err != nil {
-		return ""
+		return nil
 	}
 	as := "to a role" // the event has not been downloaded, so its role is not known
 	if own.Role != "" {
 		as = "to be " + roleWords(own.Role)
 	}
+	words := ""
 	switch own.State {
 	case qa.InviteOpen, qa.InviteClaimed:
-		return "You opened an invitation " + as + ". The role is granted automatically when the organiser’s device is next online."
+		words = "You opened an invitation " + as + ". The role is granted automatically when the organiser’s device is next online."
 	case qa.InviteNotNeeded:
-		return "You opened an invitation " + as + ". You are an organiser, so it stays unused, for the person it is meant for. To have the role yourself, give it to yourself under “People and roles”."
+		words = "You opened an invitation " + as + ". You are an organiser, so it stays unused, for the person it is meant for. To have the role yourself, give it to yourself under “People and roles”."
 	case qa.InviteUsedByOther:
-		return "Someone else already used your invitation " + as + ". Each invitation works once. Ask an organiser for another."
+		words = "Someone else already used your invitation " + as + ". Each invitation works once. Ask an organiser for another."
 	case qa.InviteRevoked:
-		return "Your invitation " + as + " was revoked. Ask an organiser for another."
+		words = "Your invitation " + as + " was revoked. Ask an organiser for another."
+	default:
+		return nil
 	}
-	return ""
+	if seen, err := s.node.Setting(ctx, settingClaimSeen+string(event)); err == nil && seen == own.State {
+		return nil
+	}
+	return &claimNotice{Words: words, State: own.State, Path: eventPath(event), CSRF: s.guard.form}
+}
+
+// dismissClaim hides the notice about the own invitation until its state changes.
+func (s *server) dismissClaim(w http.ResponseWriter, r *http.Request) {
+	event := qa.EventID(r.PathValue("event"))
+	if !isEventID(event) {
+		s.pageNotFound(w, r)
+		return
+	}
+	if err := s.node.SetSetting(r.Context(), settingClaimSeen+string(event), r.PostForm.Get("state")); err != nil {
+		s.problem(w, r, http.StatusInternalServerError, "Not saved", sentence(err.Error())+" Nothing has changed.")
+		return
+	}
+	formDone(w, r, eventPath(event), "")
 }

@@ -1,7 +1,7 @@
 // What only a browser tab has: an identity that comes in a link, the offer of the recovery
 // words, and the wish that the browser keeps what is stored.
-import { adopt, byID, here, one, root } from './dom.js';
-import { readPage } from './server.js';
+import { adopt, byID, one, root } from './dom.js';
+import { keepPlace } from './place.js';
 import { toast } from './toast.js';
 import { inWorker } from './worker.js';
 
@@ -20,12 +20,21 @@ function takeIdentity() {
   history.replaceState(null, '', location.pathname);
 }
 
-// offerPhrase shows the offer of the recovery phrase if the page has one now.
-export async function offerPhrase() {
-  const strip = one('.strip');
-  if (!inWorker || byID('keep') || !strip) return;
-  const offer = byID('keep', await readPage(here()));
-  if (offer && !byID('keep')) strip.before(adopt(offer));
+// offerPhrase shows the offer of the recovery phrase below the post that was just made, if doc, a
+// newer version of this page, has the offer. Whoever posted is looking there.
+export function offerPhrase(post, doc) {
+  const offer = inWorker && doc && !byID('keep') && byID('keep', doc);
+  if (!offer) return;
+  const box = adopt(offer);
+  post.after(box);
+  box.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+}
+
+// moveOffer moves the offer below the own post that the address names: this page was opened
+// because the post was just made.
+function moveOffer() {
+  const offer = byID('keep'), post = location.hash.startsWith('#p-') && byID(location.hash.slice(1));
+  if (offer && post && one('.own', post)) keepPlace(() => post.after(offer));
 }
 
 async function persist() {
@@ -36,6 +45,7 @@ async function persist() {
 export function startBrowser() {
   if (!inWorker) return;
   takeIdentity();
+  moveOffer();
   addEventListener('hashchange', takeIdentity);
   document.addEventListener('click', e => { if (e.target.closest('[data-persist]')) persist().catch(() => {}) });
 }

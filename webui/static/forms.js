@@ -48,10 +48,7 @@ async function submit(form, button) {
     if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
     const to = new URL(data.location, location.href);
-    if (data.elem && byID('threads') && await showOwn(form, data, to)) {
-      offerPhrase().catch(() => {});
-      return;
-    }
+    if (data.elem && byID('threads') && await showOwn(form, data, to)) return;
     if (byID('inbox')) {
       await openInbox(data.location);
       toast('Saved on this device.');
@@ -74,10 +71,12 @@ async function submit(form, button) {
 async function showOwn(form, data, to) {
   const box = form.closest('.reply-box');
   if (box) box.open = false;
-  await showPosted(data.post, to).catch(() => {});
+  const doc = await showPosted(data.post, to).catch(() => {});
   const post = byID(data.elem);
-  if (post) focusPost(post);
-  return Boolean(post);
+  if (!post) return false;
+  focusPost(post);
+  offerPhrase(post, doc);
+  return true;
 }
 
 function setBusy(button, busy) {

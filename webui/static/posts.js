@@ -104,12 +104,13 @@ async function showMissing(go) {
 }
 
 // showPosted inserts the reader's new post: in its place, or, if that is on another page, below the form. to is the
-// address of its place.
+// address of its place. It returns what it has read.
 export async function showPosted(id, to) {
-  const theirs = one('.thread', await readPage(eventPath + '/fragment?' + new URLSearchParams({ thread: id }))), mine = byID(theirs.id);
+  const doc = await readPage(eventPath + '/fragment?' + new URLSearchParams({ thread: id }));
+  const theirs = one('.thread', doc), mine = byID(theirs.id);
   if (!mine && to.pathname + to.search === here()) {
     await showMissing(false);
-    return;
+    return doc;
   }
   keepPlace(() => {
     if (mine) for (const post of addMissing(mine, theirs, false)) missing.delete(post.dataset.post);
@@ -118,6 +119,7 @@ export async function showPosted(id, to) {
   if (!mine) one('a', byID('own')).href = to;
   missing.delete(id);
   showNews();
+  return doc;
 }
 
 // ownThreads returns the list of the reader's new questions whose place is on another page.
