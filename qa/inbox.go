@@ -149,17 +149,38 @@ var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
 // there are at least two; otherwise its sentences that end in a question mark, if there are at least two.
 // nil is returned for a question that asks one thing. Code and quotations are ignored.
 func SplitQuestion(text string) []string {
-	var items, asked []string
-	var paragraph []string
-	fenced := false
-	flush := func() {
-		asked = append(asked, questions(strings.Join(paragraph, " "))...)
-		paragraph = nil
+	var out []string
+	for _, p := range partsOf(text) {
+		out = append(out, p.text)
 	}
-	inItem := false
+	return out
+}
+
+// textPart is a part of a text, in which its lines are joined by spaces.
+type textPart struct {
+	text       string
+	begin, end int // in the whole text
+}
+
+// partsOf implements SplitQuestion.
+func partsOf(text string) []textPart {
+	var items, asked []textPart
+	paragraph := ""
+	var places []int // of the paragraph's bytes, in text
+	fenced, inItem := false, false
+	flush := func() {
+		for _, p := range questions(paragraph) {
+			asked = append(asked, textPart{p.text, places[p.begin], places[p.end-1] + 1})
+		}
+		paragraph, places = "", nil
+	}
+	at := 0
 	for line := range strings.Lines(text) {
+		first := at
+		at += len(line)
 		line = strings.TrimRight(line, " \t\r\n")
 		words := strings.TrimSpace(line)
+		begin := first + strings.Index(line, words)
 		if strings.HasPrefix(words, "```") {
 			fenced = !fenced
 			flush()
@@ -169,9 +190,9 @@ func SplitQuestion(text string) []string {
 		if fenced {
 			continue
 		}
-		if m := numbered.FindStringSubmatch(line); m != nil {
+		if m := numbered.FindStringSubmatchIndex(line); m != nil {
 			flush()
-			items = append(items, m[1])
+			items = append(items, textPart{line[m[2]:m[3]], first + m[2], first + m[3]})
 			inItem = true
 			continue
 		}
@@ -180,14 +201,21 @@ func SplitQuestion(text string) []string {
 			flush()
 			inItem = false
 		case inItem: // an item's next line
-			items[len(items)-1] += " " + words
+			item := &items[len(items)-1]
+			item.text, item.end = item.text+" "+words, begin+len(words)
 		default:
-			paragraph = append(paragraph, words)
+			if paragraph != "" {
+				paragraph, places = paragraph+" ", append(places, begin)
+			}
+			paragraph += words
+			for i := range len(words) {
+				places = append(places, begin+i)
+			}
 		}
 	}
 	flush()
 	parts := items
-	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p string) bool { return strings.ContainsAny(p, questionMarks) }) {
+	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p textPart) bool { return strings.ContainsAny(p.text, questionMarks) }) {
 		parts = asked
 	}
 	if len(parts) < 2 {
@@ -204,9 +232,14 @@ const (
 )
 
 // questions returns the sentences of a paragraph that end in a question mark.
-func questions(paragraph string) []string {
+func questions(paragraph string) []textPart {
 	runes := []rune(paragraph)
-	var out []string
+	places := make([]int, 0, len(runes)+1) // of the runes, in the paragraph
+	for at := range paragraph {
+		places = append(places, at)
+	}
+	places = append(places, len(paragraph))
+	var out []textPart
 	start, code := 0, false
 	for i := 0; i < len(runes); i++ {
 		if runes[i] == '`' {
@@ -232,7 +265,10 @@ func questions(paragraph string) []string {
 		}
 		sentence := runes[start:end]
 		if asks && slices.ContainsFunc(sentence, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
-			out = append(out, strings.TrimSpace(string(sentence)))
+			for unicode.IsSpace(runes[start]) {
+				start++
+			}
+			out = append(out, textPart{paragraph[places[start]:places[end]], places[start], places[end]})
 		}
 		start = end
 	}
