@@ -41,7 +41,8 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		formDone(w, r, eventPath(v.Event.ID)+"#ask", "")
 		return
 	case r.PostForm.Has("preview"):
-		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: r.PostForm.Has("anonymous"), Name: typedName(r)})
+		anonymous := r.PostForm.Has("anonymous")
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: anonymous, Name: typedName(r), Suggestions: s.suggestionsFor(v, d.Text, anonymous)})
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -54,7 +55,11 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		err = checkAnonymous(act)
 	}
 	var id qa.PostID
-	if err == nil {
+	switch {
+	case err != nil:
+	case r.PostForm.Has("split"):
+		id, err = s.askSeparately(r, v, act)
+	default:
 		id, err = s.postOnce(r, v, act)
 	}
 	if err != nil {
@@ -67,11 +72,19 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 // sameFor is how long a post with the same words counts as the same post.
 const sameFor = time.Minute
 
-// postOnce posts, unless the reader posted the same words and tags in the same place within the last minute,
-// or since the time in the field "tried", in ms: then it returns that post. A browser sends a form twice when
-// somebody clicks twice, and when it ended the tab's program before the answer arrived. The page sends "tried"
-// if it got no answer then. The caller holds posting since before v was read.
+// postOnce posts, unless postedBefore finds the same post. The caller holds posting since before v was read.
 func (s *server) postOnce(r *http.Request, v *weekView, act qa.Act) (qa.PostID, error) {
+	if id := s.postedBefore(r, v, act); id != "" {
+		return id, nil
+	}
+	return s.node.Do(r.Context(), v.Event.ID, act)
+}
+
+// postedBefore returns the reader's post with the same words and tags in the same place, if it was made within
+// the last minute, or since the time in the field "tried", in ms; else "". A browser sends a form twice when
+// somebody clicks twice, and when it ended the tab's program before the answer arrived. The page sends "tried"
+// if it got no answer then.
+func (s *server) postedBefore(r *http.Request, v *weekView, act qa.Act) qa.PostID {
 	since := s.now().Add(-sameFor).UnixMilli() + 1
 	if tried, err := strconv.ParseInt(r.PostForm.Get("tried"), 10, 64); err == nil {
 		since = min(since, tried)
@@ -84,11 +97,11 @@ func (s *server) postOnce(r *http.Request, v *weekView, act qa.Act) (qa.PostID, 
 			p := postAt(t, k)
 			if v.mine(p) && !p.Withdrawn && p.Parent == same.Parent && p.Text() == same.Text && p.OnBehalfOf == same.OnBehalfOf &&
 				slices.Equal(p.Tags, same.Tags) && v.anonymous(p) == same.Anonymous && p.AtMillis >= since && p.AtMillis <= s.now().UnixMilli() {
-				return p.ID, nil
+				return p.ID
 			}
 		}
 	}
-	return s.node.Do(r.Context(), v.Event.ID, act)
+	return ""
 }
 
 // posted deletes the draft and redirects to the new post, which v does not contain yet.

@@ -102,6 +102,7 @@ func TestAPageLoadsItsWeekOnce(t *testing.T) {
 		want   map[string]int
 	}{
 		{s.week() + "/ask", []string{"body", "A question?"}, form},
+		{s.week() + "/suggest", []string{"body", "A question?"}, form},
 		{post + "/reply", []string{"body", "A reply"}, form},
 		{post + "/answer", []string{"body", "An answer", "back", s.week() + "/inbox"}, form},
 		{mine + "/edit", []string{"body", "Other words?"}, form},

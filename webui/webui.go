@@ -93,6 +93,7 @@ type server struct {
 	posting sync.Mutex
 
 	announced announcer
+	similar   node.Similar
 }
 
 // New returns the handler of the whole UI. Every response has a Content-Security-Policy
@@ -117,6 +118,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}", s.week)
 	mux.HandleFunc("POST /e/{event}/ask", s.ask)
 	mux.HandleFunc("POST /e/{event}/draft", s.keepDraft)
+	mux.HandleFunc("POST /e/{event}/suggest", s.suggest)
 	mux.HandleFunc("GET /e/{event}/go/{post}", s.goTo)
 	mux.HandleFunc("GET /e/{event}/fragment", s.fragment)
 	mux.HandleFunc("GET /e/{event}/stream", s.stream)

@@ -75,9 +75,10 @@ type askBox struct {
 	Error                    string
 	Preview                  template.HTML
 	Name                     nameBox
-	Anonymous                bool   // offer to ask without a name
-	Ticked                   bool   // the reader chose to ask without a name
-	NotAnonymous             string // why the reader cannot ask without a name now; "" for no reason to show
+	Suggestions              *suggestions // with Preview
+	Anonymous                bool         // offer to ask without a name
+	Ticked                   bool         // the reader chose to ask without a name
+	NotAnonymous             string       // why the reader cannot ask without a name now; "" for no reason to show
 }
 
 // load reads a week for a page. When ok is false, it has already sent a response.

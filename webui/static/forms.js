@@ -7,6 +7,7 @@ import { openInbox } from './inbox.js';
 import { focusPost } from './place.js';
 import { readPosts, replacePost, showPosted } from './posts.js';
 import { readPage, send } from './server.js';
+import { clearSuggestions, pressSuggested } from './suggest.js';
 import { toast } from './toast.js';
 
 // showError shows above the box of a form why the form was not saved.
@@ -47,6 +48,7 @@ async function submit(form, button) {
     tried.delete(form);
     if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
     for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
+    if (form.id === 'ask') clearSuggestions();
     const to = new URL(data.location, location.href);
     if (data.elem && byID('threads') && await showOwn(form, data, to)) return;
     if (byID('inbox')) {
@@ -121,7 +123,8 @@ export function startForms() {
     const form = e.target, button = e.submitter, name = button ? button.name : '';
     if (form.matches('#act, .palette') && ['want', 'on', 'off', 'approved', 'answered'].includes(name)) {
       e.preventDefault();
-      press(button);
+      if (button.closest('.suggestions')) pressSuggested(button);
+      else press(button);
     } else if (form.matches('[data-post-form]') && ['preview', 'discard'].includes(name)) {
       leavingByForm();
     } else if (form.matches('[data-post-form]')) {

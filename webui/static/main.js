@@ -9,6 +9,7 @@ import { startDrafts } from './drafts.js';
 import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
 import { startQueue } from './queue.js';
+import { startSuggestions } from './suggest.js';
 import { startStream } from './stream.js';
 import { startWorker } from './worker.js';
 
@@ -20,3 +21,4 @@ startWorker();
 startBrowser();
 startForms();
 startDrafts();
+startSuggestions();

@@ -8,6 +8,14 @@ export async function readPage(url) {
   return new DOMParser().parseFromString(await response.text(), 'text/html');
 }
 
+// readFragment posts fields and returns the HTML of the response as a document.
+export async function readFragment(url, fields) {
+  fields.set('csrf', document.body.dataset.csrf);
+  const response = await fetch(url, { method: 'POST', body: fields, redirect: 'error', credentials: 'same-origin' });
+  if (!response.ok) throw new Error(response.status);
+  return new DOMParser().parseFromString(await response.text(), 'text/html');
+}
+
 const unreachable = inWorker ?
   'Flyleaf was ended in this browser before it answered, so this may not be saved. Your text is still in the box; press the button once more.' :
   'Not saved. Flyleaf is no longer responding on this device. ' +
