@@ -95,7 +95,6 @@ func (s *site) mutations() map[string]url.Values {
 	return map[string]url.Values{
 		s.week() + "/ask":                                          v("body", "x"),
 		s.week() + "/draft":                                        v("key", "ask", "body", "x"),
-		s.week() + "/suggest":                                      v("body", "x"),
 		s.week() + "/p/" + first + "/reply":                        v("body", "x"),
 		s.week() + "/p/" + mine + "/edit":                          v("body", "x"),
 		s.week() + "/p/" + mine + "/withdraw":                      v("on", "1"),
