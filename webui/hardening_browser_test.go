@@ -325,6 +325,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		w.posts = append(w.posts, p)
 		b.arrived = p.ID
 	})
+	b.node.start() // reads the views again
 	b.node.notify(qa.Update{Event: b.event, Posts: []qa.PostID{b.arrived}})
 	b.until("the bar to speak of it", `document.querySelector('#news')?.textContent.includes('new')`)
 	b.run(click("#news a"))
