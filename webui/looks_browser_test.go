@@ -56,7 +56,7 @@ func setUpTrust(b *inBrowser) {
 		p.Link = "mailto:noor@example.org"
 		w.people[noor] = p
 		for i := range w.posts {
-			w.posts[i].Marks.Approved = i != pDuplicate
+			w.posts[i].AfterApproval, w.posts[i].Marks.Approved = true, i != pDuplicate
 		}
 		w.posts[pWithdrawn].WithdrawnAtMillis = at - 3e6
 		w.posts[pHidden].Marks.HiddenBy, w.posts[pHidden].Marks.HiddenAtMillis = noor, at-2e6

@@ -14,9 +14,11 @@ import (
 // connection is noticed.
 const heartbeat = 20 * time.Second
 
-// maxFragment is the maximum number of posts in one fragment. When more have changed, the
-// script reads the whole page again.
-const maxFragment = 60
+// The maximum numbers of posts in one fragment: rendered, and without contents. The script asks for fewer.
+const (
+	maxFragment = 60
+	maxOthers   = 300
+)
 
 // stream reports changes as server-sent events: "posts" with the IDs of the changed posts,
 // and "status" when delivery, the relay connection or the event itself has changed. It
@@ -91,15 +93,22 @@ func sendUpdate(w http.ResponseWriter, u qa.Update) bool {
 // fragmentPage has what a script asked for.
 type fragmentPage struct {
 	Posts   []postView
+	Others  []otherPost
 	Threads []threadView
 	Offer   bool // see server.offersPhrase
 	// Path and CSRF are for the offer.
 	Path, CSRF string
 }
 
+// otherPost is a post that the page does not show.
+type otherPost struct {
+	ID                 qa.PostID
+	Elem, Thread, Kind string
+}
+
 // fragment renders the current version of the posts that the query lists as "post", and of the thread of the
-// post "thread", which the reader has just written, with the offer of the recovery phrase. The script
-// replaces the posts in the page with them.
+// post "thread", which the reader has just written, with the offer of the recovery phrase. Of the posts "other" it
+// says only what they are. The script replaces the posts in the page with them.
 func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -112,6 +121,15 @@ func (s *server) fragment(w http.ResponseWriter, r *http.Request) {
 		}
 		if t, i, known := v.find(qa.PostID(id)); known {
 			out.Posts = append(out.Posts, v.post(t, i))
+		}
+	}
+	for n, id := range r.URL.Query()["other"] {
+		if n == maxOthers {
+			break
+		}
+		if t, i, known := v.find(qa.PostID(id)); known {
+			p := postAt(t, i)
+			out.Others = append(out.Others, otherPost{p.ID, postElem(p.ID), threadElem(t.Question.ID), kindOf(p)})
 		}
 	}
 	if t, _, known := v.find(qa.PostID(r.URL.Query().Get("thread"))); known {

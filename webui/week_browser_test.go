@@ -4,6 +4,7 @@ package webui
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -309,4 +310,39 @@ func TestBrowserOwnQuestionIsInView(t *testing.T) {
 	b.run(click("#own .note a"))
 	b.until("its place", `location.search === '?page=2' && document.readyState === 'complete' && document.getElementById('`+postElem(id)+`')`)
 	b.checkNoForeignRequests()
+}
+
+// TestBrowserManyPostsArrive: however many posts arrive at once, the page of a week asks for what they are, and not for itself.
+func TestBrowserManyPostsArrive(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter(b.week())
+	b.live()
+	b.run(keys("#q", "While many others ask"))
+	b.eval(`performance.clearResourceTimings()`)
+	const many = 250 // more than one request asks for
+	b.node.onDeviceOf(obi, b.event, func(d *node.Device) error {
+		for i := range many {
+			if _, err := d.Do(t.Context(), b.event, qa.Act{Kind: qa.ActPost, AtMillis: testNow.UnixMilli(), Text: fmt.Sprint("One of many ", i)}); err != nil {
+				return err
+			}
+		}
+		_, err := d.Do(t.Context(), b.event, qa.Act{Kind: qa.ActReact, Post: b.question(4), Emoji: qa.WantEmoji, On: true})
+		return err
+	})
+	b.until("all to be counted", fmt.Sprintf(`document.getElementById('news').textContent.startsWith('%d new')`, many))
+	b.until("the vote on a post of the page", `document.querySelector('#`+postElem(b.question(4))+` .want b').textContent === '1'`)
+	type requests struct{ Pages, Fragments, Largest int }
+	got := value[requests](b, `(() => {
+		const all = performance.getEntriesByType('resource').map(r => ({ path: new URL(r.name).pathname, size: r.decodedBodySize })), fragments = all.filter(r => r.path.endsWith('/fragment'));
+		return { Pages: all.filter(r => r.path === document.body.dataset.event).length, Fragments: fragments.length, Largest: Math.max(...fragments.map(r => r.size)) };
+	})()`)
+	if got.Pages != 0 || got.Fragments < 2 || got.Fragments > 10 || got.Largest > 60_000 {
+		t.Errorf("%+v", got)
+	}
+	if got := value[string](b, `document.getElementById('q').value`); got != "While many others ask" {
+		t.Errorf("the box holds %q", got)
+	}
+	if n := value[int](b, `[...document.querySelectorAll('#threads .post')].filter(p => !p.querySelector('.byline')).length`); n != 0 {
+		t.Errorf("%d posts are empty", n)
+	}
 }

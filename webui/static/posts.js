@@ -10,9 +10,9 @@ const missing = new Set();   // IDs of posts that are not in the page yet
 const heldBack = new Map();  // element ID → its new version, shown when the reader asks for it
 const changed = new Set();   // IDs of posts to ask for
 
-// maxAsked is the maximum number of posts in one request. If more have changed, the whole page
-// is read again.
-const maxAsked = 40;
+// The maximum numbers of posts in one request: of those in the page, and of others. Of the others only what
+// they are is asked for, so that posts of which nothing is shown cost little.
+const maxShown = 40, maxOthers = 200;
 
 // replacePost puts the new version of a post in place of the old one. What was open stays
 // open, and the focus stays on what it was on.
@@ -137,9 +137,10 @@ function ownThreads() {
   return byID('own');
 }
 
-// readPosts fetches the current version of posts and returns them as elements.
-export async function readPosts(ids) {
-  const doc = await readPage(eventPath + '/fragment?' + new URLSearchParams(ids.map(id => ['post', id])));
+// readPosts fetches the current version of posts and returns them as elements. Of others it returns elements
+// without contents.
+export async function readPosts(ids, others = []) {
+  const doc = await readPage(eventPath + '/fragment?' + new URLSearchParams([...ids.map(id => ['post', id]), ...others.map(id => ['other', id])]));
   return all('.post', doc);
 }
 
@@ -158,16 +159,29 @@ export function reconnected() {
 }
 
 const readSoon = paced(async () => {
-  const ids = [...changed], all = compare || ids.length > maxAsked;
-  changed.clear();
-  compare = false;
-  if (byID('waiting')) await readWaiting();
-  else if (all) await compareAll();
-  else if (ids.length) {
-    for (const now of await readPosts(ids)) updateOrNote(now);
+  if (byID('waiting') || compare) {
+    compare = false;
+    changed.clear();
+    await (byID('waiting') ? readWaiting() : compareAll());
+    return;
+  }
+  const shown = take(maxShown, id => byID('p-' + id)), others = take(maxOthers, id => !byID('p-' + id));
+  if (shown.length + others.length) {
+    for (const now of await readPosts(shown, others)) {
+      if ('other' in now.dataset && byID(now.id)) changed.add(now.dataset.post); // it was inserted meanwhile
+      else updateOrNote(now);
+    }
     showNews();
   }
+  if (changed.size) readSoon();
 });
+
+// take removes up to count of the changed posts that fit.
+function take(count, fits) {
+  const ids = [...changed].filter(fits).slice(0, count);
+  for (const id of ids) changed.delete(id);
+  return ids;
+}
 
 // readWaiting reads the page of an event that is being downloaded again. It opens the event
 // once it is here.
@@ -177,7 +191,7 @@ async function readWaiting() {
   else if (comparable(byID('main')) !== comparable(byID('main', doc))) byID('main').replaceChildren(...adopt(byID('main', doc)).childNodes);
 }
 
-// compareAll reads the whole page again: after a break, or when much has changed.
+// compareAll reads the whole page again, after a break.
 async function compareAll() {
   if (!byID('threads')) return;
   for (const now of all('#threads .post', await readPage(here()))) updateOrNote(now);
