@@ -61,6 +61,11 @@ type Inbox struct {
 	Answered []InboxItem `json:"answered"`
 }
 
+// All returns the lists in which together every question is once.
+func (in *Inbox) All() [][]InboxItem {
+	return [][]InboxItem{in.Waiting, in.Others, in.Later, in.Answered}
+}
+
 // NewInbox sorts a week's questions for one author, those first that have come back from being saved for later. Questions
 // that are not shown, and duplicates, are left out.
 func (w *Week) NewInbox(me Identity, later Postponed, nowMillis int64, order InboxOrder) Inbox {

@@ -71,13 +71,20 @@ type entryView struct {
 	CameBack           bool     // that time has passed
 	Snooze             []choice // until when it can be saved for later
 	Answered           bool
-	AssignTo           []choice // authors to whom the question can be assigned
+	Answers            []answerLine // by authors, oldest first; only of the open question
+	AssignTo           []choice     // authors to whom the question can be assigned
 	Draft              node.Draft
 	Key, Field         string
 	Me                 string // the reader's name; "" if they have none
 	Name               nameBox
 	Error              string
 	CSRF, Back         string
+}
+
+// answerLine is an author's answer to the open question, so that nobody answers again without knowing it.
+type answerLine struct {
+	Who, Excerpt, URL string
+	When              moment
 }
 
 type partView struct {
@@ -256,7 +263,15 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		p.Orders = append(p.Orders, filter{Name: o.name, URL: view.showing(view.show, o.order).address(""), Here: o.order == view.order})
 	}
 	open := qa.PostID(cmp.Or(string(failed), q.Get("open")))
-	at := slices.IndexFunc(items, func(item qa.InboxItem) bool { return item.Thread.Question.ID == open })
+	isOpen := func(item qa.InboxItem) bool { return item.Thread.Question.ID == open }
+	at := slices.IndexFunc(items, isOpen)
+	if failed != "" && at < 0 { // another author has answered or taken the question meanwhile; the answer is shown anyway
+		for _, list := range in.All() {
+			if i := slices.IndexFunc(list, isOpen); i >= 0 {
+				items, at = slices.Insert(slices.Clone(items), 0, list[i]), 0
+			}
+		}
+	}
 	p.paging = newPaging(len(items), entriesOnPage, q.Get("page"), at, view.page)
 	from, until := p.on(len(items), entriesOnPage)
 	p.Here = view.page(p.Page)
@@ -336,7 +351,7 @@ func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	items, listed := map[qa.PostID]*qa.InboxItem{}, map[qa.PostID]bool{}
-	for _, list := range [][]qa.InboxItem{in.Waiting, in.Others, in.Later, in.Answered} {
+	for _, list := range in.All() {
 		for i := range list {
 			items[list[i].Thread.Question.ID] = &list[i]
 		}
@@ -361,6 +376,31 @@ func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	write(w, http.StatusOK, s.render.of("inbox"), "inbox-changes", p)
+}
+
+// welcome tells an author who has not answered yet what to do.
+type welcome struct {
+	Inbox   string
+	Waiting int // number of questions without an answer
+}
+
+// welcome returns nil for everybody but authors who have not answered anything yet. Organisers, who give the
+// roles, are not welcomed.
+func (v *weekView) welcome() *welcome {
+	if !v.can.Answer || v.can.Organise || v.Event.Closed {
+		return nil
+	}
+	out := &welcome{Inbox: eventPath(v.Event.ID) + "/inbox"}
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		if slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.By == v.me && p.ByAuthor }) {
+			return nil
+		}
+		if t.Open() {
+			out.Waiting++
+		}
+	}
+	return out
 }
 
 func toAnswerWords(n int) string {
@@ -437,6 +477,11 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		for i, part := range item.Parts() {
 			e.PartlyAnswered = e.PartlyAnswered || part.Answered
 			e.Parts = append(e.Parts, partView{N: i + 1, Text: part.Text, Excerpt: markdown.Line(part.Text, 60), Answered: part.Answered})
+		}
+		for i := range t.Replies {
+			if a := &t.Replies[i]; a.ByAuthor && a.Shown() {
+				e.Answers = append(e.Answers, answerLine{upperFirst(v.writerName(a)), markdown.Line(a.Text(), 240), v.address(a.ID), v.writtenAt(a)})
+			}
 		}
 		for _, g := range v.Event.Roles {
 			if g.Role == qa.RoleAuthor && g.ID != v.me && !slices.Contains(item.AssignedTo, g.ID) {

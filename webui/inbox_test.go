@@ -118,6 +118,26 @@ func TestAnswerThatIsNotSaved(t *testing.T) {
 	}
 }
 
+// TestAnswerThatIsNotSavedAfterAnother: words come back also if another author has answered or taken the question meanwhile.
+func TestAnswerThatIsNotSavedAfterAnother(t *testing.T) {
+	for _, act := range []qa.Act{{Kind: qa.ActPost, Text: "Mine was first."}, {Kind: qa.ActMark, Mark: "assigned", On: true}} {
+		s := newSite(t, "")
+		id := asAuthor(s)
+		if act.Kind == qa.ActPost {
+			act.Parent = id
+		} else {
+			act.Post = id
+		}
+		s.node.doAs(teodor, s.event, act)
+		s.node.setFail(errors.New("the disk is full"))
+		w := s.send(s.week()+"/p/"+string(id)+"/answer", "body", "My only copy.", "back", s.week()+"/inbox")
+		mustContain(t, w.Body.String(), "disk is full", "My only copy.</textarea>")
+		if act.Kind == qa.ActPost {
+			mustContain(t, w.Body.String(), "Teodor Anand</bdi> answered</b>", "Mine was first.")
+		}
+	}
+}
+
 func TestAssignAndSaveForLater(t *testing.T) {
 	s := newSite(t, "")
 	id := asAuthor(s)

@@ -86,6 +86,7 @@ func TestAPageLoadsItsWeekOnce(t *testing.T) {
 		{"/", map[string]int{"Overview": 1}},
 		{"/you", map[string]int{"Summary": 1}},
 		{"/sync/summary", map[string]int{"Summary": 1}},
+		{"/sync/summary?nav=week&event=" + string(s.event), map[string]int{"Summary": 1, "Week": 1}},
 		{"/sync", map[string]int{"Overview": 1, "Week": 1}}, // the one week in which something waits
 	} {
 		c.calls = map[string]int{}

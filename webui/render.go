@@ -148,11 +148,12 @@ type layout struct {
 	Stream       string // address of the stream of updates
 	Event        string // path of the event the page belongs to, or ""
 	Author       bool   // show a link to the inbox: the reader is an author
-	Moderator    bool   // show a link to the posts that wait for a moderator
-	ToApprove    int    // number of these posts
-	Winners      bool   // show a link to the winners page: the reader chooses, or somebody has won
-	Browser      bool   // see Config.Browser
-	RefreshWhole bool   // the script reloads the whole content when something changes
+	Welcome      *welcome
+	Moderator    bool // show a link to the posts that wait for a moderator
+	ToApprove    int  // number of these posts
+	Winners      bool // show a link to the winners page: the reader chooses, or somebody has won
+	Browser      bool // see Config.Browser
+	RefreshWhole bool // the script reloads the whole content when something changes
 	Sync         syncSummary
 	Body         any
 }
@@ -183,8 +184,21 @@ func (s *server) syncSummary(ctx context.Context) syncSummary {
 	return syncSummaryOf(sum)
 }
 
-func (s *server) syncSummaryFragment(w http.ResponseWriter, r *http.Request) {
-	write(w, http.StatusOK, s.render.of(partials), "sync-summary", s.syncSummary(r.Context()))
+// topNow renders the parts at the top of a page that depend on the status and on the reader's roles. The query has
+// "event", the ID of the page's event, if it has one, and "nav", the page's layout.Nav.
+func (s *server) topNow(w http.ResponseWriter, r *http.Request) {
+	ctx, q := r.Context(), r.URL.Query()
+	l := layout{Nav: q.Get("nav"), Sync: s.syncSummary(ctx)}
+	if event := qa.EventID(q.Get("event")); event != "" {
+		week, err := s.node.Week(ctx, event)
+		keys, errKeys := s.node.Keys(ctx, event)
+		if err == nil && errKeys == nil && week.Event.Title != "" { // otherwise the page is not shown either
+			v := s.newWeekView(week, keys)
+			v.can, l.Event = permissionsOf(week.Event, v.me), eventPath(event)
+			v.nav(&l)
+		}
+	}
+	write(w, http.StatusOK, s.render.of(partials), "top-now", l)
 }
 
 // problem is the body of a page with an error: what happened, whether anything was lost,

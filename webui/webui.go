@@ -123,7 +123,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/fragment", s.fragment)
 	mux.HandleFunc("GET /e/{event}/stream", s.stream)
 	mux.HandleFunc("GET /stream", s.stream)
-	mux.HandleFunc("GET /sync/summary", s.syncSummaryFragment)
+	mux.HandleFunc("GET /sync/summary", s.topNow)
 
 	mux.HandleFunc("GET /e/{event}/p/{post}", s.post)
 	mux.HandleFunc("POST /e/{event}/p/{post}/reply", s.reply)

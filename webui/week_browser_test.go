@@ -238,6 +238,61 @@ func TestBrowserReplyOnTheWeek(t *testing.T) {
 	b.until("the reaction", `document.querySelector('.reactions > button[value="🎉"][aria-pressed=true]')`)
 }
 
+// TestBrowserRoleArrives: when the reader becomes an author while a page of the week is open, the page links to the inbox and
+// says what to do there, until they have answered. When they lose the role, the link goes away.
+func TestBrowserRoleArrives(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter("/")
+	id := string(b.node.sample[pQuestion])
+	for _, path := range []string{"", "/p/" + id, "/people"} {
+		b.run(chromedp.Navigate(b.url(b.week()+path)), main())
+		b.live()
+		if value[bool](b, `document.querySelector('.top nav').textContent.includes('Inbox') || document.querySelector('#welcome').textContent.trim() !== ''`) {
+			t.Fatalf("%q: a reader has an inbox", path)
+		}
+		b.node.giveReaderRole(b.event, qa.RoleAuthor)
+		b.until(path+": the inbox appears", `document.querySelector('.top nav a[href$="/inbox"]') && document.querySelector('#welcome').innerText.includes('You are an author of this week')`)
+		b.until(path+": what to do", `/\d+ questions? waits? for an answer in your inbox/.test(document.querySelector('#welcome').innerText)`)
+		b.node.doAs(noor, b.event, qa.Act{Kind: qa.ActRole, Identity: reader, Role: qa.RoleAuthor})
+		b.until(path+": the inbox disappears", `!document.querySelector('.top nav a[href$="/inbox"]') && !document.querySelector('#welcome').innerText`)
+	}
+	b.node.giveReaderRole(b.event, qa.RoleAuthor)
+	b.run(chromedp.Navigate(b.url(b.week())), main(), click("#welcome a"))
+	b.until("the inbox", `document.querySelector('.entry.here textarea')`)
+	b.run(keys(".entry.here textarea", "The first answer."), click(".entry.here button.primary"))
+	b.until("the answer is sent", `document.readyState === 'complete' && !document.querySelector('.entry.here textarea')?.value`)
+	b.run(chromedp.Navigate(b.url(b.week())), main())
+	if words := value[string](b, `document.querySelector('#welcome').innerText`); words != "" {
+		t.Errorf("somebody who has answered is told %q", words)
+	}
+}
+
+// TestBrowserTwoAuthorsOnOneQuestion: while an author writes, the card says that another author takes the question, answers it,
+// and what they answered. What was typed stays, and can be sent.
+func TestBrowserTwoAuthorsOnOneQuestion(t *testing.T) {
+	b := openBrowserOn(t)
+	parts := setUpDecisions(b)
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week()+"/inbox")), main())
+	b.live()
+	b.run(keys(".entry.here textarea", "An auditor, "))
+	same := `document.activeElement.matches('.entry.here textarea') && document.activeElement.value === 'An auditor, ' && document.querySelector('.entry.here').dataset.post === '` + string(parts) + `'`
+	b.eval(`globalThis.boxTop = document.activeElement.getBoundingClientRect().top`)
+	b.node.doAs(teodor, b.event, qa.Act{Kind: qa.ActMark, Post: parts, Mark: "assigned", On: true})
+	b.until("it is taken", `document.querySelector('.entry.here .foot').innerText.includes('Taken by Teodor Anand') && `+same)
+	b.node.doAs(teodor, b.event, qa.Act{Kind: qa.ActPost, Parent: parts, Text: "Nobody reads it, *and* everybody may close it."})
+	b.until("it is answered", `document.querySelector('.entry.here .answers').innerText.includes('Teodor Anand answered') && `+same)
+	b.until("what was answered", `document.querySelector('.entry.here .answers').innerText.includes('Nobody reads it, and everybody may close it.')`)
+	if moved := value[float64](b, `Math.abs(document.activeElement.getBoundingClientRect().top - globalThis.boxTop)`); moved > 1 {
+		t.Errorf("the box moved by %v pixels", moved)
+	}
+	b.run(chromedp.KeyEvent("jtl."), click(".entry.here button.primary"))
+	b.until("the next question", `document.readyState === 'complete' && document.querySelector('.entry.here')?.dataset.post !== '`+string(parts)+`'`)
+	if act := (&site{t: t, node: b.node}).lastAct(qa.ActPost); act.Parent != parts || act.Text != "An auditor, jtl." {
+		t.Errorf("%+v", act)
+	}
+}
+
 // TestBrowserNameWithTheFirstQuestion: a name typed beside the first question is saved with it, and not asked for again.
 func TestBrowserNameWithTheFirstQuestion(t *testing.T) {
 	b := openBrowserOn(t)

@@ -162,9 +162,9 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 	s.page(w, r, status, "winners", l)
 }
 
-// nav chooses which pages of the week the header links to.
+// nav chooses which pages of the week the header links to, and what new authors are told.
 func (v *weekView) nav(l *layout) {
-	l.Author = v.can.Answer
+	l.Author, l.Welcome = v.can.Answer, v.welcome()
 	l.ToApprove = v.countToApprove()
 	l.Moderator = l.ToApprove > 0 || v.can.Moderate && v.Event.Approve
 	l.Winners = v.can.Answer || v.can.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()

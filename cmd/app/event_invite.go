@@ -295,6 +295,9 @@ func invitationState(own node.OwnInvitation) string {
 	case qa.InviteOpen, qa.InviteClaimed:
 		return "Waiting for the organiser's device to grant you " + as + ". This happens automatically the next time it is connected to the relay."
 	case qa.InviteGranted:
+		if own.Role == qa.RoleAuthor {
+			as += ". `flyleaf author inbox` lists the questions that wait for an answer"
+		}
 		return "You have " + as + "."
 	case qa.InviteRevoked:
 		return "This invitation was revoked. Ask the organiser for another."

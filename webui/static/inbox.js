@@ -1,11 +1,12 @@
 // An author's inbox. Nothing moves while the page is open: new questions wait behind a link,
-// and of an entry only the line that says who took it, and the votes, change in place.
+// and of an entry only who took it, who answered it, and the votes change in place.
 import { adopt, all, byID, eventPath, here, one, replaceFilters } from './dom.js';
 import { addCopyButtons } from './copy.js';
 import { restoreDrafts } from './drafts.js';
 import { showKeys, showKeysSetting, startKeys } from './keys.js';
 import { newsWords } from './news.js';
 import { paced } from './pace.js';
+import { keepPlace } from './place.js';
 import { readPage } from './server.js';
 
 // refreshInbox asks for the entries that have changed, and says how many questions are new or gone.
@@ -28,10 +29,11 @@ export const refreshInbox = paced(async () => {
 
 function updateEntry(now) {
   const old = byID(now.id);
-  for (const part of ['.foot', '.want']) {
+  for (const part of ['.foot', '.want', '.answers']) {
     const mine = one(part, old), theirs = one(part, now);
+    if (!mine || !theirs) continue; // only the open question says who has answered it
     if (mine.contains(document.activeElement)) return; // its version stays old, so it is asked for again
-    if (mine.outerHTML !== theirs.outerHTML) mine.replaceChildren(...adopt(theirs).childNodes);
+    if (mine.outerHTML !== theirs.outerHTML) keepPlace(() => mine.replaceChildren(...adopt(theirs).childNodes));
   }
   old.dataset.version = now.dataset.version;
 }
