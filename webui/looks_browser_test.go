@@ -145,10 +145,10 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	b := openBrowserOn(t)
 	setUpTrust(b)
 	b.node.editViews(b.event, func(w *shownWeek) { w.presence = []qa.Presence{} })
+	dup := b.node.addPost(b.event, qa.Post{By: obi, AtMillis: testNow.UnixMilli()}, "Is this shown before a moderator has read it?")
 	b.size(1440, 900, false)
 	b.enter(b.week())
 	b.live()
-	dup := b.question(pDuplicate)
 	elem := `document.getElementById('p-` + string(dup) + `')`
 	b.eval(`window.mark = 7`)
 	b.run(click(`#p-` + string(dup) + ` button[name="approved"]`))
