@@ -48,7 +48,7 @@ func TestTrustInARealBrowser(t *testing.T) {
 		}
 		return nil
 	})
-	shows(t, ctx, "Granted: ") // with the name once the author has written something
+	shows(t, ctx, "Granted: Ilse Marrow") // before she has written anything
 	author.run("reply", question, "It is not for sale.")
 	author.run("sync")
 
