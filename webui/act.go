@@ -106,8 +106,7 @@ func (s *server) postedBefore(r *http.Request, v *weekView, act qa.Act) qa.PostI
 
 // posted deletes the draft and redirects to the new post, which v does not contain yet.
 func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, parent qa.PostID, key string, id qa.PostID) {
-	// The post is saved, so a draft that cannot be deleted loses nothing.
-	_ = s.node.SetDraft(r.Context(), v.Event.ID, key, node.Draft{})
+	s.dropDraft(r, v.Event.ID, key)
 	v.threadIndex[id] = v.newPlace(parent, s.now().UnixMilli())
 	formDone(w, r, v.address(id), id)
 }

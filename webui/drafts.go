@@ -41,10 +41,42 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to save", "It stays in the box as long as the page is open.")
 		return
 	}
+	s.drafting.Lock()
+	defer s.drafting.Unlock()
+	if other, ok := s.otherDraft(r, event, key, d); ok {
+		writeJSON(w, http.StatusConflict, map[string]string{"error": "The draft was not saved, because there is another text in its place.", "body": other})
+		return
+	}
 	if err := s.node.SetDraft(r.Context(), event, key, d); err != nil {
 		s.problem(w, r, http.StatusInternalServerError, "The draft was not saved", sentence(err.Error())+" It stays in the box as long as the page is open.")
 		return
 	}
 	s.announceAnswering(r.Context(), event, key, d)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// otherDraft returns the stored text of a draft, if d would replace words that the page which sends d does not
+// know: somebody writes the same draft in two windows. The page says in "base" which text it knows; a form
+// without it replaces any text. s.drafting is held.
+func (s *server) otherDraft(r *http.Request, event qa.EventID, key string, d node.Draft) (text string, other bool) {
+	if !r.PostForm.Has("base") {
+		return "", false
+	}
+	all, err := s.node.Drafts(r.Context(), event)
+	if err != nil {
+		return "", false // storing it fails as well, and says why
+	}
+	text = all[key].Text
+	known := strings.TrimSpace(text) == "" || text == qa.LineEnds(r.PostForm.Get("base")) || strings.Contains(d.Text, text)
+	return text, !known
+}
+
+// dropDraft deletes a draft whose text was saved as a post. Words that another window has written meanwhile
+// stay. Since the text is saved, a draft that cannot be deleted loses nothing.
+func (s *server) dropDraft(r *http.Request, event qa.EventID, key string) {
+	s.drafting.Lock()
+	defer s.drafting.Unlock()
+	if _, other := s.otherDraft(r, event, key, draftFrom(r)); !other {
+		_ = s.node.SetDraft(r.Context(), event, key, node.Draft{})
+	}
 }

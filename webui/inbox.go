@@ -568,8 +568,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
-	// The answer is saved, so a draft that cannot be deleted loses nothing.
-	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{})
+	s.dropDraft(r, v.Event.ID, key)
 	formDone(w, r, next, "")
 }
 

@@ -234,7 +234,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
-	_ = s.node.SetDraft(ctx, v.Event.ID, key, node.Draft{}) // the text is saved, so a draft that cannot be deleted loses nothing
+	s.dropDraft(r, v.Event.ID, key)
 	formDone(w, r, v.address(p.ID), p.ID)
 }
 

@@ -91,6 +91,8 @@ type server struct {
 
 	// posting is held while a question, reply or answer is posted; see postOnce.
 	posting sync.Mutex
+	// drafting is held while a draft is compared with the stored one and replaces it.
+	drafting sync.Mutex
 
 	announced announcer
 	similar   node.Similar

@@ -2,7 +2,7 @@
 // has saved them.
 import { all, byID, comparable, here, one, replaceFilters, root, unfold } from './dom.js';
 import { offerPhrase } from './browser.js';
-import { forgetDraft, leavingByForm, stopSaving } from './drafts.js';
+import { copyName, forgetDraft, forgetPosted, leavingByForm, saveNow, savedText, stopSaving } from './drafts.js';
 import { openInbox } from './inbox.js';
 import { focusPost } from './place.js';
 import { readPosts, replacePost, showPosted } from './posts.js';
@@ -35,9 +35,11 @@ async function submit(form, button) {
   setBusy(button, true);
   const now = Date.now();
   try {
-    await stopSaving(form);
+    if (button && ['draft', 'later'].includes(button.name) && copyName(form)) await saveNow(form);
+    else await stopSaving(form);
     const fields = new URLSearchParams(new FormData(form, button));
     if (tried.has(form)) fields.set('tried', tried.get(form));
+    if (copyName(form)) fields.set('base', savedText(form));
     const data = await send(form.action, fields);
     one('.notice.grave', form)?.remove();
     forgetDraft(form);
@@ -47,7 +49,7 @@ async function submit(form, button) {
     }
     tried.delete(form);
     if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
-    for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
+    forgetPosted(form);
     if (form.id === 'ask') clearSuggestions();
     const to = new URL(data.location, location.href);
     if (data.elem && byID('threads') && await showOwn(form, data, to)) return;
