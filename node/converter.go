@@ -14,8 +14,9 @@ type Converter interface {
 	// ReadWeeks reads the weeks of a file that is not a bundle. An error says what is wrong
 	// with the file, and is of kind Invalid.
 	ReadWeeks(ctx context.Context, f FileToRead) (WeeksOfFile, error)
-	// Archive makes the files of a publication and packs them into a ZIP.
-	Archive(ctx context.Context, w WeeksToPublish) ([]byte, error)
+	// Archive makes the files of a publication and packs them into a ZIP. memory is for SiteConfig.Memory of
+	// the next publication of the same kind.
+	Archive(ctx context.Context, w WeeksToPublish) (zip []byte, memory map[string]string, err error)
 	// ShrinkPicture makes a picture small enough for an event, see resize.Shrink. An error that says what is wrong
 	// with the picture is of kind Invalid.
 	ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -32,6 +33,8 @@ type FileToImport struct {
 	Channel string // of a Slack export, by name or ID; "" is the only one
 	Club    string // the club that lists the weeks of a Slack export, by name or ID; "" for none
 	NewClub bool   // see WeeksToImport
+	// Accept says which differences from an earlier import of the file are applied. A bundle has none.
+	Accept qa.ImportChoice
 }
 
 // ImportedFile is the result of importing one week of a file.
@@ -70,6 +73,7 @@ func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]Imp
 		return nil, Errorf(Invalid, "the file has %d weeks, not one; nothing was imported", len(read.Weeks))
 	}
 	week := read.Weeks[0].Week
+	week.Accept = f.Accept
 	r, err := n.Import(ctx, "", week, f.Relay)
 	if err != nil {
 		return nil, err
@@ -97,6 +101,7 @@ func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile
 	in := WeeksToImport{Club: f.Club, NewClub: f.NewClub, Relay: f.Relay}
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
+		w.Week.Accept = f.Accept
 		in.Weeks = append(in.Weeks, WeekToImport{cmp.Or(w.Week.Event.Title, w.Monday), w.Week})
 	}
 	done, err := ImportWeeks(ctx, n, in)
@@ -131,8 +136,17 @@ func importedWeek(week qa.Imported, r ImportResult) ImportedFile {
 	for _, s := range week.Skipped {
 		out.Notes = append(out.Notes, fmt.Sprintf("Not imported, line %d: %s", s.Line, s.Reason))
 	}
-	if len(r.Changes) > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("%d posts of an earlier import are different in the file now. They were left as they are here.", len(r.Changes)))
+	for _, c := range []struct {
+		posts int
+		words string
+	}{
+		{r.Revised, "a new version was added, as in the file."},
+		{r.Withdrawn, "withdrawn, as in the file."},
+		{len(r.Changes) - r.Revised - r.Withdrawn, "different in the file now, and left as here. To change that, import the file again and choose what to apply."},
+	} {
+		if c.posts > 0 {
+			out.Notes = append(out.Notes, posts(c.posts)+" of an earlier import: "+c.words)
+		}
 	}
 	return out
 }
@@ -235,13 +249,41 @@ func BundleFile(ctx context.Context, n Node, event qa.EventID) (name string, dat
 	return publish.Slug(&week.Event) + ".bundle", data, err
 }
 
+// settingPublished holds, as JSON, the addresses of the pages in the last archive of a publication. The
+// addresses stay when the publication is made again, also if a week has another title by then.
+const settingPublished = "published/" // followed by the format, and what was published
+
 // PublishArchive makes the files of a publication and packs them into a ZIP. name is for the
-// file.
+// file. Pages keep the addresses that they had in the last archive of the same publication that
+// this device made.
 func PublishArchive(ctx context.Context, n Node, c Converter, p Publication) (name string, archive []byte, err error) {
+	setting := settingPublished + p.Format + "/" + string(cmp.Or(p.Club, p.Event))
+	earlier, err := n.Setting(ctx, setting)
+	if err != nil {
+		return "", nil, err
+	}
+	if earlier != "" && json.Unmarshal([]byte(earlier), &p.Site.Memory) != nil {
+		p.Site.Memory = nil // of another version
+	}
 	weeks, err := LoadWeeksToPublish(ctx, n, p)
 	if err != nil {
 		return "", nil, err
 	}
-	archive, err = c.Archive(ctx, weeks)
+	archive, memory, err := c.Archive(ctx, weeks)
+	if err != nil {
+		return "", nil, err
+	}
+	now, err := json.Marshal(memory)
+	if err == nil && string(now) != earlier {
+		err = n.SetSetting(ctx, setting, string(now))
+	}
 	return "flyleaf-" + p.Format + ".zip", archive, err
+}
+
+// posts counts posts in words.
+func posts(n int) string {
+	if n == 1 {
+		return "1 post"
+	}
+	return fmt.Sprintf("%d posts", n)
 }

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,19 +181,22 @@ func TestOrderOfTheLibrary(t *testing.T) {
 }
 
 // slackExport is a converter for which every file is a Slack export with one week.
-type slackExport struct{ node.Converter }
+type slackExport struct {
+	node.Converter
+	question string
+}
 
-func (slackExport) ReadWeeks(context.Context, node.FileToRead) (node.WeeksOfFile, error) {
+func (x slackExport) ReadWeeks(context.Context, node.FileToRead) (node.WeeksOfFile, error) {
 	return node.WeeksOfFile{Channel: "books", Weeks: []node.WeekOfFile{{Week: qa.Imported{
 		Format: "slack", Source: "slack:books", Event: qa.Event{Title: "Out of Slack"},
-		Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: "A question?", AtMillis: testNow.UnixMilli(), Source: "slack:books#1"}},
+		Posts: []qa.ImportedPost{{Parent: -1, Name: "Ada", Text: x.question, AtMillis: testNow.UnixMilli(), Source: "slack:books#1"}},
 	}}}}, nil
 }
 
 // TestFilesPageAsksBeforeASecondClub: an import into a club of almost the same name imports nothing and asks.
 func TestFilesPageAsksBeforeASecondClub(t *testing.T) {
 	s := newSite(t, "")
-	s.converter = slackExport{convert.Direct{}}
+	s.converter = slackExport{convert.Direct{}, "A question?"}
 	s.serve(s.node)
 	if _, err := s.node.CreateEvent(t.Context(), qa.Event{Kind: schema.KindClub, Title: "The Lamplight Readers"}, ""); err != nil {
 		t.Fatal(err)
@@ -234,9 +239,43 @@ func TestFilesPageAsksBeforeASecondClub(t *testing.T) {
 	}
 	page = send("club", "The Lamplight Readers")
 	mustContain(t, page, "Out of Slack", "1 post already on this device")
+	s.converter = slackExport{s.converter, "A question, edited?"}
+	s.serve(s.node)
+	mustContain(t, send("club", "The Lamplight Readers"), "1 post of an earlier import: different in the file now", "choose what to apply", `name="revise" value="1">`)
+	mustContain(t, send("club", "The Lamplight Readers", "revise", "1"), "1 post of an earlier import: a new version was added", `name="revise" value="1" checked>`)
 	mustNotContain(t, page, `name="newclub"`)
 	if n := clubs(); n != 2 {
 		t.Errorf("%d clubs", n)
+	}
+}
+
+// TestPublishedArchiveKeepsAddresses: a page keeps its address in the next archive, although the week has another
+// title by then.
+func TestPublishedArchiveKeepsAddresses(t *testing.T) {
+	s := newSite(t, "")
+	pages := func(query string) (names []string) {
+		t.Helper()
+		b := s.raw("/files/published?format=site&week=" + query)
+		z, err := zip.NewReader(strings.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range z.File {
+			if strings.HasPrefix(f.Name, "books/") && strings.HasSuffix(f.Name, ".html") {
+				names = append(names, f.Name)
+			}
+		}
+		return names
+	}
+	before := pages(string(s.event))
+	s.node.editViews(s.event, func(w *shownWeek) { w.event.Title = "The Patient Ledger, second edition" })
+	if after := pages(string(s.event)); len(before) != 1 || !slices.Equal(before, after) {
+		t.Errorf("%v, and then %v", before, after)
+	}
+	club := addToClub(s)
+	mustContain(t, s.get("/files"), `<option value="club:`+string(club)+`">all weeks of The Lamplight Readers</option>`)
+	if got := pages("club:" + string(club)); len(got) != 1 || slices.Equal(got, before) {
+		t.Errorf("the club’s first archive has %v", got)
 	}
 }
 

@@ -25,9 +25,11 @@ type filesPage struct {
 	Formats              []node.PublishFormat
 	Imported             []importedWeek // the results of the import that was just requested
 	ImportError          string
-	Relay, Channel, Club string   // typed
-	Clubs                []string // names of the clubs that the reader organises
-	AskNewClub           bool     // ask whether to create a club although the name of another one is almost the same
+	Relay, Channel, Club string          // typed
+	Clubs                []string        // names of the clubs that the reader organises
+	Accept               qa.ImportChoice // chosen
+	PublishClubs         []choice        // the clubs whose weeks can be published together
+	AskNewClub           bool            // ask whether to create a club although the name of another one is almost the same
 }
 
 // importedWeek is the result of importing one week of a file.
@@ -51,6 +53,14 @@ func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p
 	if p.Clubs, err = s.organisedClubs(r.Context()); err != nil {
 		s.readFailed(w, r, err)
 		return
+	}
+	clubs, err := s.node.Clubs(r.Context())
+	if err != nil {
+		s.readFailed(w, r, err)
+		return
+	}
+	for i := range clubs {
+		p.PublishClubs = append(p.PublishClubs, choice{ID: string(clubs[i].ID), Words: clubs[i].Title})
 	}
 	w.Header().Set(converterHeader, "files")
 	l := s.layout(r, "Files", "", p)
@@ -97,10 +107,11 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 		Relay: strings.TrimSpace(r.PostForm.Get("relay")), Channel: strings.TrimSpace(r.PostForm.Get("channel")),
 		Club: strings.TrimSpace(r.PostForm.Get("club")),
 	}
+	p.Accept = qa.ImportChoice{Revise: r.PostForm.Get("revise") == "1", Withdraw: r.PostForm.Get("withdraw") == "1"}
 	name, data, err := chosenFile(r, "file", node.MaxFile)
 	var weeks []node.ImportedFile
 	if err == nil {
-		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club, NewClub: r.PostForm.Get("newclub") == "1"})
+		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club, NewClub: r.PostForm.Get("newclub") == "1", Accept: p.Accept})
 	}
 	for i := range weeks {
 		f := &weeks[i]
@@ -155,10 +166,16 @@ func (s *server) bundle(w http.ResponseWriter, r *http.Request) {
 	download(w, "application/octet-stream", name, data)
 }
 
+// clubPrefix marks a club among the weeks that can be published.
+const clubPrefix = "club:"
+
 // published sends the chosen weeks in a published format, as a ZIP file.
 func (s *server) published(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	p := node.Publication{Event: qa.EventID(q.Get("week")), Format: q.Get("format")}
+	if club, ok := strings.CutPrefix(q.Get("week"), clubPrefix); ok {
+		p.Event, p.Club = "", qa.EventID(club)
+	}
 	p.Site.Now, p.Site.BaseURL = s.now(), strings.TrimSpace(q.Get("base"))
 	name, data, err := node.PublishArchive(r.Context(), s.node, s.converter, p)
 	if err != nil {

@@ -82,10 +82,10 @@ func onlyChannel(names []string, err error) (string, error) {
 }
 
 // Archive implements node.Converter.
-func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, error) {
+func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, map[string]string, error) {
 	made, err := publishWeeks(&w)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
@@ -95,13 +95,13 @@ func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, error) 
 			_, err = to.Write(f.Body)
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := z.Close(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), made.Memory, nil
 }
 
 // ShrinkPicture implements node.Converter.

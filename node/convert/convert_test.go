@@ -9,6 +9,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -89,8 +90,9 @@ func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 		in := node.WeeksToPublish{Weeks: []qa.Week{week}, Covers: [][]byte{nil}}
 		in.Publication.Format, in.Publication.Site = format, publish.SiteConfig{Now: at, BaseURL: "https://books.example/"}
 		var want []byte
+		var memory map[string]string
 		for _, way := range []string{"direct", "through calls"} {
-			got, err := converters[way].Archive(t.Context(), in)
+			got, known, err := converters[way].Archive(t.Context(), in)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", format, way, err)
 			}
@@ -98,9 +100,12 @@ func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 			if err != nil || len(z.File) == 0 {
 				t.Fatalf("%s, %s: %v", format, way, err)
 			}
+			if known["page w1"] == "" {
+				t.Errorf("%s, %s: the address of the page is not returned: %v", format, way, known)
+			}
 			if want == nil {
-				want = got
-			} else if !bytes.Equal(got, want) {
+				want, memory = got, known
+			} else if !bytes.Equal(got, want) || !maps.Equal(known, memory) {
 				t.Errorf("%s: the archive is another through calls", format)
 			}
 		}
@@ -108,7 +113,7 @@ func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 	in := node.WeeksToPublish{Weeks: []qa.Week{week}}
 	in.Publication.Format = "punched cards"
 	for way, c := range converters {
-		if _, err := c.Archive(t.Context(), in); node.KindOf(err) != node.Invalid {
+		if _, _, err := c.Archive(t.Context(), in); node.KindOf(err) != node.Invalid {
 			t.Errorf("%s: %v", way, err)
 		}
 	}

@@ -31,6 +31,8 @@ type answer struct {
 	Error string    `json:",omitempty"` // why the work cannot be done; "" when it is
 	Kind  node.Kind `json:",omitempty"` // of the error
 	Weeks node.WeeksOfFile
+	// Memory is that of Archive.
+	Memory map[string]string `json:",omitempty"`
 }
 
 // Serve returns a Func that lets c do the work.
@@ -67,7 +69,8 @@ func serve(ctx context.Context, c node.Converter, name string, head, body []byte
 		if err != nil {
 			return nil, err
 		}
-		return c.Archive(ctx, w)
+		data, out.Memory, err = c.Archive(ctx, w)
+		return data, err
 	case shrinkPicture:
 		return c.ShrinkPicture(ctx, body)
 	case sealContact:
@@ -118,9 +121,9 @@ func (c Client) ReadWeeks(ctx context.Context, f node.FileToRead) (node.WeeksOfF
 }
 
 // Archive implements node.Converter.
-func (c Client) Archive(ctx context.Context, w node.WeeksToPublish) ([]byte, error) {
-	_, data, err := c.call(ctx, archive, w, nil)
-	return data, err
+func (c Client) Archive(ctx context.Context, w node.WeeksToPublish) ([]byte, map[string]string, error) {
+	a, data, err := c.call(ctx, archive, w, nil)
+	return data, a.Memory, err
 }
 
 // ShrinkPicture implements node.Converter.
