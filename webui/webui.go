@@ -62,7 +62,7 @@ type Config struct {
 }
 
 // ThreadsOnPage is how many threads one page of a week shows. Half of all weeks have fewer than 20, and a page of this
-// many questions has less than 150 KB.
+// many questions has some 150 KB.
 const ThreadsOnPage = 40
 
 // maxUpload is the maximum size of a form with a file, in bytes.
