@@ -142,7 +142,8 @@ func TestEveryMutationIsListed(t *testing.T) {
 	}
 	for _, m := range routes {
 		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\{[a-z]+\}`).ReplaceAllString(m[2], "[^/]+") + "$")
-		found := m[2] == "/you/phrase" // changes nothing; see TestPhraseIsShownOnlyWhenAskedFor
+		// These two change nothing; see TestPhraseIsShownOnlyWhenAskedFor.
+		found := m[2] == "/you/phrase" || m[2] == "/e/{event}/suggest"
 		for path := range listed {
 			found = found || pattern.MatchString(path)
 		}
