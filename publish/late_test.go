@@ -33,3 +33,19 @@ func TestEditsAfterTheClosingAreNotPublished(t *testing.T) {
 		}
 	}
 }
+
+// TestUnresolvedVersionsAreAllPublished: a post that was edited on two devices at once is published with both versions.
+func TestUnresolvedVersionsAreAllPublished(t *testing.T) {
+	w := qa.NewWeek(qa.Event{ID: "event", Founder: "f", Title: "T"}, []qa.Post{{
+		ID: "q", By: "r", Op: qa.OpID{Counter: 2},
+		Revisions: []qa.Revision{{Text: "first", Superseded: true}, {Text: "on the laptop"}, {Text: "on the phone"}},
+	}}, nil)
+	got := Publish(w).Threads[0].Text
+	if !strings.Contains(got, "Edited on several devices at once") || !strings.Contains(got, "\n\non the laptop\n\n---\n\non the phone") || strings.Contains(got, "first") {
+		t.Errorf("%q", got)
+	}
+	var b strings.Builder
+	if err := WriteMarkdown(&b, w); err != nil || !strings.Contains(b.String(), "on the laptop") || !strings.Contains(b.String(), "on the phone") {
+		t.Errorf("%s, %v", b.String(), err)
+	}
+}

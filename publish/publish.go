@@ -7,6 +7,7 @@
 package publish
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -91,7 +92,7 @@ func (p *PublishedPost) ShownName() string {
 // hidden, posts of blocked people, and unapproved posts (in an event with approval, any post;
 // otherwise posts written after closing). If such a question has published replies, a placeholder
 // takes its place. Writers can choose to appear as initials or without a name (people/publishAs);
-// this also applies to ReplyTo.
+// this also applies to ReplyTo. A post with several versions that nobody has resolved is published with all of them.
 func Publish(week qa.Week) Published {
 	out := Published{Event: week.Event.Consistent(), Threads: []PublishedThread{}}
 	ids := publishedIDs(&week)
@@ -108,7 +109,7 @@ func Publish(week qa.Week) Published {
 	look := people.NewLookalikes(&week)
 	view := func(p *qa.PostView) PublishedPost {
 		v := PublishedPost{
-			ID: ids[p.ID], Name: publishedName(&week, p), Text: week.Event.PublishedText(&p.Post), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
+			ID: ids[p.ID], Name: publishedName(&week, p), Text: publishedText(&week.Event, &p.Post), AtMillis: knownTime(&week.Event, p, posts), BeforeMillis: p.AtMillis,
 			Author: p.ByAuthor, Late: p.Late, Reactions: qa.ImportedReactions(p.X),
 		}
 		if v.Name == p.Name {
@@ -156,6 +157,16 @@ func Publish(week qa.Week) Published {
 		}
 	}
 	return out
+}
+
+// publishedText returns the text of a post. If the writer edited it on two devices at once and has not chosen a version,
+// it has both.
+func publishedText(e *qa.Event, p *qa.Post) string {
+	texts := e.PublishedTexts(p)
+	if len(texts) < 2 {
+		return e.PublishedText(p)
+	}
+	return fmt.Sprintf("*Edited on several devices at once. All %d versions:*\n\n%s", len(texts), strings.Join(texts, "\n\n---\n\n"))
 }
 
 // publishedName returns the name under which a writer wants to be published; "" when the post was

@@ -38,23 +38,30 @@ func (e Event) editNeedsApproval(p *Post) bool {
 	return !p.AfterApproval && e.unapproved(p) && slices.ContainsFunc(p.Revisions, func(r Revision) bool { return r.AfterApproval })
 }
 
-// PublishedText returns the published text of a post: the last revision; if the post is not approved
-// and its writer not trusted, the last revision that is neither late nor needs approval. A post without
-// such a revision is not published at all (Event.Published).
+// PublishedText returns the published text of a post: the last of PublishedTexts. If there is none, the post is not
+// published at all (Event.Published).
 func (e Event) PublishedText(p *Post) string {
-	if i := e.published(p); i >= 0 {
-		return p.Revisions[i].Text
+	if texts := e.PublishedTexts(p); len(texts) > 0 {
+		return texts[len(texts)-1]
 	}
 	return p.Text()
 }
 
-// published returns the index of the revision that is published; -1 if there is none.
-func (e Event) published(p *Post) int {
-	i := len(p.Revisions) - 1
-	for e.unapproved(p) && i >= 0 && (p.Revisions[i].Late || p.Revisions[i].AfterApproval) {
-		i--
+// PublishedTexts returns the texts of a post that are published: one, or several if the post was edited on several
+// devices at once and nobody has chosen one. If the post is not approved and its writer not trusted, revisions that are
+// late or need approval are left out.
+func (e Event) PublishedTexts(p *Post) (texts []string) {
+	unapproved := e.unapproved(p)
+	for i := len(p.Revisions) - 1; i >= 0; i-- {
+		r := &p.Revisions[i]
+		// What supersedes the last revision that may be published may not be published.
+		if unapproved && (r.Late || r.AfterApproval) || r.Superseded && len(texts) > 0 || slices.Contains(texts, r.Text) {
+			continue
+		}
+		texts = append(texts, r.Text)
 	}
-	return i
+	slices.Reverse(texts)
+	return texts
 }
 
 // unapproved reports whether the writer of a post is not trusted, and no moderator approved the post.

@@ -103,3 +103,28 @@ func TestPostsThatNeedAModerator(t *testing.T) {
 		}
 	}
 }
+
+// TestPublishedTexts: a post that was edited on two devices at once is published with both versions, until one is chosen.
+func TestPublishedTexts(t *testing.T) {
+	reader := person(7)
+	for name, c := range map[string]struct {
+		revisions []Revision
+		approved  bool
+		want      []string
+	}{
+		"one":                      {[]Revision{{Text: "a"}}, false, []string{"a"}},
+		"edited":                   {[]Revision{{Text: "a", Superseded: true}, {Text: "b"}}, false, []string{"b"}},
+		"two versions":             {[]Revision{{Text: "a", Superseded: true}, {Text: "b"}, {Text: "c"}}, false, []string{"b", "c"}},
+		"the same text twice":      {[]Revision{{Text: "b"}, {Text: "b"}}, false, []string{"b"}},
+		"edited late":              {[]Revision{{Text: "a", Superseded: true}, {Text: "b", Late: true}}, false, []string{"a"}},
+		"edited late, approved":    {[]Revision{{Text: "a", Superseded: true}, {Text: "b", Late: true}}, true, []string{"b"}},
+		"one of two waits":         {[]Revision{{Text: "a"}, {Text: "b", AfterApproval: true}}, false, []string{"a"}},
+		"a late version, approved": {[]Revision{{Text: "a"}, {Text: "b", Late: true}}, true, []string{"a", "b"}},
+		"only late":                {[]Revision{{Text: "a", Late: true}}, false, nil},
+	} {
+		p := Post{By: reader, Revisions: c.revisions, Marks: Marks{Approved: c.approved}}
+		if got := (Event{Founder: person(1)}).PublishedTexts(&p); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

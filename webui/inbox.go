@@ -26,6 +26,7 @@ type inboxPage struct {
 	CSRF, Here      string
 	Heading         string
 	Lede            string
+	Saved           bool     // the reader's answer was saved just now
 	OthersAnswering []string // which questions the other authors are answering
 	Filters         []filter
 	Orders          []filter
@@ -247,7 +248,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 	}
 	items := view.list(&in)
 	p := v.newInboxPage(view, &in, later)
-	p.OthersAnswering = v.othersAnswering()
+	p.OthersAnswering, p.Saved = v.othersAnswering(), q.Has("saved")
 	p.Heading = toAnswerWords(len(in.Waiting))
 	p.Lede = v.progress(&in)
 	if view.words != "" {
@@ -569,6 +570,9 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.dropDraft(r, v.Event.ID, key)
+	if !wantsJSON(r) { // a script says it itself
+		next = savedAt(next)
+	}
 	formDone(w, r, next, "")
 }
 

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -30,7 +31,10 @@ type moderatePage struct {
 	Approving, Awaiting, AfterClosing bool
 	EditedAfterClosing, EditAwaiting  bool
 	DuplicateOf                       qa.PostID
-	Questions                         []choice
+	Questions                         []choice     // of which this one may be a duplicate
+	SearchedFor                       string       // "": Questions are similar ones
+	MoreQuestions                     int          // that were found and are not among Questions
+	Address                           string       // of this page
 	Writer                            people.Found // the person whom the block would affect, even if the post is shown under another name
 	Wrote                             moment       // time of the writer's first post
 	WriterName                        string
@@ -87,7 +91,7 @@ func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
 func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, page moderatePage) {
 	p, path := postAt(t, i), postPath(v.Event.ID, postAt(t, i).ID)
 	page.Event, page.CSRF, page.Back, page.Log = v.Event, v.csrf, v.address(p.ID), eventPath(v.Event.ID)+"/log"
-	page.Mark, page.Block = path+"/mark", path+"/block"
+	page.Address, page.Mark, page.Block = path+"/moderate", path+"/mark", path+"/block"
 	page.Post, page.Who, page.Question = v.post(t, i), v.writerName(p), i < 0
 	page.Words = markdown.Line(p.Text(), 240)
 	page.Hidden, page.Pinned, page.Answered = p.Marks.Hidden != "", p.Marks.Pinned, p.Marks.Answered
@@ -101,7 +105,12 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 		page.Reason = p.Marks.Hidden
 	}
 	if page.Question {
-		page.Questions = v.questions(p.ID, p.Marks.DuplicateOf)
+		page.SearchedFor = strings.TrimSpace(r.URL.Query().Get("q"))
+		var err error
+		if page.Questions, page.MoreQuestions, err = s.originals(r.Context(), v, p, page.SearchedFor); err != nil {
+			s.readFailed(w, r, err)
+			return
+		}
 	}
 	page.Writer, page.WriterName = people.Of(&v.Week, p.By)[0], v.nameOrYou(p.By)
 	page.Wrote = v.writtenAt(page.Writer.First) // never empty: there is at least p
@@ -117,18 +126,40 @@ func (s *server) showModeration(w http.ResponseWriter, r *http.Request, status i
 	s.page(w, r, status, "moderate", l)
 }
 
-// maxQuestions is how many questions the list of originals offers: the latest ones.
-const maxQuestions = 500
+// The numbers of originals that the page offers: similar questions, and those that a search finds.
+const (
+	similarQuestions = 5
+	foundQuestions   = 20
+)
 
-func (v *weekView) questions(but, chosen qa.PostID) []choice {
-	var out []choice
-	for k := range v.Threads {
-		q := &v.Threads[k].Question
-		if q.ID != but && v.Threads[k].Original() || q.ID == chosen && chosen != "" {
-			out = append(out, choice{ID: string(q.ID), Words: markdown.Line(q.Name+": "+q.Text(), 90), Chosen: q.ID == chosen})
+// originals lists the questions of which a question may be a duplicate: those that contain the words, or without words
+// the similar ones; and the one that is chosen now. more is the number of questions that were found and left out.
+func (s *server) originals(ctx context.Context, v *weekView, p *qa.PostView, words string) (out []choice, more int, err error) {
+	var threads []*qa.Thread
+	if words == "" {
+		threads = v.SimilarQuestions(p.ID, similarQuestions)
+	} else {
+		about, err := s.threadsAbout(ctx, v, words)
+		if err != nil {
+			return nil, 0, err
 		}
+		for k := range v.Threads {
+			if t := &v.Threads[k]; about[k] && t.Question.ID != p.ID && t.Original() {
+				threads = append(threads, t)
+			}
+		}
+		more = max(0, len(threads)-foundQuestions)
+		threads = threads[:len(threads)-more]
 	}
-	return out[max(0, len(out)-maxQuestions):]
+	chosen := p.Marks.DuplicateOf
+	if t, i, ok := v.find(chosen); ok && i < 0 && !slices.ContainsFunc(threads, func(t *qa.Thread) bool { return t.Question.ID == chosen }) {
+		threads = append([]*qa.Thread{t}, threads...)
+	}
+	for _, t := range threads {
+		q := &t.Question
+		out = append(out, choice{ID: string(q.ID), Words: markdown.Line(upperFirst(v.writerName(q))+": "+q.Text(), 140), Chosen: q.ID == chosen})
+	}
+	return out, more, nil
 }
 
 var errNoReason = errors.New("write a reason; everyone can read it")

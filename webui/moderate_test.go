@@ -380,3 +380,39 @@ func TestQueueDecidesAboutMany(t *testing.T) {
 	to = s.sent(s.week()+"/queue", "approve", "all", "shown", ids[1])
 	mustContain(t, s.get(to), "1 post approved.", "Nothing waits.")
 }
+
+// TestDuplicateOffersSimilarQuestions: to mark a duplicate, similar questions are offered first, and all are found by a search.
+func TestDuplicateOffersSimilarQuestions(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	original := s.node.addPost(s.event, qa.Post{By: maren}, "Does a **lighthouse** keeper need a ledger?")
+	duplicate := s.node.addPost(s.event, qa.Post{By: obi}, "Should keepers of a lighthouse write a ledger?")
+	path := s.week() + "/p/" + string(duplicate)
+	choices := func(page string) []string {
+		_, form, _ := strings.Cut(page, `id="duplicate"`)
+		form, _, _ = strings.Cut(form, "</section>")
+		var out []string
+		for part := range strings.SplitSeq(form, `name="of" value="`) {
+			if id, _, ok := strings.Cut(part, `"`); ok && !strings.Contains(id, "<") {
+				out = append(out, id)
+			}
+		}
+		return out
+	}
+	page := s.get(path + "/moderate")
+	mustContain(t, page, "Similar: choose the original question", "Maren Holt: Does a lighthouse keeper need a ledger?", "Mark as duplicate")
+	if got := choices(page); len(got) == 0 || got[0] != string(original) || slices.Contains(got, string(duplicate)) || len(got) > similarQuestions {
+		t.Errorf("%q", got)
+	}
+	page = s.get(path + "/moderate?q=grandmother")
+	if got := choices(page); !slices.Equal(got, []string{s.id(pBehalf)}) {
+		t.Errorf("found %q", got)
+	}
+	mustContain(t, page, `value="grandmother"`, "Found: choose the original question")
+	mustContain(t, s.get(path+"/moderate?q=submarine"), "No other question contains these words.")
+	s.sent(path+"/mark", "duplicateOf", "1", "of", s.id(pBehalf))
+	page = s.get(path + "/moderate")
+	if got := choices(page); got[0] != s.id(pBehalf) || !strings.Contains(page, `value="`+s.id(pBehalf)+`" checked`) {
+		t.Errorf("the chosen one is not listed first: %q", got)
+	}
+	mustContain(t, page, "Change original", "Not a duplicate")
+}

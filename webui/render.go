@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
@@ -282,6 +283,18 @@ func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID)
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// savedAt is an address of a page that confirms, in its element "saved", that the reader's form was saved.
+func savedAt(to string) string {
+	u, err := url.Parse(to)
+	if err != nil {
+		return to
+	}
+	q := u.Query()
+	q.Set("saved", "1")
+	u.RawQuery, u.Fragment = q.Encode(), "saved"
+	return u.String()
 }
 
 // statuses maps kinds of errors to HTTP statuses. All other kinds are 500.

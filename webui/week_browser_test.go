@@ -5,6 +5,7 @@ package webui
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -159,6 +160,32 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 		t.Errorf("%s, before %s", after, before)
 	}
 	b.checkNoForeignRequests()
+}
+
+// TestBrowserPrintsPosts: on paper, the parts of the line below a post do not run into each other, and one person "wants"
+// a question.
+func TestBrowserPrintsPosts(t *testing.T) {
+	b := openBrowserOn(t)
+	once := b.node.addPost(b.event, qa.Post{By: obi, Reactions: []qa.Reaction{{By: maren, Emoji: qa.WantEmoji}}}, "Once?")
+	b.node.doAs(obi, b.event, qa.Act{Kind: qa.ActEdit, Post: once, Text: "Only once?"})
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(b.week())), main(), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		return chromedp.Void{}, err
+	})
+	post := `document.getElementById("p-` + string(once) + `")`
+	generated := func(element, part string) string {
+		return value[string](b, `getComputedStyle(`+element+`, "`+part+`").content.replace(/"/g, "")`)
+	}
+	if got := generated(post+`.querySelector(".want")`, "::after"); !strings.Contains(got, "wants this") {
+		t.Errorf("1%s", got)
+	}
+	if got := generated(post+`.querySelector('.foot a[href$="#history"]')`, "::before"); got != " · " {
+		t.Errorf("before “2 versions”: %q", got)
+	}
+	if value[string](b, `getComputedStyle(`+post+`.querySelector(".want > span")).display`) != "none" {
+		t.Error("the words of the button are printed")
+	}
 }
 
 // TestBrowserQueueByKeyboard: a moderator approves a post, and hides several at once, with the keyboard alone; and chooses

@@ -41,6 +41,7 @@ type winnersPage struct {
 	JustSaved     bool   // the announcement was saved just now
 	AnnounceError string
 	Won           bool // the reader has won a copy
+	Saved         bool // the reader saved choices just now
 	Claimed       bool // the reader sent an address just now
 	Founder       string
 	Claims        []qa.Claim
@@ -110,7 +111,7 @@ type drawSecret struct{ Name, Commitment, Secret string }
 
 func (s *server) winners(w http.ResponseWriter, r *http.Request) {
 	if v, ok := s.load(w, r); ok {
-		s.showWinners(w, r, http.StatusOK, v, winnersPage{Claimed: r.URL.Query().Has("claimed")})
+		s.showWinners(w, r, http.StatusOK, v, winnersPage{Claimed: r.URL.Query().Has("claimed"), Saved: r.URL.Query().Has("saved")})
 	}
 }
 
@@ -478,7 +479,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	if r.PostForm.Has("back") {
 		back = localPath(r.PostForm.Get("back"))
 	}
-	formDone(w, r, back, "")
+	formDone(w, r, savedAt(back), "")
 }
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.

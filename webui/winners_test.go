@@ -294,7 +294,7 @@ func TestWinnersHasPages(t *testing.T) {
 		page := s.get(address)
 		post := regexp.MustCompile(`name="row" value="([^"]+)"`).FindStringSubmatch(winnersRowOf(t, page, who))[1]
 		back := html.UnescapeString(regexp.MustCompile(`name="back" value="([^"]*winners[^"]*)"`).FindStringSubmatch(page)[1])
-		if w := s.send(path+"/choose", "row", post, "choose", post, "candidate", post, "back", back); w.Header().Get("Location") != address {
+		if w := s.send(path+"/choose", "row", post, "choose", post, "candidate", post, "back", back); w.Header().Get("Location") != savedAt(address) {
 			t.Errorf("after saving %s: to %s", address, w.Header().Get("Location"))
 		}
 	}
@@ -304,6 +304,21 @@ func TestWinnersHasPages(t *testing.T) {
 	if strings.Count(chosen, `class="who"`) != 2 || !strings.Contains(chosen, "Person 3,") || !strings.Contains(chosen, "Person 60,") {
 		t.Error("who is chosen")
 	}
+}
+
+// TestSavingIsConfirmed: after choices or an answer were saved, the page says so where the reader is.
+func TestSavingIsConfirmed(t *testing.T) {
+	s := newSite(t, "")
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	mustNotContain(t, s.get(s.week()+"/winners"), `id="saved"`)
+	to := s.sent(s.week()+"/winners/choose", "row", s.id(pQuestion), "choose", s.id(pQuestion), "back", s.week()+"/winners?show=chosen")
+	if to != s.week()+"/winners?saved=1&show=chosen#saved" {
+		t.Errorf("back to %s", to)
+	}
+	page := s.get(strings.TrimSuffix(to, "#saved"))
+	mustContain(t, page, `id="saved"`, "Saved on this device.</b> You have chosen 1 person.")
+	to = s.sent(s.post(pDuplicate)+"/answer", "body", "An answer", "back", s.week()+"/inbox")
+	mustContain(t, s.get(strings.TrimSuffix(to, "#saved")), "Your answer is saved on this device.")
 }
 
 // TestWinnersAreTold: when the week is closed, or the time has come to choose, its page and the list of weeks say who has
