@@ -155,6 +155,7 @@ type layout struct {
 	Winners      bool // show a link to the winners page: the reader chooses, or somebody has won
 	Browser      bool // see Config.Browser
 	RefreshWhole bool // the script reloads the whole content when something changes
+	Stage        bool // the presenter view: only the content, for a whole screen
 	Sync         syncSummary
 	Body         any
 }

@@ -122,6 +122,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/draft", s.keepDraft)
 	mux.HandleFunc("POST /e/{event}/suggest", s.suggest)
 	mux.HandleFunc("GET /e/{event}/go/{post}", s.goTo)
+	mux.HandleFunc("GET /e/{event}/stage", s.stage)
 	mux.HandleFunc("GET /e/{event}/fragment", s.fragment)
 	mux.HandleFunc("GET /e/{event}/stream", s.stream)
 	mux.HandleFunc("GET /stream", s.stream)

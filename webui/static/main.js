@@ -10,6 +10,7 @@ import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
 import { startQueue } from './queue.js';
 import { startSuggestions } from './suggest.js';
+import { startStage } from './stage.js';
 import { startStream } from './stream.js';
 import { startWorker } from './worker.js';
 
@@ -22,3 +23,4 @@ startBrowser();
 startForms();
 startDrafts();
 startSuggestions();
+startStage();

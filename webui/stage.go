@@ -1,0 +1,111 @@
+package webui
+
+import (
+	"cmp"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"flyleaf/markdown"
+	"flyleaf/qa"
+)
+
+// stagePage is the body of the presenter view, which shows one question to a room.
+type stagePage struct {
+	Event      qa.Event
+	Week       string // address of the week
+	N, Of      int    // the question's place among those to answer
+	Question   *stageQuestion
+	Next       string // address of the next question; "" if this is the last
+	NextWords  string
+	Previous   string // address of the question before; "" if this is the first
+	Invitation string // without https://; "" if there is none that a browser opens
+	QR         string // address of the QR code
+}
+
+// stageQuestion is the question on stage, with the authors' answers.
+type stageQuestion struct {
+	Who      string
+	Words    template.HTML
+	Size     string // CSS class; the longer the text, the smaller the letters
+	Wants    int
+	Presence string // names the authors who are answering it now
+	Answers  []stageAnswer
+}
+
+type stageAnswer struct {
+	Who   string
+	Words template.HTML
+}
+
+// stageSizes are the classes of texts by their length in bytes.
+var stageSizes = []struct {
+	max  int
+	name string
+}{{220, ""}, {600, "long"}, {1 << 30, "longest"}}
+
+// stage shows one question to a room, most wanted first. The question in the query ("q") stays on stage
+// when it is answered, or when others get more votes meanwhile.
+func (s *server) stage(w http.ResponseWriter, r *http.Request) {
+	v, ok := s.load(w, r)
+	if !ok {
+		return
+	}
+	here := qa.PostID(r.URL.Query().Get("q"))
+	all := stageQuestions(v, here)
+	p := stagePage{Event: v.Event, Week: eventPath(v.Event.ID), Of: len(all)}
+	if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
+		link, _ := s.linksOf(inv)
+		p.QR = p.Week + "/invite/all.svg"
+		if _, rest, web := strings.Cut(link, "://"); web {
+			p.Invitation = rest
+		}
+	}
+	at := max(0, slices.IndexFunc(all, func(t *qa.Thread) bool { return t.Question.ID == here }))
+	address := func(t *qa.Thread) string { return p.Week + "/stage?q=" + url.QueryEscape(string(t.Question.ID)) }
+	if len(all) > 0 {
+		p.N, p.Question = at+1, v.onStage(all[at])
+		if at > 0 {
+			p.Previous = address(all[at-1])
+		}
+		if at+1 < len(all) {
+			p.Next, p.NextWords = address(all[at+1]), markdown.Line(all[at+1].Question.Text(), 90)
+		}
+	}
+	l := s.layout(r, "Presenter view", "stage", p)
+	l.Theme, l.Stage, l.RefreshWhole = "dark", true, true
+	l.Event, l.Stream = p.Week, p.Week+"/stream"
+	s.page(w, r, http.StatusOK, "stage", l)
+}
+
+// stageQuestions returns the questions to answer, and the one that is on stage, most wanted first.
+func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
+	var all []*qa.Thread
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		if t.Open() && !t.Question.NeedsApproval || t.Question.ID == here && t.Question.Shown() {
+			all = append(all, t)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *qa.Thread) int { return cmp.Compare(b.Wants, a.Wants) })
+	return all
+}
+
+func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
+	p := &t.Question
+	out := &stageQuestion{Who: v.post(t, -1).Who, Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
+	for _, size := range stageSizes {
+		if len(p.Text()) <= size.max {
+			out.Size = size.name
+			break
+		}
+	}
+	for i := range t.Replies {
+		if a := &t.Replies[i]; a.ByAuthor && a.Shown() {
+			out.Answers = append(out.Answers, stageAnswer{v.post(t, i).Who, markdown.HTML(a.Text())})
+		}
+	}
+	return out
+}
