@@ -27,6 +27,7 @@ type stagePage struct {
 
 // stageQuestion is the question on stage, with the authors' answers.
 type stageQuestion struct {
+	ID       qa.PostID
 	Who      string
 	Words    template.HTML
 	Size     string // CSS class; the longer the text, the smaller the letters
@@ -59,7 +60,7 @@ func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 	if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
 		link, _ := s.linksOf(inv)
 		p.QR = p.Week + "/invite/all.svg"
-		if _, rest, web := strings.Cut(link, "://"); web {
+		if scheme, rest, _ := strings.Cut(link, "://"); scheme == "https" || scheme == "http" {
 			p.Invitation = rest
 		}
 	}
@@ -95,7 +96,7 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
-	out := &stageQuestion{Who: v.post(t, -1).Who, Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
+	out := &stageQuestion{ID: p.ID, Who: isolateDirection(p.Name), Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for _, size := range stageSizes {
 		if len(p.Text()) <= size.max {
 			out.Size = size.name
@@ -104,7 +105,7 @@ func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	}
 	for i := range t.Replies {
 		if a := &t.Replies[i]; a.ByAuthor && a.Shown() {
-			out.Answers = append(out.Answers, stageAnswer{v.post(t, i).Who, markdown.HTML(a.Text())})
+			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), markdown.HTML(a.Text())})
 		}
 	}
 	return out
