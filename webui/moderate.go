@@ -137,7 +137,7 @@ const (
 func (s *server) originals(ctx context.Context, v *weekView, p *qa.PostView, words string) (out []choice, more int, err error) {
 	var threads []*qa.Thread
 	if words == "" {
-		threads = v.SimilarQuestions(p.ID, similarQuestions)
+		threads = s.similar.Find(&v.Week, p.Text(), p.ID, similarQuestions)
 	} else {
 		about, err := s.threadsAbout(ctx, v, words)
 		if err != nil {
