@@ -153,7 +153,7 @@ func TestBrowserModerationIsLive(t *testing.T) {
 	b.eval(`window.mark = 7`)
 	b.run(click(`#p-` + string(dup) + ` button[name="approved"]`))
 	b.until("the approval to show", `!`+elem+`.textContent.includes('Waiting for approval') && !`+elem+`.querySelector('[name=approved]')`)
-	b.until("the count to follow", `[...document.querySelectorAll('#filters a')].some(a => a.textContent === 'To approve 0')`)
+	b.until("the count to follow", `[...document.querySelectorAll('#filters a')].some(a => a.textContent === 'To approve 1')`)
 	if act := b.node.acts()[len(b.node.acts())-1]; act.Mark != "approved" || !act.On || act.Post != dup {
 		t.Errorf("act = %+v", act)
 	}
