@@ -112,7 +112,7 @@ func TestJoinPage(t *testing.T) {
 	about := func(_ context.Context, event qa.EventID) (qa.Event, bool) {
 		return qa.Event{
 			Title: "The <Patient> Ledger", Authors: "Ilse Marrow", Zone: "Europe/Lisbon",
-			StartsAtMillis: 1_795_996_800_000, EndsAtMillis: 1_796_428_800_000,
+			StartsAtMillis: 1_795_996_800_000, EndsAtMillis: 1_796_428_800_000, // midnight, so Friday is the last day
 		}, event == known
 	}
 	h, err := webapp.Handler(files, about, http.NotFoundHandler())
@@ -120,7 +120,7 @@ func TestJoinPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := get(h, "/join/"+string(known), "br").Body.String()
-	for _, want := range []string{"The &lt;Patient&gt; Ledger", "with Ilse Marrow", "30 November to 5 December 2026", `href="../boot.css"`, `src="../boot.js"`} {
+	for _, want := range []string{"The &lt;Patient&gt; Ledger", "with Ilse Marrow", "30 November to 4 December 2026", `href="../boot.css"`, `src="../boot.js"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in %s", want, page)
 		}

@@ -13,11 +13,11 @@ import (
 )
 
 // Somebody who opens a link waits for the whole program, so it must not grow unnoticed. The limits,
-// in bytes, are a little above the current sizes. The tests compress at level 5, which is fast; the
+// in bytes, are a little above the current sizes, and such that what make web serves stays below 3 MB. The tests compress at level 5, which is fast; the
 // result is a fifth larger than what make web serves.
 const (
-	maxProgram    = 19_200_000
-	maxCompressed = 3_480_000
+	maxProgram    = 19_600_000
+	maxCompressed = 3_550_000
 	maxFirstPage  = 30_000 // compressed: what is transferred before somebody can read anything
 )
 
