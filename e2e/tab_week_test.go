@@ -232,7 +232,8 @@ func TestFilesInTheTab(t *testing.T) {
 		var found []string
 		eventually(t, pattern+" is saved", func() error {
 			found, _ = filepath.Glob(filepath.Join(dir, pattern))
-			if len(found) != 1 {
+			empty := func(path string) bool { f, err := os.Stat(path); return err != nil || f.Size() == 0 }
+			if len(found) != 1 || empty(found[0]) { // the browser reserves the name before it has the file
 				all, _ := filepath.Glob(filepath.Join(dir, "*"))
 				return fmt.Errorf("%w; there is %q", errNotYet, all)
 			}

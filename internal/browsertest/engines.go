@@ -446,6 +446,11 @@ func WebKit(t testing.TB, profile string) *Window {
 			if err != nil {
 				return err
 			}
+			// The driver itself does not scroll far enough on a small screen while a field has the focus.
+			scroll := map[string]any{"script": "document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", "args": []any{selector}}
+			if err := w.call(ctx, http.MethodPost, "/execute/sync", scroll, nil); err != nil {
+				return err
+			}
 			return w.call(ctx, http.MethodPost, path+"/click", map[string]any{}, nil)
 		},
 		keys: func(ctx context.Context, selector, text string) error {
