@@ -30,7 +30,8 @@ type stageQuestion struct {
 	ID       qa.PostID
 	Who      string
 	Words    template.HTML
-	Size     string // CSS class; the longer the text, the smaller the letters
+	Long     bool // the letters are smaller
+	Longest  bool // and smaller still
 	Wants    int
 	Presence string // names the authors who are answering it now
 	Answers  []stageAnswer
@@ -41,11 +42,11 @@ type stageAnswer struct {
 	Words template.HTML
 }
 
-// stageSizes are the classes of texts by their length in bytes.
-var stageSizes = []struct {
-	max  int
-	name string
-}{{220, ""}, {600, "long"}, {1 << 30, "longest"}}
+// Texts longer than these, in bytes, have smaller letters on stage.
+const (
+	longOnStage    = 220
+	longestOnStage = 600
+)
 
 // stage shows one question to a room, most wanted first. The question in the query ("q") stays on stage
 // when it is answered, or when others get more votes meanwhile.
@@ -96,13 +97,8 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
-	out := &stageQuestion{ID: p.ID, Who: isolateDirection(p.Name), Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
-	for _, size := range stageSizes {
-		if len(p.Text()) <= size.max {
-			out.Size = size.name
-			break
-		}
-	}
+	length := len(p.Text())
+	out := &stageQuestion{ID: p.ID, Long: length > longOnStage, Longest: length > longestOnStage, Who: isolateDirection(p.Name), Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for i := range t.Replies {
 		if a := &t.Replies[i]; a.ByAuthor && a.Shown() {
 			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), markdown.HTML(a.Text())})
