@@ -26,7 +26,7 @@ func TestModeratorDecidesAboutAPost(t *testing.T) {
 	s := asRole(t, qa.RoleModerator)
 	page := article(t, s.get(s.week()), s.id(pQuestion))
 	mustContain(t, page, s.post(pQuestion)+"/moderate")
-	mustContain(t, s.get(s.post(pQuestion)+"/moderate"), ">Hide<", ">Pin<", "Mark as duplicate", "Block this person")
+	mustContain(t, s.get(s.post(pQuestion)+"/moderate?q=grandmother"), ">Hide<", ">Pin<", "Mark as duplicate", "Block this person")
 
 	s.sent(s.post(pQuestion)+"/mark", "hidden", "1", "reason", "  not   about the book ")
 	act := s.lastAct(qa.ActMark)
