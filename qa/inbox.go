@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // InboxOrder is how an author's inbox is sorted.
@@ -170,14 +169,14 @@ type textPart struct {
 // partsOf implements SplitQuestion.
 func partsOf(text string) []textPart {
 	var items, asked []textPart
-	paragraph := ""
+	var paragraph []byte
 	var places []int // of the paragraph's bytes, in text
 	fenced, inItem := false, false
 	flush := func() {
-		for _, p := range questions(paragraph) {
+		for _, p := range questions(string(paragraph)) {
 			asked = append(asked, textPart{p.text, places[p.begin], places[p.end-1] + 1})
 		}
-		paragraph, places = "", nil
+		paragraph, places = nil, nil
 	}
 	at := 0
 	for line := range strings.Lines(text) {
@@ -197,7 +196,7 @@ func partsOf(text string) []textPart {
 		}
 		if m := numbered.FindStringSubmatchIndex(line); m != nil {
 			flush()
-			items = append(items, textPart{line[m[2]:m[3]], first + m[2], first + m[3]})
+			items = append(items, textPart{begin: first + m[2], end: first + m[3]})
 			inItem = true
 			continue
 		}
@@ -206,19 +205,21 @@ func partsOf(text string) []textPart {
 			flush()
 			inItem = false
 		case inItem: // an item's next line
-			item := &items[len(items)-1]
-			item.text, item.end = item.text+" "+words, begin+len(words)
+			items[len(items)-1].end = begin + len(words)
 		default:
-			if paragraph != "" {
-				paragraph, places = paragraph+" ", append(places, begin)
+			if len(paragraph) > 0 {
+				paragraph, places = append(paragraph, ' '), append(places, begin)
 			}
-			paragraph += words
+			paragraph = append(paragraph, words...)
 			for i := range len(words) {
 				places = append(places, begin+i)
 			}
 		}
 	}
 	flush()
+	for i := range items {
+		items[i].text = inOneLine(text[items[i].begin:items[i].end])
+	}
 	parts := items
 	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p textPart) bool { return strings.ContainsAny(p.text, questionMarks) }) {
 		parts = asked
@@ -227,6 +228,15 @@ func partsOf(text string) []textPart {
 		return nil
 	}
 	return parts[:min(len(parts), maxParts)]
+}
+
+// inOneLine joins the lines of a text by spaces.
+func inOneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return strings.Join(lines, " ")
 }
 
 const (
@@ -285,11 +295,16 @@ func isSentenceEnd(r rune) bool { return strings.ContainsRune(".!…。！"+ques
 // isAbbreviation reports whether text ends in what a full stop probably shortens, such as a title or a number. A
 // sentence that is cut too late only has more words.
 func isAbbreviation(text []rune) bool {
-	last := ""
-	if words := strings.Fields(string(text)); len(words) > 0 {
-		last = words[len(words)-1]
+	end := len(text)
+	for end > 0 && unicode.IsSpace(text[end-1]) {
+		end--
 	}
-	return utf8.RuneCountInString(last) <= 3 || last == "Prof" || strings.ContainsFunc(last, unicode.IsNumber)
+	begin := end
+	for begin > 0 && !unicode.IsSpace(text[begin-1]) {
+		begin--
+	}
+	last := text[begin:end]
+	return len(last) <= 3 || string(last) == "Prof" || slices.ContainsFunc(last, unicode.IsNumber)
 }
 
 // Parts returns the parts of a question that asks several things, and which of them are answered; nil for

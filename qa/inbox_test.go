@@ -2,6 +2,7 @@ package qa
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,23 @@ func TestSplitQuestion(t *testing.T) {
 	many := strings.Repeat("- a?\n", 100)
 	if got := len(SplitQuestion(many)); got != maxParts {
 		t.Errorf("%d parts", got)
+	}
+}
+
+// TestSplitQuestionOfALongText: the work grows with the length of a text and not with its square, whatever is in it.
+func TestSplitQuestionOfALongText(t *testing.T) {
+	for _, unit := range []string{"a. ", "1. ", "a\n", "- a\n", "- a?\nb\n", "a? ", "? ", "`", "> a?\n", "．？"} {
+		allocated := func(n int) uint64 {
+			text := strings.Repeat(unit, n)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			SplitQuestion(text)
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		if short, long := allocated(500), allocated(5000); long > 20*short+10_000 {
+			t.Errorf("%q: %d bytes for a text, and %d for one that is ten times as long", unit, short, long)
+		}
 	}
 }
 

@@ -16,6 +16,10 @@ const (
 	maxDraftID = 200     // bytes
 )
 
+// maxDraft is the maximum length of a draft's text, in bytes: longer than a post, so that it can still be shortened
+// or divided.
+const maxDraft = 2 * schema.MaxText
+
 func draftFrom(r *http.Request) node.Draft {
 	return node.Draft{
 		Text:       qa.LineEnds(r.PostForm.Get("body")),
@@ -37,7 +41,7 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d := draftFrom(r)
-	if len(d.Text) > 2*schema.MaxText {
+	if len(d.Text) > maxDraft {
 		s.problem(w, r, http.StatusUnprocessableEntity, "This draft is too long to save", "It stays in the box as long as the page is open.")
 		return
 	}

@@ -37,10 +37,13 @@ func (s *server) suggest(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, s.render.of(partials), "suggestions", s.suggestionsFor(v, qa.LineEnds(r.PostForm.Get("body")), r.PostForm.Has("anonymous")))
 }
 
-// suggestionsFor returns what to suggest for a text. An anonymous question is not cut: each one needs a key
-// of its own, so they cannot all be saved together.
+// suggestionsFor returns what to suggest for a text: nothing if it is too long for a draft. An anonymous
+// question is not cut: each one needs a key of its own, so they cannot all be saved together.
 func (s *server) suggestionsFor(v *weekView, text string, anonymous bool) *suggestions {
 	out := &suggestions{}
+	if len(text) > maxDraft {
+		return out
+	}
 	for _, t := range s.similar.Find(&v.Week, text, "", maxSimilar) {
 		out.Similar = append(out.Similar, similarQuestion{
 			Question: v.post(t, -1), URL: eventPath(v.Event.ID) + "/go/" + string(t.Question.ID),

@@ -31,6 +31,9 @@ func TestSuggestions(t *testing.T) {
 	if page := s.send(s.week()+"/suggest", "body", "Nothing like it").Body.String(); strings.TrimSpace(page) != "" {
 		t.Errorf("suggested %q", page)
 	}
+	if page := s.send(s.week()+"/suggest", "body", text+strings.Repeat(" ", maxDraft)).Body.String(); strings.TrimSpace(page) != "" {
+		t.Errorf("suggested for a text that is too long: %q", page)
+	}
 	if n := s.posts(text); n > 0 {
 		t.Error("a suggestion posted the question")
 	}
