@@ -60,7 +60,7 @@ func moveAddress(base, address string) string {
 }
 
 // addresses are the attributes of our pages whose value is an address.
-var addresses = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "data-root": true, "data-stream": true, "data-event": true}
+var addresses = map[string]bool{"href": true, "src": true, "action": true, "formaction": true, "data-root": true, "data-stream": true, "data-event": true, "data-whole": true}
 
 // movePage moves the addresses in a page. Everything else stays as it is, byte by byte.
 func movePage(base string, page []byte) []byte {

@@ -139,12 +139,13 @@ func (r *templates) plain(w http.ResponseWriter, status int, name string, data a
 	write(w, status, r.of("plain"), name, data)
 }
 
-// layout is what every page has.
+// layout is what every page has: the data of the template "layout". The presenter view has a template of its own of
+// this name.
 type layout struct {
 	Title        string
 	Theme        string
 	Nav          string // "library", "week", "you", "sync"
-	Here         string // path and query of this page, to return to
+	Here         string // path and query of this page, to return to and to reload
 	CSRF         string
 	Stream       string // address of the stream of updates
 	Event        string // path of the event the page belongs to, or ""
@@ -154,8 +155,7 @@ type layout struct {
 	ToApprove    int  // number of these posts
 	Winners      bool // show a link to the winners page: the reader chooses, or somebody has won
 	Browser      bool // see Config.Browser
-	RefreshWhole bool // the script reloads the whole content when something changes
-	Stage        bool // the presenter view: only the content, for a whole screen
+	RefreshWhole bool // the script reloads the whole content, from Here, when something changes
 	Sync         syncSummary
 	Body         any
 }

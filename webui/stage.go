@@ -10,19 +10,20 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // stagePage is the body of the presenter view, which shows one question to a room.
 type stagePage struct {
 	Event      qa.Event
 	Week       string // address of the week
-	N, Of      int    // the question's place among those to answer
+	N, Of      int    // the question's place in the list, which starts at 1, and the length of the list
 	Question   *stageQuestion
 	Next       string // address of the next question; "" if this is the last
 	NextWords  string
 	Previous   string // address of the question before; "" if this is the first
 	Invitation string // without https://; "" if there is none that a browser opens
-	QR         string // address of the QR code
+	QR         string // address of the invitation's QR code; "" if who opens it cannot ask
 }
 
 // stageQuestion is the question on stage, with the authors' answers.
@@ -48,8 +49,9 @@ const (
 	longestOnStage = 600
 )
 
-// stage shows one question to a room, most wanted first. The question in the query ("q") stays on stage
-// when it is answered, or when others get more votes meanwhile.
+// stage shows one question to a room, most wanted first, as it is published: the presenter may be a moderator, who also
+// sees what waits for approval. The question on stage ("q" in the query) stays there when it is answered, or when
+// others get more votes meanwhile.
 func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.load(w, r)
 	if !ok {
@@ -58,7 +60,8 @@ func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 	here := qa.PostID(r.URL.Query().Get("q"))
 	all := stageQuestions(v, here)
 	p := stagePage{Event: v.Event, Week: eventPath(v.Event.ID), Of: len(all)}
-	if inv, err := s.node.Invitation(r.Context(), v.Event.ID); err == nil {
+	inv, err := s.node.Invitation(r.Context(), v.Event.ID)
+	if err == nil && !v.Event.Closed && v.Event.Access != schema.AccessInvited {
 		link, _ := s.linksOf(inv)
 		p.QR = p.Week + "/invite/all.svg"
 		if scheme, rest, _ := strings.Cut(link, "://"); scheme == "https" || scheme == "http" {
@@ -73,11 +76,14 @@ func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 			p.Previous = address(all[at-1])
 		}
 		if at+1 < len(all) {
-			p.Next, p.NextWords = address(all[at+1]), markdown.Line(all[at+1].Question.Text(), 90)
+			p.Next, p.NextWords = address(all[at+1]), markdown.Line(v.Event.PublishedText(&all[at+1].Question.Post), 90)
 		}
 	}
 	l := s.layout(r, "Presenter view", "stage", p)
-	l.Theme, l.Stage, l.RefreshWhole = "dark", true, true
+	if p.Question != nil {
+		l.Here = address(all[at]) // so that it stays on stage, also if the address names none
+	}
+	l.Theme, l.RefreshWhole = "dark", true
 	l.Event, l.Stream = p.Week, p.Week+"/stream"
 	s.page(w, r, http.StatusOK, "stage", l)
 }
@@ -87,7 +93,7 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 	var all []*qa.Thread
 	for i := range v.Threads {
 		t := &v.Threads[i]
-		if t.Open() && !t.Question.NeedsApproval || t.Question.ID == here && t.Question.Shown() {
+		if v.Event.Published(&t.Question.Post) && (t.Open() || t.Question.ID == here) {
 			all = append(all, t)
 		}
 	}
@@ -97,11 +103,11 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
-	length := len(p.Text())
-	out := &stageQuestion{ID: p.ID, Long: length > longOnStage, Longest: length > longestOnStage, Who: isolateDirection(p.Name), Words: markdown.HTML(p.Text()), Wants: t.Wants, Presence: v.answering(p.ID)}
+	text := v.Event.PublishedText(&p.Post)
+	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: isolateDirection(p.Name), Words: markdown.HTML(text), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for i := range t.Replies {
-		if a := &t.Replies[i]; a.ByAuthor && a.Shown() {
-			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), markdown.HTML(a.Text())})
+		if a := &t.Replies[i]; a.ByAuthor && v.Event.Published(&a.Post) {
+			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), markdown.HTML(v.Event.PublishedText(&a.Post))})
 		}
 	}
 	return out

@@ -42,11 +42,12 @@ async function refreshMain(main) {
   const busy = () => main.contains(document.activeElement) || !getSelection().isCollapsed ||
     all('input:not([type=hidden]), textarea', main).some(e => e.value !== e.defaultValue || e.checked !== e.defaultChecked);
   if (busy()) return;
-  const now = adopt(byID('main', await readPage(here())));
+  const now = adopt(byID('main', await readPage(main.dataset.whole)));
   if (busy() || comparable(now) === comparable(main)) return;
   const nameOf = details => one('summary', details).textContent + (details.parentElement.id || '');
   const opened = new Set(all('details[open]', main).map(nameOf));
   for (const details of all('details', now)) if (opened.has(nameOf(details))) details.open = true;
+  main.dataset.whole = now.dataset.whole;
   keepPlace(() => main.replaceChildren(...now.childNodes));
   addCopyButtons(main);
 }
