@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"flyleaf/markdown"
@@ -156,7 +155,7 @@ type clubPage struct {
 	Title string
 	Count int
 	Years []year
-	Pages []pageLink
+	paging
 }
 
 // weeksOnPage is how many weeks one page of a club shows.
@@ -185,18 +184,11 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	slices.Reverse(weeks)
 	weeks = append(append(weeks, c.Now...), c.Archive...)
 	p := clubPage{Title: clubs[i].Title, Count: len(weeks)}
-	last := max(1, (len(weeks)+weeksOnPage-1)/weeksOnPage)
-	page, err := strconv.Atoi(r.URL.Query().Get("page"))
-	if err != nil {
-		page = 1
-	}
-	page = min(max(page, 1), last)
-	books := s.cardsOfListed(weeks[(page-1)*weeksOnPage:], weeksOnPage, downloadedEvents(library))
+	p.paging = newPaging(len(weeks), weeksOnPage, r.URL.Query().Get("page"), -1, func(n int) string { return pageAddress(clubPath(id), nil, n) })
+	from, until := p.on(len(weeks), weeksOnPage)
+	books := s.cardsOfListed(weeks[from:until], weeksOnPage, downloadedEvents(library))
 	s.countQuestions(ctx, books)
 	p.Years = groupByYear(books)
-	for n := 1; n <= last && last > 1; n++ {
-		p.Pages = append(p.Pages, pageLink{N: n, URL: clubPath(id) + "?page=" + strconv.Itoa(n), Here: n == page})
-	}
 	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }
 

@@ -149,25 +149,12 @@ func (i inboxView) address(open qa.PostID) string {
 }
 
 // page returns the address of a page of the inbox.
-func (i inboxView) page(n int) string {
-	to := i.query()
-	if n > 1 {
-		to.Set("page", strconv.Itoa(n))
-	}
-	return withQuery(i.path, to)
-}
+func (i inboxView) page(n int) string { return pageAddress(i.path, i.query(), n) }
 
 // showing returns the view of another list, and by another order.
 func (i inboxView) showing(show string, order qa.InboxOrder) inboxView {
 	i.show, i.order = show, order
 	return i
-}
-
-func withQuery(path string, q url.Values) string {
-	if len(q) == 0 {
-		return path
-	}
-	return path + "?" + q.Encode()
 }
 
 // list returns the list that the view shows.

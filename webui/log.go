@@ -3,9 +3,7 @@ package webui
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 
 	"flyleaf/qa"
 )
@@ -15,8 +13,7 @@ type logPage struct {
 	Event qa.Event
 	Path  string
 	Lines []logLine
-	Older string // address of the page with older entries; "" for none
-	Newer string // the same for newer entries
+	paging
 }
 
 // logLine is one entry of the moderation log, as a sentence.
@@ -64,20 +61,9 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Reverse(all)
 	page := logPage{Event: v.Event, Path: eventPath(v.Event.ID)}
-	number, err := strconv.Atoi(r.URL.Query().Get("page"))
-	last := max(1, (len(all)+linesOnPage-1)/linesOnPage)
-	if err != nil {
-		number = 1
-	}
-	number = min(max(number, 1), last)
-	at := func(n int) string { return page.Path + "/log?" + url.Values{"page": {strconv.Itoa(n)}}.Encode() }
-	if number < last {
-		page.Older = at(number + 1)
-	}
-	if number > 1 {
-		page.Newer = at(number - 1)
-	}
-	for _, e := range all[(number-1)*linesOnPage : min(number*linesOnPage, len(all))] {
+	page.paging = newPaging(len(all), linesOnPage, r.URL.Query().Get("page"), -1, func(n int) string { return pageAddress(page.Path+"/log", nil, n) })
+	from, until := page.on(len(all), linesOnPage)
+	for _, e := range all[from:until] {
 		page.Lines = append(page.Lines, v.logLine(e))
 	}
 	l := s.layout(r, "Moderation log", "week", nil)

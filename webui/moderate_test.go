@@ -304,8 +304,8 @@ func TestLogTellsEverybody(t *testing.T) {
 	if n := strings.Count(page, "<q>"); n != linesOnPage {
 		t.Errorf("%d lines on a page", n)
 	}
-	mustContain(t, page, "page=2", "Older")
-	mustContain(t, s.get(s.week()+"/log?page=3"), "an advertisement", "Newer")
+	mustContain(t, page, `page=2" rel="next"`)
+	mustContain(t, s.get(s.week()+"/log?page=3"), "an advertisement", `page=2" rel="prev"`)
 	mustContain(t, s.get(s.week()+"/log?page=99999"), "an advertisement")
 }
 

@@ -1,6 +1,10 @@
 package webui
 
-import "strconv"
+import (
+	"maps"
+	"net/url"
+	"strconv"
+)
 
 // paging is which page of a long list is shown, and the links to others.
 type paging struct {
@@ -39,6 +43,24 @@ func newPaging(items, size int, asked string, at int, address func(n int) string
 		p.Pages = append(p.Pages, pageLink{N: n, URL: address(n), Here: n == p.Page, Rel: rel})
 	}
 	return p
+}
+
+// pageAddress returns the address of page n of the list at a path.
+func pageAddress(path string, q url.Values, n int) string {
+	if n > 1 {
+		if q = maps.Clone(q); q == nil {
+			q = url.Values{}
+		}
+		q.Set("page", strconv.Itoa(n))
+	}
+	return withQuery(path, q)
+}
+
+func withQuery(path string, q url.Values) string {
+	if len(q) == 0 {
+		return path
+	}
+	return path + "?" + q.Encode()
 }
 
 // on returns which items are on the page.

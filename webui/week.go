@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"flyleaf/markdown"
 	"flyleaf/node"
@@ -226,18 +225,13 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 
 	show := q.Get("show")
 	chosen := v.filterThreads(show, q.Get("sort"), &p)
-	p.paging = newPaging(len(chosen), ThreadsOnPage, q.Get("page"), -1, func(n int) string {
-		to := url.Values{}
-		for _, key := range []string{"show", "sort"} {
-			if s := q.Get(key); s != "" {
-				to.Set(key, s)
-			}
+	to := url.Values{}
+	for _, key := range []string{"show", "sort"} {
+		if s := q.Get(key); s != "" {
+			to.Set(key, s)
 		}
-		if n > 1 {
-			to.Set("page", strconv.Itoa(n))
-		}
-		return withQuery(p.Path, to) + "#threads"
-	})
+	}
+	p.paging = newPaging(len(chosen), ThreadsOnPage, q.Get("page"), -1, func(n int) string { return pageAddress(p.Path, to, n) + "#threads" })
 	from, until := p.on(len(chosen), ThreadsOnPage)
 	day := ""
 	byDay := q.Get("sort") == ""
@@ -328,10 +322,7 @@ func emptyWords(show string, all int) string {
 func (v *weekView) address(id qa.PostID) string {
 	to := eventPath(v.Event.ID)
 	if i, ok := v.threadIndex[id]; ok {
-		if n := i/ThreadsOnPage + 1; n > 1 {
-			to += "?page=" + strconv.Itoa(n)
-		}
-		to += "#" + postElem(id)
+		to = pageAddress(to, nil, i/ThreadsOnPage+1) + "#" + postElem(id)
 	}
 	return to
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"flyleaf/markdown"
@@ -249,10 +248,7 @@ func (s *server) fillWinnersRows(r *http.Request, v *weekView, page *winnersPage
 				to.Set(key, value)
 			}
 		}
-		if n > 1 {
-			to.Set("page", strconv.Itoa(n))
-		}
-		return withQuery(page.Address, to)
+		return pageAddress(page.Address, to, n)
 	}
 	page.Filters = []filter{
 		{Name: "Everyone", URL: address("", 1), Count: len(rows), Counted: true, Here: page.Show != "chosen"},
