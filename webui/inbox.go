@@ -188,19 +188,9 @@ func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa
 }
 
 func (s *server) inbox(w http.ResponseWriter, r *http.Request) {
-	if v, ok := s.loadAsAuthor(w, r); ok {
+	if v, ok := s.loadFor(w, r, forAuthors); ok {
 		s.showInbox(w, r, http.StatusOK, v, "", "", node.Draft{})
 	}
-}
-
-// loadAsAuthor loads a week for one of its authors. It refuses everybody else.
-func (s *server) loadAsAuthor(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
-	v, ok := s.load(w, r)
-	if ok && !v.can.Answer {
-		s.notAllowed(w, r, "authors")
-		return nil, false
-	}
-	return v, ok
 }
 
 // threadsAbout returns the threads, by index, of which a post contains all words; none without words.
@@ -327,7 +317,7 @@ func (v *weekView) newInboxPage(view inboxView, in *qa.Inbox, later qa.Postponed
 // inboxChanges renders the entries of a page of the inbox that have changed, also those that another list has now. The query has the view, the open question, and
 // for each entry of the page "entry": its ID and its version.
 func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsAuthor(w, r)
+	v, ok := s.loadFor(w, r, forAuthors)
 	if !ok {
 		return
 	}
@@ -493,12 +483,8 @@ func (e entryView) version() string {
 func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	s.posting.Lock() // before the week is read, see postOnce
 	defer s.posting.Unlock()
-	v, t, i, ok := s.loadPost(w, r)
+	v, t, i, ok := s.loadPostFor(w, r, forAuthors)
 	if !ok {
-		return
-	}
-	if !v.can.Answer {
-		s.notAllowed(w, r, "authors")
 		return
 	}
 	p, back := postAt(t, i), localPath(r.PostForm.Get("back"))
@@ -588,12 +574,8 @@ func (s *server) afterThis(ctx context.Context, v *weekView, post qa.PostID, bac
 
 // assign marks who will answer a question: the reader, another author, or nobody.
 func (s *server) assign(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.loadPost(w, r)
+	v, t, i, ok := s.loadPostFor(w, r, forAuthors)
 	if !ok {
-		return
-	}
-	if !v.can.Answer {
-		s.notAllowed(w, r, "authors")
 		return
 	}
 	p := postAt(t, i)

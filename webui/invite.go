@@ -76,7 +76,7 @@ func (s *server) linksOf(inv qa.Invitation) (link, program string) {
 const maxLabel = schema.MaxName
 
 func (s *server) invite(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}
@@ -101,7 +101,7 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) revokeInvite(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}

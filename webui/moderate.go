@@ -66,22 +66,47 @@ func (v *weekView) mayMark(t *qa.Thread, i int, mark string) bool {
 	return v.Event.MayWrite(v.me, r, v.mine(postAt(t, i)))
 }
 
-// loadAsModerator loads a post for a moderator or organiser. It refuses everybody else.
-func (s *server) loadAsModerator(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
-	if v, t, i, ok = s.loadPost(w, r); ok && !v.can.Moderate {
-		s.notAllowed(w, r, "moderators and organisers")
-		ok = false
-	}
-	return v, t, i, ok
+// audience is whom a page or a form is for.
+type audience struct {
+	words string
+	has   func(permissions) bool
 }
 
-func (s *server) notAllowed(w http.ResponseWriter, r *http.Request, who string) {
-	s.problem(w, r, http.StatusForbidden, "Only "+who+" can do this",
+var (
+	forAuthors    = audience{"authors", func(p permissions) bool { return p.Answer }}
+	forModerators = audience{"moderators and organisers", func(p permissions) bool { return p.Moderate }}
+	forOrganisers = audience{"organisers", func(p permissions) bool { return p.Organise }}
+	forChoosers   = audience{"authors and organisers", func(p permissions) bool { return p.Answer || p.Organise }}
+)
+
+// loadFor is load for an audience. Others get an error page.
+func (s *server) loadFor(w http.ResponseWriter, r *http.Request, who audience) (v *weekView, ok bool) {
+	v, ok = s.load(w, r)
+	return v, ok && s.admits(w, r, v, who)
+}
+
+// loadPostFor is loadPost for an audience. Others get an error page.
+func (s *server) loadPostFor(w http.ResponseWriter, r *http.Request, who audience) (v *weekView, t *qa.Thread, i int, ok bool) {
+	v, t, i, ok = s.loadPost(w, r)
+	return v, t, i, ok && s.admits(w, r, v, who)
+}
+
+// admits reports whether the reader belongs to an audience. If not, it has sent a response.
+func (s *server) admits(w http.ResponseWriter, r *http.Request, v *weekView, who audience) bool {
+	if who.has(v.can) {
+		return true
+	}
+	s.notAllowed(w, r, who)
+	return false
+}
+
+func (s *server) notAllowed(w http.ResponseWriter, r *http.Request, who audience) {
+	s.problem(w, r, http.StatusForbidden, "Only "+who.words+" can do this",
 		"You do not have that role in this week. Nothing was changed. An organiser can give you the role.")
 }
 
 func (s *server) moderation(w http.ResponseWriter, r *http.Request) {
-	if v, t, i, ok := s.loadAsModerator(w, r); ok {
+	if v, t, i, ok := s.loadPostFor(w, r, forModerators); ok {
 		s.showModeration(w, r, http.StatusOK, v, t, i, moderatePage{})
 	}
 }
@@ -200,7 +225,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	act, err := markFrom(r.PostForm)
 	if !v.mayMark(t, i, act.Mark) {
-		s.notAllowed(w, r, "moderators and organisers")
+		s.notAllowed(w, r, forModerators)
 		return
 	}
 	p := postAt(t, i)
@@ -226,7 +251,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 
 // block blocks the writer of a post, or unblocks them.
 func (s *server) block(w http.ResponseWriter, r *http.Request) {
-	v, t, i, ok := s.loadAsModerator(w, r)
+	v, t, i, ok := s.loadPostFor(w, r, forModerators)
 	if !ok {
 		return
 	}

@@ -79,16 +79,6 @@ func (s *server) people(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// loadAsOrganiser loads a week for an organiser. It refuses everybody else.
-func (s *server) loadAsOrganiser(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
-	v, ok := s.load(w, r)
-	if ok && !v.can.Organise {
-		s.notAllowed(w, r, "organisers")
-		return nil, false
-	}
-	return v, ok
-}
-
 // showPeople fills in the rest of page and renders it. Fields that page already has were
 // typed by the reader, and are shown again.
 func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, v *weekView, page peoplePage) {
@@ -190,7 +180,7 @@ func (v *weekView) roleCandidates() []choice {
 
 // setRole gives a person a role, or removes it.
 func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}
@@ -219,12 +209,8 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 
 // unblock handles the button on the page about people.
 func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.load(w, r)
+	v, ok := s.loadFor(w, r, forModerators)
 	if !ok {
-		return
-	}
-	if !v.can.Moderate {
-		s.notAllowed(w, r, "moderators and organisers")
 		return
 	}
 	id, err := qa.ParseIdentity(r.PostForm.Get("identity"))

@@ -44,18 +44,8 @@ const maxQueue = 100
 // queuePath returns the address of the page.
 func queuePath(event qa.EventID) string { return eventPath(event) + "/queue" }
 
-// loadToModerate is load for moderators and organisers. Others get an error page.
-func (s *server) loadToModerate(w http.ResponseWriter, r *http.Request) (*weekView, bool) {
-	v, ok := s.load(w, r)
-	if ok && !v.can.Moderate {
-		s.notAllowed(w, r, "moderators and organisers")
-		return nil, false
-	}
-	return v, ok
-}
-
 func (s *server) queue(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadToModerate(w, r)
+	v, ok := s.loadFor(w, r, forModerators)
 	if !ok {
 		return
 	}
@@ -129,7 +119,7 @@ func (v *weekView) eachWaiting(fn func(t *qa.Thread, i int)) {
 
 // decide approves or hides the chosen posts, in one transaction. It leaves out posts that do not wait any more.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadToModerate(w, r)
+	v, ok := s.loadFor(w, r, forModerators)
 	if !ok {
 		return
 	}

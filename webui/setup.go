@@ -85,7 +85,7 @@ var setupTimes = []struct{ key, words string }{
 }
 
 func (s *server) setup(w http.ResponseWriter, r *http.Request) {
-	if v, ok := s.loadAsOrganiser(w, r); ok {
+	if v, ok := s.loadFor(w, r, forOrganisers); ok {
 		s.showSetup(w, r, http.StatusOK, v, s.setupOf(v))
 	}
 }
@@ -150,7 +150,7 @@ func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v
 
 // saveSetup handles the form: the week's settings, and the clubs that list the week.
 func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}

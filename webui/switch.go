@@ -35,7 +35,7 @@ func (s *server) switchOf(w http.ResponseWriter, r *http.Request) (key string, o
 
 // confirmSwitch says what setting one of the week's switches does, and offers to do it.
 func (s *server) confirmSwitch(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}
@@ -64,7 +64,7 @@ func switchBack(r *http.Request, event qa.EventID) string {
 
 // setSwitch sets one of the week's switches: whether it is closed, whether posts need approval.
 func (s *server) setSwitch(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}

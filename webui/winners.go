@@ -367,7 +367,7 @@ func winnersWords(names []string) string {
 
 // announce shows a text of the organiser to everybody, or removes it. The week may be closed.
 func (s *server) announce(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadAsOrganiser(w, r)
+	v, ok := s.loadFor(w, r, forOrganisers)
 	if !ok {
 		return
 	}
@@ -446,19 +446,10 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 	return out
 }
 
-// loadToChoose is load for people who may choose winners. Others get an error page.
-func (s *server) loadToChoose(w http.ResponseWriter, r *http.Request) (v *weekView, ok bool) {
-	if v, ok = s.load(w, r); ok && !v.can.Answer && !v.can.Organise {
-		s.notAllowed(w, r, "authors and organisers")
-		return nil, false
-	}
-	return v, ok
-}
-
 // chooseWinners handles the check boxes of the table. It does not change rows that were
 // not on the page.
 func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadToChoose(w, r)
+	v, ok := s.loadFor(w, r, forChoosers)
 	if !ok {
 		return
 	}
@@ -480,7 +471,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.
 func (s *server) drawStep(w http.ResponseWriter, r *http.Request) {
-	v, ok := s.loadToChoose(w, r)
+	v, ok := s.loadFor(w, r, forChoosers)
 	if !ok {
 		return
 	}
