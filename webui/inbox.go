@@ -169,7 +169,6 @@ func (s *server) loadInbox(ctx context.Context, v *weekView, view inboxView) (qa
 		return qa.Inbox{}, nil, err
 	}
 	in := v.NewInbox(v.me, later, v.cal.now.UnixMilli(), view.order)
-	v.nameless = s.nameMissing(ctx, v)
 	if view.words == "" {
 		return in, later, nil
 	}
@@ -211,12 +210,7 @@ func (s *server) threadsAbout(ctx context.Context, v *weekView, words string) (m
 // showInbox renders the inbox. failed is a question whose answer could not be saved, why
 // is the reason, and answer is its text; failed is "" when there is none.
 func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v *weekView, failed qa.PostID, why string, answer node.Draft) {
-	q := r.URL.Query()
-	if r.Method != http.MethodGet {
-		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
-			q = back.Query()
-		}
-	}
+	q := pageQuery(r)
 	view := inboxViewOf(v.Event.ID, q)
 	in, later, err := s.loadInbox(r.Context(), v, view)
 	if err != nil {
@@ -314,8 +308,9 @@ func (v *weekView) newInboxPage(view inboxView, in *qa.Inbox, later qa.Postponed
 	return p
 }
 
-// inboxChanges renders the entries of a page of the inbox that have changed, also those that another list has now. The query has the view, the open question, and
-// for each entry of the page "entry": its ID and its version.
+// inboxChanges renders the entries of a page of the inbox that have changed, also those that another list has now. The
+// query has the view, the open question, the address of the page ("back"), and for each entry of the page "entry": its ID
+// and its version.
 func (s *server) inboxChanges(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadFor(w, r, forAuthors)
 	if !ok {

@@ -310,7 +310,7 @@ func TestSnooze(t *testing.T) {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	page := s.get(inbox)
-	if slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, "back <time datetime=\"2026-11-12T09:00:00Z\">Thu 09:00</time>") || !strings.Contains(page, `data-back="`+option[1]+`"`) {
+	if slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, "back <time datetime=\"2026-11-12T09:00:00Z\">Thu 09:00</time>") || !strings.Contains(page, `data-comes-back="`+option[1]+`"`) {
 		t.Error("it still waits, or the page does not say until when it is saved")
 	}
 	if got := s.get(inbox + "?show=later"); !strings.Contains(got, "Saved for later until <time") || !strings.Contains(got, "first thoughts") {
@@ -324,7 +324,7 @@ func TestSnooze(t *testing.T) {
 	}
 	s.clock = tomorrow
 	page = s.get(inbox)
-	if got := entriesOf(page); len(got) == 0 || got[0] != string(many[1])+"!" || !strings.Contains(page, "Back in the inbox since <time") || strings.Contains(page, `data-back="`+option[1]) {
+	if got := entriesOf(page); len(got) == 0 || got[0] != string(many[1])+"!" || !strings.Contains(page, "Back in the inbox since <time") || strings.Contains(page, `data-comes-back="`+option[1]) {
 		t.Errorf("at its time: %v", got)
 	}
 	// A page that was open for long offers times that are over.
@@ -335,7 +335,7 @@ func TestSnooze(t *testing.T) {
 	// Without a time it stays until it is moved back.
 	s.send(path+"/answer", "later", "1", "until", "", "body", "", "back", inbox)
 	s.clock = tomorrow.AddDate(1, 0, 0)
-	if page := s.get(inbox); slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, `data-back=""`) {
+	if page := s.get(inbox); slices.Contains(entriesOf(page), string(many[1])) || !strings.Contains(page, `data-comes-back=""`) {
 		t.Error("it came back without a time")
 	}
 }

@@ -64,7 +64,6 @@ func postAt(t *qa.Thread, i int) *qa.PostView {
 // saved, or a preview.
 func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v *weekView, t *qa.Thread, i int, c *composer) {
 	p := postAt(t, i)
-	v.nameless = s.nameMissing(r.Context(), v)
 	page := postPage{
 		Event: v.Event, Path: eventPath(v.Event.ID), Back: v.address(p.ID), Thread: v.thread(t), Here: postElem(p.ID), Who: v.writerName(p),
 		Answered: t.Answered,

@@ -286,6 +286,19 @@ func formDone(w http.ResponseWriter, r *http.Request, to string, post qa.PostID)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
+// pageQuery returns the query of the page to show: of its address or, after a form, of the address in the field "back",
+// from which the form came.
+func pageQuery(r *http.Request) url.Values {
+	if r.Method == http.MethodGet {
+		return r.URL.Query()
+	}
+	back, err := url.Parse(localPath(r.PostForm.Get("back")))
+	if err != nil {
+		return url.Values{}
+	}
+	return back.Query()
+}
+
 // savedAt is an address of a page that confirms, in its element "saved", that the reader's form was saved.
 func savedAt(to string) string {
 	u, err := url.Parse(to)

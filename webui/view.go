@@ -158,7 +158,7 @@ type weekView struct {
 	rejected       []qa.NotAccepted
 	cal            calendar
 	csrf           string
-	nameless       bool // the reader has no name, so the forms for posts ask for one
+	nameless       bool // the reader has no name, neither in the week nor in the profile, so the forms for posts ask for one
 	claim          *claimNotice
 	drafts         map[string]node.Draft
 	threadIndex    map[qa.PostID]int // post → index of its thread

@@ -419,6 +419,7 @@ func TestDraftsAndPreview(t *testing.T) {
 func TestName(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()), `name="name"`)
+	mustContain(t, s.get(s.week()+"/fragment?thread="+s.id(pMine)), `id="n-`+s.id(pMine)+`"`) // of the reply box, as on the page
 	mustContain(t, s.get("/you"), "others see you as “"+qa.NamelessName(reader, "")+"”")
 	s.sent("/you", "name", "  Wren   Castellane ")
 	if got := s.node.setting("name"); got != "Wren Castellane" {

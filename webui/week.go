@@ -96,6 +96,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	}
 	v = s.newWeekView(week, keys)
 	v.can, v.csrf, v.claim = permissionsOf(week.Event, v.me), s.guard.form, claim
+	v.nameless = v.People[v.me].Name == "" && s.person(ctx).Name == ""
 	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open anyway, here and below
 	v.presence = s.presenceByPost(ctx, event)
 	v.rejected, _ = s.node.Refusals(ctx, event)
@@ -214,7 +215,6 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Invited, p.CSRF = e.Access == schema.AccessInvited, v.csrf
 
 	d, kept := v.drafts[askKey]
-	v.nameless = s.nameMissing(r.Context(), v)
 	p.Ask = askBox{Draft: d, Kept: kept}
 	if ask != nil {
 		p.Ask = *ask

@@ -213,7 +213,7 @@ func (c calendar) snoozeTimes(answersUntil int64) []choice {
 		add("until this evening, ", evening)
 	}
 	add("until tomorrow, ", morning(1))
-	monday := 8 - (int(now.Weekday())+6)%7 - 1 // in days
+	monday := 7 - (int(now.Weekday())+6)%7 // in days
 	last := 0
 	if answersUntil != 0 {
 		day, _ := qa.LastDay(answersUntil, c.zone)

@@ -216,12 +216,7 @@ const (
 
 // fillWinnersRows fills in the table: the people on the page that the query of the address asks for.
 func (s *server) fillWinnersRows(r *http.Request, v *weekView, page *winnersPage) error {
-	q := r.URL.Query()
-	if r.Method != http.MethodGet {
-		if back, err := url.Parse(localPath(r.PostForm.Get("back"))); err == nil {
-			q = back.Query()
-		}
-	}
+	q := pageQuery(r)
 	rows, mine := v.winnersRows(page.Choosers)
 	page.Mine, page.Askers, page.Words, page.Show = mine, len(rows), strings.TrimSpace(q.Get("q")), q.Get("show")
 	found, err := s.threadsAbout(r.Context(), v, page.Words)

@@ -68,11 +68,6 @@ func (s *server) saveName(r *http.Request) error {
 	return err
 }
 
-// nameMissing reports whether the reader has no name, neither in the week nor in the profile.
-func (s *server) nameMissing(ctx context.Context, v *weekView) bool {
-	return v.People[v.me].Name == "" && s.person(ctx).Name == ""
-}
-
 func (s *server) you(w http.ResponseWriter, r *http.Request) {
 	s.showYou(w, r, http.StatusOK, youPage{Person: s.person(r.Context()), Saved: r.URL.Query().Has("saved")})
 }

@@ -21,7 +21,7 @@ export const refreshInbox = paced(async () => {
   if (list !== byID('inbox')) return; // another page was opened meanwhile
   all('.entry', now).forEach(updateEntry);
   replaceFilters(doc);
-  comeBackAt(now.dataset.back);
+  comeBackAt(now.dataset.comesBack);
   const gone = now.dataset.gone.split(' ').filter(Boolean).length, more = name => now.dataset[name] - list.dataset[name];
   const fresh = Math.max(more('count') + gone, list.dataset.all ? more('all') : 0);
   showNews(newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'));
@@ -96,7 +96,7 @@ export function startInboxKeys() {
 
 function startInbox() {
   showKeysSetting();
-  comeBackAt(byID('inbox').dataset.back);
+  comeBackAt(byID('inbox').dataset.comesBack);
 }
 
 function pressed(e, key) {
