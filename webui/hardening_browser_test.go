@@ -300,7 +300,7 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 	b.enter("/")
 
 	paths := []string{
-		"/", "/?join=%3Cscript%3Ewindow.ran=1%3C/script%3E", "/you", "/sync", b.week(), b.week() + "?page=2", b.week() + "?show=waiting", b.week() + "?show=unanswered", b.week() + "/people", b.week() + "/log",
+		"/", "/?join=%3Cscript%3Ewindow.ran=1%3C/script%3E", "/you", "/sync", b.week(), b.week() + "?page=2", b.week() + "/stage", b.week() + "?show=unanswered", b.week() + "/people", b.week() + "/log",
 		b.week() + "/p/" + question, b.week() + "/p/" + reply, b.week() + "/p/" + question + "/moderate", b.week() + "/p/" + question + "/proof",
 	}
 	for _, path := range paths {

@@ -292,8 +292,3 @@ func (s *server) backTo(r *http.Request, otherwise string) string {
 	}
 	return localPath(back) + "#" + postElem(qa.PostID(r.PathValue("post")))
 }
-
-// hasPostToApprove reports whether a post in the thread waits for approval.
-func hasPostToApprove(t *qa.Thread) bool {
-	return t.Question.WaitsForModerator() || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return p.WaitsForModerator() })
-}

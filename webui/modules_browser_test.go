@@ -52,7 +52,6 @@ func TestBrowserModules(t *testing.T) {
 			{"?show=unanswered", true, true},
 			{"?show=unanswered&page=2", false, false},
 			{"?show=mine", true, false},
-			{"?show=waiting", true, false},
 		} {
 			question := "false"
 			if c.question {

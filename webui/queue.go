@@ -160,10 +160,11 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, queuePath(v.Event.ID)+"?"+to.Encode(), "")
 }
 
-// countToApprove counts the posts that the reader may approve.
-func (v *weekView) countToApprove() (n int) {
-	if v.can.Moderate {
-		v.eachWaiting(func(*qa.Thread, int) { n++ })
+// toApprove counts the posts that the reader may approve, and reports whether pages link to them.
+func (v *weekView) toApprove() (n int, linked bool) {
+	if !v.can.Moderate {
+		return 0, false
 	}
-	return n
+	v.eachWaiting(func(*qa.Thread, int) { n++ })
+	return n, n > 0 || v.Event.Approve
 }

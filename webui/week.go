@@ -264,7 +264,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 
 // filterThreads returns the threads that a filter shows, and fills in the filters.
 func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
-	var all, unanswered, mine, waiting []*qa.Thread
+	var all, unanswered, mine []*qa.Thread
 	for i := range v.Threads {
 		t := &v.Threads[i]
 		all = append(all, t)
@@ -274,12 +274,9 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		if v.mine(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return v.mine(&p) }) {
 			mine = append(mine, t)
 		}
-		if hasPostToApprove(t) {
-			waiting = append(waiting, t)
-		}
 	}
 	wanted := sort == "wanted"
-	if !slices.Contains([]string{"unanswered", "mine", "waiting"}, show) {
+	if show != "unanswered" && show != "mine" {
 		show = ""
 	}
 	p.Filters = []filter{
@@ -288,12 +285,10 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
 	}
-	if v.can.Moderate && (v.Event.Approve || len(waiting) > 0 || show == "waiting") {
-		p.Filters = append(p.Filters, filter{Name: "To approve", URL: queuePath(v.Event.ID), Count: v.countToApprove(), Counted: true, Here: show == "waiting"})
+	if n, ok := v.toApprove(); ok {
+		p.Filters = append(p.Filters, filter{Name: "To approve", URL: queuePath(v.Event.ID), Count: n, Counted: true})
 	}
 	switch {
-	case show == "waiting":
-		return waiting
 	case show == "unanswered":
 		return unanswered
 	case show == "mine":
@@ -308,8 +303,6 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 
 func emptyWords(show string, all int) string {
 	switch {
-	case show == "waiting":
-		return "Nothing to approve."
 	case show == "unanswered" && all > 0:
 		return "All questions are answered."
 	case show == "mine":

@@ -165,8 +165,7 @@ func (s *server) showWinners(w http.ResponseWriter, r *http.Request, status int,
 // nav chooses which pages of the week the header links to, and what new authors are told.
 func (v *weekView) nav(l *layout) {
 	l.Author, l.Welcome = v.can.Answer, v.welcome()
-	l.ToApprove = v.countToApprove()
-	l.Moderator = l.ToApprove > 0 || v.can.Moderate && v.Event.Approve
+	l.ToApprove, l.Moderator = v.toApprove()
 	l.Winners = v.can.Answer || v.can.Organise || len(v.Event.Winners) > 0 || v.Event.Draw != nil && v.DrawFixed()
 }
 
