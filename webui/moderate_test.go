@@ -345,6 +345,7 @@ func TestQueueDecidesAboutMany(t *testing.T) {
 	// What is refused changes nothing and keeps what was chosen and typed.
 	for name, fields := range map[string][]string{
 		"nothing chosen": {"approve", "1"},
+		"no decision":    {"post", ids[0]},
 		"no reason":      {"hide", "1", "post", ids[0], "reason", " "},
 	} {
 		w := s.send(s.week()+"/queue", fields...)
@@ -373,6 +374,9 @@ func TestQueueDecidesAboutMany(t *testing.T) {
 	}
 	to = s.sent(s.week()+"/queue", "approve", "all", "shown", ids[1])
 	mustContain(t, s.get(to), "1 post approved.", "Nothing waits.")
+	to = s.sent(s.week()+"/queue", "approve", "1", "post", ids[0]) // which another moderator has approved
+	mustContain(t, s.get(to), "what you chose does not wait any more")
+	mustNotContain(t, s.get(s.week()+"/queue?approved=x"), "Nothing was changed")
 }
 
 // TestDuplicateOffersSimilarQuestions: to mark a duplicate, similar questions are offered first, and all are found by a search.

@@ -53,6 +53,8 @@ func (s *server) queue(w http.ResponseWriter, r *http.Request) {
 	for _, done := range []struct{ key, words string }{{"approved", "approved"}, {"hidden", "hidden"}} {
 		if n, err := strconv.Atoi(q.Get(done.key)); err == nil && n > 0 {
 			page.Done = plural(n, "post") + " " + done.words + "."
+		} else if err == nil {
+			page.Done = "Nothing was changed: what you chose does not wait any more."
 		}
 	}
 	s.showQueue(w, r, http.StatusOK, v, page, nil)
@@ -130,7 +132,8 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 	}
 	act := qa.Act{Kind: qa.ActMark, Mark: schema.KeyApproved, On: true}
 	done := "approved"
-	if form.Has("hide") {
+	hide := form.Has("hide")
+	if hide {
 		done = "hidden"
 		act = qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden, Text: strings.Join(strings.Fields(form.Get("reason")), " ")}
 	}
@@ -145,10 +148,13 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 		s.showQueue(w, r, status, v, queuePage{Error: words + " Nothing was changed.", Reason: form.Get("reason")}, chosen)
 	}
 	switch {
+	case !hide && !form.Has("approve"):
+		fail(http.StatusUnprocessableEntity, "Neither “approve” nor “hide” is chosen.")
+		return
 	case len(chosen) == 0:
 		fail(http.StatusUnprocessableEntity, "No post is chosen.")
 		return
-	case form.Has("hide") && act.Text == "":
+	case hide && act.Text == "":
 		fail(http.StatusUnprocessableEntity, "Not saved. "+sentence(errNoReason.Error()))
 		return
 	}

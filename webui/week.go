@@ -207,7 +207,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 		p.Invitation, p.InvitationProgram = s.linksOf(inv)
 		p.InviteQR = p.Path + "/invite/all.svg"
 	}
-	if p.Claim = v.claim; p.Claim != nil && e.Access != schema.AccessInvited {
+	if p.Claim = v.claim; p.Claim != nil && e.Access != schema.AccessInvited && !e.Closed {
 		p.Claim.Words += " Meanwhile you can read and ask."
 	}
 	p.OfferPhrase = s.offersPhrase(r.Context(), v)
