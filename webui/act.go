@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,7 +14,7 @@ import (
 	"flyleaf/schema"
 )
 
-var errEmpty = errors.New("there is no text yet")
+var errEmpty = node.Errorf(node.Invalid, "there is no text yet")
 
 func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	s.posting.Lock() // before the week is read, see postOnce
@@ -113,9 +112,6 @@ func (s *server) posted(w http.ResponseWriter, r *http.Request, v *weekView, par
 
 func (s *server) notAsked(w http.ResponseWriter, r *http.Request, v *weekView, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
-	if errors.Is(err, errEmpty) {
-		status, words = http.StatusUnprocessableEntity, "There is no text yet."
-	}
 	if wantsJSON(r) {
 		refuseForm(w, status, words, d)
 		return
@@ -174,9 +170,6 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) notReplied(w http.ResponseWriter, r *http.Request, v *weekView, t *qa.Thread, i int, d node.Draft, err error) {
 	status, words := statusOf(err), notSavedWords(err, &d)
-	if errors.Is(err, errEmpty) {
-		status, words = http.StatusUnprocessableEntity, "There is no text yet."
-	}
 	if wantsJSON(r) {
 		refuseForm(w, status, words, d)
 		return

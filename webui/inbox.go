@@ -518,7 +518,7 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
-		fail(http.StatusUnprocessableEntity, "There is no text yet.")
+		fail(statusOf(errEmpty), notSavedWords(errEmpty, &d))
 		return
 	}
 	part, err := strconv.Atoi(cmp.Or(r.PostForm.Get("part"), "0"))

@@ -233,15 +233,15 @@ func (s *server) readFailed(w http.ResponseWriter, r *http.Request, err error) {
 // notSaved says why a form was not saved, and that its text is still in the box.
 func notSaved(err error) string {
 	var field *qa.FieldError
-	if errors.As(err, &field) {
-		if errors.Is(err, qa.ErrTooLong) {
-			advice := "shorten it."
-			if field.Field == schema.MapRevisions.Keyed().Name {
-				advice = "shorten it or split it into two posts."
-			}
-			return "The " + qa.FieldName(field.Field) + " " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
-				" fit. Your text is still in the box; " + advice
+	if errors.As(err, &field) && errors.Is(err, qa.ErrTooLong) {
+		advice := "shorten it."
+		if field.Field == schema.MapRevisions.Keyed().Name {
+			advice = "shorten it or split it into two posts."
 		}
+		return "The " + qa.FieldName(field.Field) + " " + qa.ErrTooLong.Error() + ": " + plural(field.Got, "byte") + ", and at most " + plural(field.Max, "byte") +
+			" fit. Your text is still in the box; " + advice
+	}
+	if node.KindOf(err) == node.Invalid {
 		return sentence(err.Error()) + " Your text is still in the box."
 	}
 	return strings.TrimSuffix(sentence(err.Error()), ".") + ". Your text is still in the box. Nothing else was changed. Try again later."
@@ -250,6 +250,9 @@ func notSaved(err error) string {
 // notSavedWords is notSaved for a form with a text. If the text has characters that are
 // not allowed, most of which are invisible, it removes them from d, which fills the box again.
 func notSavedWords(err error, d *node.Draft) string {
+	if errors.Is(err, errEmpty) {
+		return sentence(err.Error())
+	}
 	if !errors.Is(err, qa.ErrCharacter) && !errors.Is(err, qa.ErrInvisible) {
 		return notSaved(err)
 	}

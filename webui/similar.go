@@ -1,17 +1,17 @@
 package webui
 
 import (
-	"errors"
 	"net/http"
 
 	"flyleaf/markdown"
+	"flyleaf/node"
 	"flyleaf/qa"
 )
 
 // maxSimilar is how many similar questions are offered.
 const maxSimilar = 3
 
-var errOneQuestion = errors.New("this asks only one thing, so there is nothing to separate")
+var errOneQuestion = node.Errorf(node.Invalid, "this asks only one thing, so there is nothing to separate")
 
 // suggestions are shown below a question that is being written.
 type suggestions struct {

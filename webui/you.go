@@ -2,7 +2,6 @@ package webui
 
 import (
 	"context"
-	"errors"
 	"html/template"
 	"net/http"
 	"strings"
@@ -143,7 +142,7 @@ func (s *server) mayAskAnonymously(v *weekView) (ok bool, why string) {
 // checkAnonymous refuses an anonymous question that would reveal who asks.
 func checkAnonymous(a qa.Act) error {
 	if a.OnBehalfOf != "" {
-		return errors.New("a question for someone else shows your name. Either remove their name, or untick “Ask without my name”")
+		return node.Errorf(node.Invalid, "a question for someone else shows your name. Either remove their name, or untick “Ask without my name”")
 	}
 	return nil
 }
