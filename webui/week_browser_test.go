@@ -228,6 +228,22 @@ func TestBrowserQueueByKeyboard(t *testing.T) {
 	b.checkNoForeignRequests()
 }
 
+// TestBrowserQueueCatchesUp: what came while a page was not connected is in its news, as on the other pages.
+func TestBrowserQueueCatchesUp(t *testing.T) {
+	b := openBrowserOn(t)
+	b.node.giveReaderRole(b.event, qa.RoleModerator)
+	b.node.doAs(noor, b.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{"approve": true}})
+	b.node.addPost(b.event, qa.Post{By: obi}, "one")
+	b.enter(b.week() + "/queue")
+	b.live()
+	b.setDead(true)
+	b.srv.CloseClientConnections()
+	b.until("the end of the stream", `document.body.dataset.live === 'no'`)
+	b.node.addPost(b.event, qa.Post{By: obi}, "two")
+	b.setDead(false)
+	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
+}
+
 func TestBrowserLooksOfClubAndSetup(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, node: b.node, event: b.event}

@@ -4,7 +4,7 @@ import { adopt, all, byID, eventPath, here, one, replaceFilters } from './dom.js
 import { addCopyButtons } from './copy.js';
 import { restoreDrafts } from './drafts.js';
 import { showKeys, showKeysSetting, startKeys } from './keys.js';
-import { newsWords } from './news.js';
+import { newsWords, showNews } from './news.js';
 import { paced } from './pace.js';
 import { keepPlace } from './place.js';
 import { readPage } from './server.js';
@@ -24,7 +24,7 @@ export const refreshInbox = paced(async () => {
   comeBackAt(now.dataset.comesBack);
   const gone = now.dataset.gone.split(' ').filter(Boolean).length, more = name => now.dataset[name] - list.dataset[name];
   const fresh = Math.max(more('count') + gone, list.dataset.all ? more('all') : 0);
-  showNews(newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'));
+  showNews(newsWords([[fresh, 'new'], [gone, 'answered or taken']], 'Refresh the list'), here());
 });
 
 function updateEntry(now) {
@@ -36,18 +36,6 @@ function updateEntry(now) {
     if (mine.outerHTML !== theirs.outerHTML) keepPlace(() => mine.replaceChildren(...adopt(theirs).childNodes));
   }
   old.dataset.version = now.dataset.version;
-}
-
-// showNews shows a link that reads the list again; words are "" if nothing is new.
-export function showNews(words) {
-  const bar = byID('news'), shown = one('a', bar);
-  if (!words) bar.replaceChildren();
-  if (!words || shown && shown.textContent === words) return;
-  const link = document.createElement('a');
-  link.className = 'button';
-  link.href = here();
-  link.textContent = words;
-  bar.replaceChildren(link);
 }
 
 let timer = 0;

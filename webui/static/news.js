@@ -1,4 +1,23 @@
-// The words of the bar that says what is new.
+// The bar that says what is new.
+import { byID, one } from './dom.js';
+
+// showNews shows words in the bar as a link to an address, or nothing without words. It returns the link.
+export function showNews(words, address) {
+  const bar = byID('news');
+  let link = one('a', bar);
+  if (!words) {
+    bar.replaceChildren();
+    return;
+  }
+  if (!link) {
+    link = document.createElement('a');
+    link.className = 'button';
+    bar.append(link);
+  }
+  link.href = address;
+  if (link.textContent !== words) link.textContent = words; // a screen reader says it again
+  return link;
+}
 
 // newsWords counts the posts that are not shown yet. parts is a list of [count, "new" or the
 // like]; action is the text of the link that shows them.

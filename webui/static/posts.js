@@ -1,7 +1,7 @@
 // Posts that change or arrive while the page of a week or of a thread is open.
 import { adopt, all, byID, comparable, eventPath, here, one, replaceFilters, unfold } from './dom.js';
 import { addMissing } from './merge.js';
-import { belongsToView, newsWords } from './news.js';
+import { belongsToView, newsWords, showNews } from './news.js';
 import { paced } from './pace.js';
 import { focusPost, inUse, isVisible, keepPlace } from './place.js';
 import { readPage } from './server.js';
@@ -55,25 +55,12 @@ function belongsHere(now) {
   return belongsToView(location.search, now.classList.contains('question'));
 }
 
-// showNews says in the bar how many posts are not shown yet.
-function showNews() {
-  const bar = byID('news');
-  if (!bar) return;
-  let link = one('a', bar);
-  const words = newsWords([[missing.size, 'new'], [heldBack.size, 'changed']]);
-  if (!words) {
-    if (link) link.remove();
-    return;
-  }
-  if (!link) {
-    link = document.createElement('a');
-    link.className = 'button';
-    link.addEventListener('click', e => { e.preventDefault(); showMissing(true) });
-    bar.append(link);
-  }
-  const [first] = missing;
-  link.href = first ? postAddress(first) : here();
-  if (link.textContent !== words) link.textContent = words;
+// countNews says in the bar how many posts are not shown yet.
+function countNews() {
+  if (!byID('news')) return;
+  const [first] = missing, words = newsWords([[missing.size, 'new'], [heldBack.size, 'changed']]);
+  const link = showNews(words, first ? postAddress(first) : here());
+  if (link) link.onclick = e => { e.preventDefault(); showMissing(true) };
 }
 
 const postAddress = id => eventPath + '/go/' + encodeURIComponent(id);
@@ -97,7 +84,7 @@ async function showMissing(go) {
   const first = added.find(post => missing.has(post.dataset.post)) || added[0];
   const elsewhere = [...missing].find(id => !byID('p-' + id));
   missing.clear();
-  showNews();
+  countNews();
   if (!go) return;
   if (first) focusPost(first);
   else if (elsewhere) location.assign(postAddress(elsewhere));
@@ -118,7 +105,7 @@ export async function showPosted(id, to) {
   });
   if (!mine) one('a', byID('own')).href = to;
   missing.delete(id);
-  showNews();
+  countNews();
   return doc;
 }
 
@@ -171,7 +158,7 @@ const readSoon = paced(async () => {
       if ('other' in now.dataset && byID(now.id)) changed.add(now.dataset.post); // it was inserted meanwhile
       else updateOrNote(now);
     }
-    showNews();
+    countNews();
   }
   if (changed.size) readSoon();
 });
@@ -195,7 +182,7 @@ async function readWaiting() {
 async function compareAll() {
   if (!byID('threads')) return;
   for (const now of all('#threads .post', await readPage(here()))) updateOrNote(now);
-  showNews();
+  countNews();
 }
 
 // When the reader leaves a field, versions that were held back are shown, unless the post is
@@ -208,5 +195,5 @@ document.addEventListener('focusout', () => setTimeout(() => {
       replacePost(old, now);
     }
   }
-  showNews();
+  countNews();
 }));

@@ -1,8 +1,7 @@
 // The posts that wait for a moderator, decided about many at once: by mouse with the boxes, and by key.
 import { all, byID, here, one } from './dom.js';
-import { showNews } from './inbox.js';
 import { showKeys, startKeys } from './keys.js';
-import { newsWords } from './news.js';
+import { newsWords, showNews } from './news.js';
 import { paced } from './pace.js';
 import { readPage } from './server.js';
 
@@ -10,7 +9,7 @@ import { readPage } from './server.js';
 export const refreshQueue = paced(async () => {
   const doc = await readPage(here());
   const missing = (from, other) => all('#queue .entry', from).filter(e => !byID(e.id, other)).length;
-  showNews(newsWords([[missing(doc, document), 'new'], [missing(document, doc), 'decided']], 'Refresh the list'));
+  showNews(newsWords([[missing(doc, document), 'new'], [missing(document, doc), 'decided']], 'Refresh the list'), here());
 });
 
 const boxes = () => all('#queue .choose input');

@@ -1,17 +1,10 @@
 // Requests to the program that served the page.
 import { inWorker } from './worker.js';
 
-// readPage fetches a page and returns it as a document.
-export async function readPage(url) {
-  const response = await fetch(url, { credentials: 'same-origin' });
-  if (!response.ok) throw new Error(response.status);
-  return new DOMParser().parseFromString(await response.text(), 'text/html');
-}
-
-// readFragment posts fields and returns the HTML of the response as a document.
-export async function readFragment(url, fields) {
-  fields.set('csrf', document.body.dataset.csrf);
-  const response = await fetch(url, { method: 'POST', body: fields, redirect: 'error', credentials: 'same-origin' });
+// readPage fetches a page and returns it as a document. With fields it sends a form.
+export async function readPage(url, fields) {
+  fields?.set('csrf', document.body.dataset.csrf);
+  const response = await fetch(url, { credentials: 'same-origin', ...fields && { method: 'POST', body: fields, redirect: 'error' } });
   if (!response.ok) throw new Error(response.status);
   return new DOMParser().parseFromString(await response.text(), 'text/html');
 }

@@ -7,11 +7,12 @@ import { refreshQueue } from './queue.js';
 import { isWhole, refreshStatus } from './status.js';
 import { inWorker, listen } from './worker.js';
 
-// somePosts is called with the IDs of posts that have changed.
+// somePosts is called with the IDs of posts that have changed; without them when any may have.
 function somePosts(posts) {
   if (isWhole()) refreshStatus();
   else if (byID('inbox')) refreshInbox();
   else if (byID('waits')) refreshQueue();
+  else if (!posts) reconnected();
   else if (eventPath) postsChanged(posts);
 }
 
@@ -30,8 +31,7 @@ function heard({ event, posts, status }) {
 
 // catchUp reads changes that happened while this page received no updates.
 function catchUp() {
-  if (byID('inbox')) refreshInbox();
-  else reconnected();
+  somePosts();
   refreshStatus();
 }
 

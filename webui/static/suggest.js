@@ -1,7 +1,7 @@
 // Suggestions below the box for a question: similar questions, and the questions in a text that asks
 // several things.
 import { adopt, byID, eventPath, one } from './dom.js';
-import { readFragment, send } from './server.js';
+import { readPage, send } from './server.js';
 import { toast } from './toast.js';
 
 const pause = 500; // milliseconds without a key before suggestions are fetched
@@ -20,7 +20,7 @@ async function fetchSuggestions() {
     const version = wanted, fields = new URLSearchParams(new FormData(byID('ask')));
     let now = document.createElement('div');
     try {
-      if (fields.get('body').trim()) now = (await readFragment(eventPath + '/suggest', fields)).body;
+      if (fields.get('body').trim()) now = (await readPage(eventPath + '/suggest', fields)).body;
     } catch { /* the question can be asked without suggestions */ }
     if (version === wanted) show(now);
     shown = version;
