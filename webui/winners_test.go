@@ -317,6 +317,8 @@ func TestSavingIsConfirmed(t *testing.T) {
 	}
 	page := s.get(strings.TrimSuffix(to, "#saved"))
 	mustContain(t, page, `id="saved"`, "Saved on this device.</b> You have chosen 1 person.")
+	to = s.sent(s.week()+"/winners/choose", "row", s.id(pQuestion), "back", s.week()+"/winners?show=chosen")
+	mustContain(t, s.get(strings.TrimSuffix(to, "#saved")), "Nobody is chosen yet", "You have chosen nobody.")
 	to = s.sent(s.post(pDuplicate)+"/answer", "body", "An answer", "back", s.week()+"/inbox")
 	mustContain(t, s.get(strings.TrimSuffix(to, "#saved")), "Your answer is saved on this device.")
 }
