@@ -53,6 +53,35 @@ func TestDraftsOfTwoWindows(t *testing.T) {
 	}
 }
 
+// TestBrowserSavingForLaterKeepsTheDraft: a question that is saved for later in one window keeps its words in the other.
+func TestBrowserSavingForLaterKeepsTheDraft(t *testing.T) {
+	b := openBrowserOn(t)
+	many := manyQuestions(&site{t: t, node: b.node, event: b.event}, 2)
+	open := b.week() + "/inbox?sort=age&open=" + string(many[0])
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url(open)), main())
+	b.live()
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	defer cancel()
+	other := &inBrowser{t: t, ctx: ctx, srv: b.srv, node: b.node, event: b.event}
+	other.run(chromedp.Navigate(b.url(open)), main())
+	other.live()
+	const words = `document.querySelector('.writing textarea').value`
+	b.eval(`(() => { const box = document.querySelector('.writing textarea'); box.value = 'First thoughts'; box.dispatchEvent(new Event('input', { bubbles: true })) })()`)
+	other.until("the words in the other window", words+` === 'First thoughts'`)
+	other.eval(`(() => { globalThis.heard = 0; addEventListener('storage', e => { if (e.key === 'flyleaf test') heard++ }) })()`)
+	b.eval(`document.querySelector('.writing button[name=later]').click()`)
+	b.until("the next question to be open", `document.querySelector('.entry.here')?.dataset.post === '`+string(many[1])+`'`)
+	b.eval(`localStorage['flyleaf test'] = 'the last event'`)
+	other.until("all to be heard", `heard > 0`)
+	if got := value[string](other, words); got != "First thoughts" {
+		t.Errorf("the other window has %q", got)
+	}
+	if all, err := b.node.Drafts(t.Context(), b.event); err != nil || all[string(many[0])].Text != "First thoughts" {
+		t.Errorf("the draft is %+v, %v", all, err)
+	}
+}
+
 // TestBrowserTwoWindowsShareADraft: what is typed in one window appears in the other, so that nobody overwrites
 // anything. Words that a window has not shown are added to its box, not replaced.
 func TestBrowserTwoWindowsShareADraft(t *testing.T) {

@@ -49,7 +49,7 @@ async function submit(form, button) {
     }
     tried.delete(form);
     if (fields.get('name')) for (const box of all('.name-box')) box.remove(); // the name is saved
-    forgetPosted(form);
+    if (button?.name !== 'later') forgetPosted(form); // otherwise the draft stays
     if (form.id === 'ask') clearSuggestions();
     const to = new URL(data.location, location.href);
     if (data.elem && byID('threads') && await showOwn(form, data, to)) return;
