@@ -102,7 +102,7 @@ func (d *draft) accept(made crdt.Made, act qa.Act, key keys.Key) error {
 		return err
 	}
 	if act.Kind == qa.ActPost {
-		act.Post = made.Post // for postOf
+		act.Post = made.Post // for actOf
 	}
 	k := storedAct{Act: act}
 	if d.reissues != (wire.Hash{}) {

@@ -35,3 +35,30 @@ func TestDeviceSaysWhyTheRelayDoesNotServeAnEvent(t *testing.T) {
 	p.send(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
 	eventually(t, n, "that the relay lacks the event", why("the relay does not have this event yet"))
 }
+
+// TestARefusedEventIsNotLost: a relay that does not serve an event now may still have what was sent to it. One that lacks the
+// event does not.
+func TestARefusedEventIsNotLost(t *testing.T) {
+	host, store, key := startRelay(t), mem.New(), newKey(t)
+	first := openNode(t, replica.Config{Store: store, Key: key})
+	id := createEvent(t, first, host.url())
+	if err := first.Sync(testContext(t), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := newFakeRelay(t)
+	p.event = id
+	n := openNode(t, fastRetries(replica.Config{Store: store, Key: key, Dial: p}))
+	n.Start(t.Context())
+	p.accept()
+	pending := func() int { return statusOf(t, n, id).Pending }
+	p.send(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id), Message: "no room"})
+	eventually(t, n, "the reason", func() bool { return strings.Contains(statusOf(t, n, id).Relay.Why, "no room") })
+	if got := pending(); got != 0 {
+		t.Errorf("%d changes are to be sent again to a relay that refuses the event", got)
+	}
+	p.send(&repo.Message{Type: repo.TypeUnavailable, DocumentID: string(id)})
+	eventually(t, n, "that the changes are lost", func() bool { return pending() > 0 })
+}

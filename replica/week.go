@@ -74,11 +74,11 @@ func (c *cachedWeek) noteReplaced() {
 // replaceLocked makes the next Week read all rows. mu is held.
 func (c *cachedWeek) replaceLocked() { c.replaced, c.read, c.posts = c.version, nil, nil }
 
-// drop frees the memory.
+// drop frees the memory. What is being read is not kept if rows were written since: which ones is forgotten too.
 func (c *cachedWeek) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.read = nil
+	c.replaceLocked()
 }
 
 // state returns what was read last, the current version, and which posts were written since; all says that all
@@ -120,6 +120,7 @@ func (n *Node) Week(ctx context.Context, id qa.EventID) (qa.Week, error) {
 	}
 	last, version, written, all, newPeople := doc.week.state()
 	if last != nil && last.version == version && !last.future {
+		n.noteWeek(doc)
 		return ownThreads(last.week), nil
 	}
 	e, err := n.read(ctx, id)
@@ -215,7 +216,7 @@ func (r *weekRead) arrange(e qa.Event, nowMillis int64) {
 	r.week = qa.NewWeek(e, posts, r.people)
 }
 
-// noteWeek notes that a week was kept in memory, and drops another one if there are too many.
+// noteWeek notes that a week in memory was read, and drops another one if there are too many.
 func (n *Node) noteWeek(doc *document) {
 	n.mu.Lock()
 	i := slices.Index(n.weeks, doc)

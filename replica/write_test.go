@@ -112,8 +112,12 @@ func TestWriteThatFailsAfterItsCommitIsKeptOnce(t *testing.T) {
 	disk := &failingStore{Store: mem.New()}
 	n := openNode(t, replica.Config{Store: disk})
 	id := createEvent(t, n, "")
+	weekOf(t, n, id)
 	disk.failAfterCommit.Store(true)
 	ask(t, n, id, "once")
+	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"once"}) {
+		t.Fatalf("%q", got)
+	}
 	disk.failAfterCommit.Store(false)
 	ask(t, n, id, "twice")
 	if got := texts(weekOf(t, n, id)); !slices.Equal(got, []string{"once", "twice"}) {
