@@ -181,9 +181,7 @@ func (a *app) wantsNewClub(err error) bool {
 	for i := range similar.Clubs {
 		fmt.Fprintf(a.std.err, "  %s  %s\n", similar.Clubs[i].ID, plainLine(similar.Clubs[i].Title))
 	}
-	fmt.Fprintf(a.std.err, "Create another club named %s? [y/N] ", plainLine(similar.Name))
-	answer := a.readLine()
-	return answer == "y" || answer == "yes"
+	return a.saysYes("Create another club named " + plainLine(similar.Name))
 }
 
 // importWeeks imports the weeks into one event or one each, or into a club, as to says. If one of

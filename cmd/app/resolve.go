@@ -189,14 +189,17 @@ func (a *app) resolvePerson(ctx context.Context, b backend, event qa.EventID, ty
 // confirm asks a question on a terminal, unless yes is set. If the answer is no, it returns an error with the words
 // otherwise.
 func (a *app) confirm(what, otherwise string, yes bool) error {
-	if yes || !a.std.isTerminal() {
+	if yes || !a.std.isTerminal() || a.saysYes(what) {
 		return nil
 	}
+	return codedf(exitUsage, "%s", otherwise)
+}
+
+// saysYes asks a question and reports whether the answer is yes.
+func (a *app) saysYes(what string) bool {
 	fmt.Fprintf(a.std.err, "%s? [y/N] ", what)
-	if answer := a.readLine(); answer != "y" && answer != "yes" {
-		return codedf(exitUsage, "%s", otherwise)
-	}
-	return nil
+	answer := a.readLine()
+	return answer == "y" || answer == "yes"
 }
 
 // readLine reads a one-line answer and returns it in lower case.

@@ -149,12 +149,11 @@ func (a *app) readDocumentCmd() *cobra.Command {
 	}
 }
 
-// namesOf returns the names of people who have one.
+// namesOf returns the names of people, "" for those without one.
 func namesOf(all []qa.VerifiedPerson) map[qa.Identity]string {
 	names := map[qa.Identity]string{}
 	for _, p := range all {
-		if p.Name != "" {
-		}
+		names[p.ID] = p.Name
 	}
 	return names
 }
@@ -185,7 +184,6 @@ func (a *app) printVerification(v *qa.Verification, names map[qa.Identity]string
 	}
 	lookalikes := lookalikesIn(v)
 	for _, p := range v.People {
-		names[p.ID] = p.Name
 		roles := make([]string, len(p.Roles))
 		for i, r := range p.Roles {
 			roles[i] = string(r)
