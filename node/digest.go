@@ -35,7 +35,7 @@ type DigestOptions struct {
 
 // MakeDigest returns the digest of what is new.
 func MakeDigest(ctx context.Context, n Node, previous DigestState, o DigestOptions, now time.Time) (digest.Digest, error) {
-	from := digest.Options{SinceMillis: o.SinceMillis}
+	from := digest.Options{SinceMillis: o.SinceMillis, NowMillis: now.UnixMilli()}
 	if o.SinceMillis == 0 {
 		known := map[qa.EventID]map[string]bool{}
 		for id, list := range previous.Reported {

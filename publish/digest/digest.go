@@ -41,6 +41,8 @@ type Options struct {
 	// SinceMillis leaves out posts that were written before that time; 0: none. A post that
 	// depends on a later post counts as later, even if its writer's clock is slow.
 	SinceMillis int64
+	// NowMillis decides whether winners are told yet, see qa.Event.WinnersTold.
+	NowMillis int64
 	// Link returns the address of a post, "" if it has none. nil: no post has one.
 	Link func(event qa.EventID, post qa.PostID) string
 }
@@ -128,7 +130,10 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 		return i
 	}
-	won := week.WinningQuestions()
+	won := map[qa.PostID]bool{}
+	if week.Event.WinnersTold(o.NowMillis) {
+		won = week.WinningQuestions()
+	}
 	for i := range week.Threads {
 		t := &week.Threads[i]
 		q := &t.Question

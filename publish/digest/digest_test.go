@@ -203,6 +203,15 @@ func TestDigestTellsOfWinners(t *testing.T) {
 	if again := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}, Listed: listed}); !again.Empty() {
 		t.Errorf("told twice: %+v", again.Weeks)
 	}
+	early := w
+	early.Event.WinnersAtMillis, early.Event.Closed = 100, false
+	d = New([]qa.Week{early}, Options{Me: []qa.Identity{maren}, NowMillis: 99})
+	if d.Weeks[0].YouWon.Len() > 0 || listed("event", "won q1") {
+		t.Error("winners are told before the authors have chosen")
+	}
+	if later := New([]qa.Week{early}, Options{Me: []qa.Identity{maren}, NowMillis: 100, Listed: listed}); len(later.Weeks) != 1 || later.Weeks[0].YouWon.Len() != 1 {
+		t.Errorf("when the time has come: %+v", later.Weeks)
+	}
 	w.Event.Announcement += " And to Dag."
 	if again := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}, Listed: listed}); len(again.Weeks) != 1 || again.Weeks[0].News.Len() != 1 {
 		t.Errorf("another announcement: %+v", again.Weeks)
