@@ -393,12 +393,10 @@ func (w *Week) MayReveal(by Identity) error {
 	return ErrDrawNotMine
 }
 
-func (w *Week) nameOf(id Identity) string { return w.name(&Post{By: id}) }
-
 func (w *Week) namesOf(ids []Identity) string {
 	var out []string
 	for _, id := range ids {
-		out = append(out, w.nameOf(id))
+		out = append(out, w.PersonName(id))
 	}
 	return and(out)
 }
@@ -459,12 +457,12 @@ func (w *Week) WhyNoDraw(drawn Drawn) string {
 					by = append(by, x.By)
 				}
 			}
-			parts = append(parts, fmt.Sprintf("%s for the closing by %s (%.8s)", w.namesOf(by), w.nameOf(o.ClosedBy), o.Closing))
+			parts = append(parts, fmt.Sprintf("%s for the closing by %s (%.8s)", w.namesOf(by), w.PersonName(o.ClosedBy), o.Closing))
 		}
 		return "There is no draw: the week was closed more than once, and not all secrets were revealed for the same closing. They were revealed by " +
 			strings.Join(parts, "; ") + ". The authors choose by hand."
 	case VoidFounder:
-		return "There is no draw: under the rule founder-last the founder’s secret decides whose secrets count, and " + w.nameOf(w.Event.Founder) +
+		return "There is no draw: under the rule founder-last the founder’s secret decides whose secrets count, and " + w.PersonName(w.Event.Founder) +
 			" revealed it more than once, knowing of different secrets. The authors choose by hand."
 	}
 	return ""
@@ -495,7 +493,7 @@ func (w *Week) LosesDrawnCopy(me Identity, acts []Act) []string {
 	var out []string
 	for _, p := range w.Prizes(drawn) {
 		if len(p.ChosenBy) == 0 && !slices.ContainsFunc(left, func(x Prize) bool { return x.Entrant == p.Entrant }) {
-			out = append(out, w.WinnerName(p.Entrant))
+			out = append(out, w.EntrantName(p.Entrant))
 		}
 	}
 	return out
@@ -551,29 +549,30 @@ func (w *Week) Won() []Prize {
 // choose. Until then choices may change.
 func (e Event) WinnersTold(nowMillis int64) bool { return e.Closed || e.WinnersAtMillis <= nowMillis }
 
-// WinnerName returns the name of somebody who gets a copy.
-func (w *Week) WinnerName(e Entrant) string { return w.name(&Post{By: e.By, OnBehalfOf: e.OnBehalfOf}) }
-
-// SuggestedAnnouncement returns a text that tells who has won; "" if nobody has.
+// SuggestedAnnouncement returns a text that tells who has won; "" if nobody has. It names as many people as an
+// announcement has room for.
 func (w *Week) SuggestedAnnouncement() string {
-	const most = 20 // names, so that the text is not longer than an announcement may be
-	var names []string
 	prizes := w.Won()
-	for _, p := range prizes[:min(len(prizes), most)] {
-		names = append(names, w.WinnerName(p.Entrant))
-	}
-	if n := len(prizes) - most; n > 0 {
-		names = append(names, are(n, "other person", "other people"))
-	}
 	goes := fmt.Sprintf("%d copies of %s go to ", len(prizes), w.Event.Title)
-	switch len(prizes) {
-	case 0:
-		return ""
-	case 1:
+	if len(prizes) == 1 {
 		goes = "A copy of " + w.Event.Title + " goes to "
 	}
-	return "Thank you for " + are(len(w.Threads), "question", "questions") + ". " + goes + and(names) +
-		". Open the week in Flyleaf and enter the address for your copy; only the organiser can read the address."
+	var names []string
+	text := ""
+	for i, p := range prizes {
+		names = append(names, w.EntrantName(p.Entrant))
+		people := names
+		if others := len(prizes) - len(names); others > 0 {
+			people = append(slices.Clip(names), are(others, "other person", "other people"))
+		}
+		longer := "Thank you for " + are(len(w.Threads), "question", "questions") + ". " + goes + and(people) +
+			". Open the week in Flyleaf and enter the address for your copy; only the organiser can read the address."
+		if i > 0 && len(longer) > schema.MaxXValue {
+			break
+		}
+		text = longer
+	}
+	return text
 }
 
 // Prizes returns the copies: first for the people chosen by hand, in the order of their questions,
@@ -666,7 +665,7 @@ func (w *Week) whyIneligible(who Entrant) string {
 		case q.Void:
 			return "two versions of the question were signed"
 		case q.Marks.Hidden != "":
-			return "the question was hidden by " + w.nameOf(q.Marks.HiddenBy)
+			return "the question was hidden by " + w.PersonName(q.Marks.HiddenBy)
 		case q.Blocked:
 			return "its writer is blocked"
 		}

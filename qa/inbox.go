@@ -151,32 +151,33 @@ var numbered = regexp.MustCompile(`^\s{0,3}(?:\d{1,2}[.)]|[-*+])\s+(\S.*)$`)
 
 // SplitQuestion returns the parts of a question that asks several things: the items of its list if
 // there are at least two; otherwise its sentences that end in a question mark, if there are at least two.
-// nil is returned for a question that asks one thing. Code and quotations are ignored.
+// nil is returned for a question that asks one thing. Code and quotations are ignored. The lines of a part
+// are joined by spaces.
 func SplitQuestion(text string) []string {
 	var out []string
 	for _, p := range partsOf(text) {
-		out = append(out, p.text)
+		var lines []string
+		for line := range strings.Lines(text[p.begin:p.end]) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		out = append(out, strings.Join(lines, " "))
 	}
 	return out
 }
 
-// textPart is a part of a text, in which its lines are joined by spaces.
-type textPart struct {
-	text       string
-	begin, end int // in the whole text
-}
+// textPart is where a part of a text is, in bytes.
+type textPart struct{ begin, end int }
 
 // partsOf implements SplitQuestion.
 func partsOf(text string) []textPart {
 	var items, asked []textPart
-	var paragraph []byte
-	var places []int // of the paragraph's bytes, in text
+	var paragraph textPart // empty outside of one
 	fenced, inItem := false, false
 	flush := func() {
-		for _, p := range questions(string(paragraph)) {
-			asked = append(asked, textPart{p.text, places[p.begin], places[p.end-1] + 1})
+		for _, p := range questions(text[paragraph.begin:paragraph.end]) {
+			asked = append(asked, textPart{paragraph.begin + p.begin, paragraph.begin + p.end})
 		}
-		paragraph, places = nil, nil
+		paragraph = textPart{}
 	}
 	at := 0
 	for line := range strings.Lines(text) {
@@ -196,7 +197,7 @@ func partsOf(text string) []textPart {
 		}
 		if m := numbered.FindStringSubmatchIndex(line); m != nil {
 			flush()
-			items = append(items, textPart{begin: first + m[2], end: first + m[3]})
+			items = append(items, textPart{first + m[2], first + m[3]})
 			inItem = true
 			continue
 		}
@@ -206,37 +207,21 @@ func partsOf(text string) []textPart {
 			inItem = false
 		case inItem: // an item's next line
 			items[len(items)-1].end = begin + len(words)
+		case paragraph.end == 0:
+			paragraph = textPart{begin, begin + len(words)}
 		default:
-			if len(paragraph) > 0 {
-				paragraph, places = append(paragraph, ' '), append(places, begin)
-			}
-			paragraph = append(paragraph, words...)
-			for i := range len(words) {
-				places = append(places, begin+i)
-			}
+			paragraph.end = begin + len(words)
 		}
 	}
 	flush()
-	for i := range items {
-		items[i].text = inOneLine(text[items[i].begin:items[i].end])
-	}
 	parts := items
-	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p textPart) bool { return strings.ContainsAny(p.text, questionMarks) }) {
+	if len(parts) < 2 || !slices.ContainsFunc(parts, func(p textPart) bool { return strings.ContainsAny(text[p.begin:p.end], questionMarks) }) {
 		parts = asked
 	}
 	if len(parts) < 2 {
 		return nil
 	}
 	return parts[:min(len(parts), maxParts)]
-}
-
-// inOneLine joins the lines of a text by spaces.
-func inOneLine(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		lines = append(lines, strings.TrimSpace(line))
-	}
-	return strings.Join(lines, " ")
 }
 
 const (
@@ -283,7 +268,7 @@ func questions(paragraph string) []textPart {
 			for unicode.IsSpace(runes[start]) {
 				start++
 			}
-			out = append(out, textPart{paragraph[places[start]:places[end]], places[start], places[end]})
+			out = append(out, textPart{places[start], places[end]})
 		}
 		start = end
 	}
@@ -299,11 +284,11 @@ func isAbbreviation(text []rune) bool {
 	for end > 0 && unicode.IsSpace(text[end-1]) {
 		end--
 	}
-	begin := end
-	for begin > 0 && !unicode.IsSpace(text[begin-1]) {
-		begin--
+	start := end
+	for start > 0 && !unicode.IsSpace(text[start-1]) {
+		start--
 	}
-	last := text[begin:end]
+	last := text[start:end]
 	return len(last) <= 3 || string(last) == "Prof" || slices.ContainsFunc(last, unicode.IsNumber)
 }
 
@@ -336,12 +321,11 @@ func (t *Thread) Parts() []QuestionPart {
 // quotesPart reports whether a quotation quotes part k of a question: it is the part, or has the part among
 // other words. Earlier versions quoted the whole paragraph of a part.
 func quotesPart(quote string, k int, parts []string) bool {
-	for i, part := range parts {
-		if quote == normalizeSpace(part) {
-			return i == k
-		}
+	part := normalizeSpace(parts[k])
+	if slices.ContainsFunc(parts, func(p string) bool { return quote == normalizeSpace(p) }) {
+		return quote == part
 	}
-	return strings.Contains(quote, normalizeSpace(parts[k]))
+	return strings.Contains(quote, part)
 }
 
 // QuotePart puts a part of the question before its answer, as a Markdown quotation. The quotation says

@@ -105,6 +105,10 @@ func TestPartsAreAnsweredOneByOne(t *testing.T) {
 	if got := state(post("aa", "q", author, QuotePart("Since When?", "Now."))); got != "false true" {
 		t.Errorf("a part that ends as another does: %s", got)
 	}
+	q.Revisions[0].Text = "Why? And when? Why?"
+	if got := state(post("aa", "q", author, QuotePart("Why?", "So."))); got != "true false true" {
+		t.Errorf("a part that is there twice: %s", got)
+	}
 	q.Revisions[0].Text = "I keep a ledger. Does it pay? Mine is old.\n\nWhen?"
 	if got := state(post("aa", "q", author, QuotePart("I keep a ledger. Does it pay? Mine is old.", "Yes."))); got != "true false" {
 		t.Errorf("a quoted paragraph: %s", got)

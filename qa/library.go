@@ -26,7 +26,7 @@ type QuestionCounts struct {
 func (w *Week) CountQuestions(viewer ...Identity) QuestionCounts {
 	var n QuestionCounts
 	for _, p := range w.Won() {
-		n.Winners = append(n.Winners, w.WinnerName(p.Entrant))
+		n.Winners = append(n.Winners, w.EntrantName(p.Entrant))
 		n.Won = n.Won || slices.Contains(viewer, p.By)
 	}
 	for i := range w.Threads {

@@ -68,7 +68,7 @@ func (e Event) roleOf(id Identity) Role {
 	return ""
 }
 
-// EntrantName returns what somebody who may win a copy is called.
+// EntrantName returns what the person is called who asks: who may win a copy, if it is a question.
 func (w *Week) EntrantName(e Entrant) string {
 	if e.OnBehalfOf != "" {
 		return CleanNonEmptyLine(e.OnBehalfOf)

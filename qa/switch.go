@@ -105,7 +105,7 @@ func (w *Week) reopeningEffectsOnWinners() []string {
 	}
 	var chosen, won []string
 	for _, p := range w.Prizes(drawn) {
-		name := w.WinnerName(p.Entrant)
+		name := w.EntrantName(p.Entrant)
 		if len(p.ChosenBy) > 0 {
 			chosen = append(chosen, name)
 		} else {

@@ -175,14 +175,16 @@ func TestWinnersAreTold(t *testing.T) {
 	if e.WinnersTold(99) || !e.WinnersTold(100) || !closed.WinnersTold(99) {
 		t.Error("winners are told when the authors choose, or once the week is closed")
 	}
-	// However many people won, the text fits.
-	e.Prizes = 300
+	// However many people won, and whatever they and the book are called, the text fits.
+	e.Prizes, e.Title = 300, strings.Repeat("T", schema.MaxShort)
 	for i := range 300 {
-		posts = append(posts, Post{ID: PostID(fmt.Sprint("n", i)), By: person(100 + i), OnBehalfOf: "Somebody Longname", Revisions: []Revision{{Text: "?"}}})
+		posts = append(posts, Post{ID: PostID(fmt.Sprint("n", i)), By: person(100 + i), OnBehalfOf: strings.Repeat("n", schema.MaxName-i%100), Revisions: []Revision{{Text: "?"}}})
 		e.Winners = append(e.Winners, Winner{Post: posts[len(posts)-1].ID, By: person(1), Note: "x"})
 	}
 	w = NewWeek(e, posts, people)
-	if n := len(w.SuggestedAnnouncement()); n > schema.MaxXValue {
-		t.Errorf("%d bytes", n)
+	for ; len(w.Event.Winners) > 0; w.Event.Winners = w.Event.Winners[1:] {
+		if got := w.SuggestedAnnouncement(); len(got) > schema.MaxXValue || !strings.Contains(got, "go to nn") && len(w.Event.Winners) > 1 {
+			t.Fatalf("%d winners: %d bytes: %s", len(w.Event.Winners), len(got), got)
+		}
 	}
 }

@@ -288,7 +288,7 @@ func displayedParent(by map[PostID]*arranged, p *Post) *arranged {
 
 func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 	p := a.post
-	v := PostView{Post: *p, Name: w.name(p), NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
+	v := PostView{Post: *p, Name: w.EntrantName(EntrantOf(p)), NeedsApproval: w.Event.needsApproval(p), AfterClosing: w.Event.afterClosing(p)}
 	v.EditedAfterClosing, v.EditNeedsApproval = w.Event.editedAfterClosing(p), w.Event.editNeedsApproval(p)
 	if p.ReceivedAtMillis != 0 {
 		v.ClockMillis, v.AtMillis = p.AtMillis, p.ShownMillis()
@@ -300,16 +300,9 @@ func (w *Week) view(a *arranged, by map[PostID]*arranged) PostView {
 		v.ByAuthor = p.AuthorThen || w.Event.HasRole(p.By, RoleAuthor)
 	}
 	if a.place.depth > 1 {
-		v.ReplyTo = w.name(displayedParent(by, p).post)
+		v.ReplyTo = w.EntrantName(EntrantOf(displayedParent(by, p).post))
 	}
 	return v
-}
-
-func (w *Week) name(p *Post) string {
-	if p.OnBehalfOf != "" {
-		return CleanNonEmptyLine(p.OnBehalfOf)
-	}
-	return w.PersonName(p.By)
 }
 
 func (t *Thread) countAnswersAndVotes() {
