@@ -140,8 +140,6 @@ func TestAnAnonymousQuestionDoesNotShareTheProfile(t *testing.T) {
 	}
 }
 
-// TestANameFromAnotherDeviceIsUsed: a device uses the name that its user chose on another device, until the user chooses
-// one here.
 // TestTheNameComesWithARole: somebody who joins with an invitation to a role is seen by name before they write anything,
 // whatever they did first: choose a name or join.
 func TestTheNameComesWithARole(t *testing.T) {
@@ -212,6 +210,8 @@ func TestTheNameComesWithARole(t *testing.T) {
 	}
 }
 
+// TestANameFromAnotherDeviceIsUsed: a device uses the name that its user chose on another device, until the user chooses
+// one here.
 func TestANameFromAnotherDeviceIsUsed(t *testing.T) {
 	key, err := keys.NewKey(nil)
 	must(t, err)
