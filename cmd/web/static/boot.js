@@ -40,19 +40,17 @@ async function boot() {
     status.textContent = e.data.loaded < e.data.of ? 'Downloading Flyleaf (only the first time) …' : 'Starting …';
   });
   const registration = await navigator.serviceWorker.register(new URL('sw.js', import.meta.url), {updateViaCache: 'none'});
-  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  // The state of a worker is not enough: WebKit sometimes leaves it at "installing" after the worker has become active.
   await new Promise((resolve, reject) => {
-    const look = () => {
-      if (worker.state === 'activated') resolve();
-      if (worker.state === 'redundant') reject(new Error('Flyleaf could not be downloaded. Check the network, then reload the page.'));
-    };
-    worker.addEventListener('statechange', look);
-    look();
+    navigator.serviceWorker.ready.then(resolve, reject);
+    registration.installing?.addEventListener('statechange', e => {
+      if (e.target.state === 'redundant') reject(new Error('Flyleaf could not be downloaded. Check the network, then reload the page.'));
+    });
   });
   const invitation = invitationOf(location);
   if (!invitation) return location.reload();
   status.textContent = 'Opening the week …';
-  const page = await ask(worker, {ask: 'join', value: invitation});
+  const page = await ask(registration.active, {ask: 'join', value: invitation});
   if (location.pathname.startsWith(page)) location.reload(); // a page of the week
   else location.replace(page);
 }
