@@ -34,6 +34,30 @@ func ClubsNamed(clubs []qa.Event, typed string) []qa.Event {
 	return nil
 }
 
+// CreateClub creates a club. another allows a club whose name resembles that of a club on this device; otherwise that
+// is a *SimilarClubError.
+func CreateClub(ctx context.Context, n Node, club qa.Event, relay string, another bool) (qa.Invitation, error) {
+	club.Kind, club.Title = schema.KindClub, strings.TrimSpace(club.Title)
+	if club.Title == "" {
+		return qa.Invitation{}, Errorf(Invalid, "a club needs a name; nothing was created")
+	}
+	if relay != "" {
+		if err := qa.CheckRelay(relay); err != nil {
+			return qa.Invitation{}, WithKind(Invalid, err)
+		}
+	}
+	if !another {
+		clubs, err := n.Clubs(ctx)
+		if err != nil {
+			return qa.Invitation{}, err
+		}
+		if similar := similarClubs(clubs, club.Title); len(similar) > 0 {
+			return qa.Invitation{}, WithKind(Invalid, &SimilarClubError{club.Title, similar})
+		}
+	}
+	return SetUpWeek(ctx, n, nil, NewWeek{Event: club, Relay: relay})
+}
+
 // SimilarClubError is returned instead of creating a club whose name resembles those of clubs on this device.
 type SimilarClubError struct {
 	Name  string
@@ -41,11 +65,16 @@ type SimilarClubError struct {
 }
 
 func (e *SimilarClubError) Error() string {
+	return fmt.Sprintf("there is no club that you organise with exactly the name “%s”, but there is %s; nothing was changed", qa.CleanLine(e.Name), e.Names())
+}
+
+// Names returns the names of the clubs in quotes.
+func (e *SimilarClubError) Names() string {
 	var names []string
 	for i := range e.Clubs {
 		names = append(names, "“"+qa.CleanLine(e.Clubs[i].Title)+"”")
 	}
-	return fmt.Sprintf("there is no club that you organise with exactly the name “%s”, but there is %s; nothing was changed", qa.CleanLine(e.Name), strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // similarClubs returns the clubs whose names a reader could take for this one: they look alike, differ in a

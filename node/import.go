@@ -115,11 +115,11 @@ func importIntoClub(ctx context.Context, n Node, name, relay string, newClub boo
 	case len(exact) > 1:
 		return nil, Errorf(Invalid, "%d of your clubs have the name %q; give the ID of one of them; nothing was imported", len(exact), name)
 	}
-	if similar := similarClubs(clubs, name); len(similar) > 0 && !newClub {
-		return nil, WithKind(Invalid, &SimilarClubError{name, similar})
-	}
 	club := qa.Event{Kind: schema.KindClub, Title: name}
-	inv, err := SetUpWeek(ctx, n, nil, NewWeek{Event: club, Relay: relay})
+	inv, err := CreateClub(ctx, n, club, relay, newClub)
+	if err != nil && inv.Event == "" {
+		return nil, err
+	}
 	club.ID = inv.Event
 	return &clubImport{club: club, node: n, relay: relay}, err
 }

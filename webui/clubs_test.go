@@ -396,3 +396,54 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 		t.Errorf("%d weeks are listed", n)
 	}
 }
+
+// TestCreateAClub: the list of weeks has a form that creates a club. A name that resembles that of a club on this
+// device is asked about, so that a form that is sent twice creates one club.
+func TestCreateAClub(t *testing.T) {
+	s := newSite(t, "")
+	mustContain(t, s.get("/"), "Create a club", `action="/club/new"`)
+	to := s.sent("/club/new", "name", " The Lamplight Readers ", "about", "One book *a week*.", "language", "pt-BR", "relay", "ws://r.example:1")
+	clubs, err := s.node.Clubs(t.Context())
+	if err != nil || len(clubs) != 1 {
+		t.Fatalf("%v %v", clubs, err)
+	}
+	if c := clubs[0]; c.Title != "The Lamplight Readers" || c.Language != "pt-BR" || !slices.Equal(c.Relays, []string{"ws://r.example:1"}) || c.Founder != reader {
+		t.Errorf("%+v", c)
+	}
+	if to != "/#club-"+string(clubs[0].ID) {
+		t.Errorf("leads to %s", to)
+	}
+	mustContain(t, s.get("/"), `id="club-`+string(clubs[0].ID)+`"`, "One book <em>a week</em>.", "This club has no weeks yet", "Invite someone to the club")
+
+	for _, c := range []struct{ name, language, relay, words string }{
+		{"The Lamplight Readers", "", "", "Not created yet: there is a club with the same name, or almost the same: “The Lamplight Readers”."},
+		{"  ", "", "", "Not created. A club needs a name; nothing was created."},
+		{"Another", "no such language", "", "Unknown language"},
+		{"Another", "", "http://r.example", "Not created."},
+	} {
+		w := s.send("/club/new", "name", c.name, "about", "What I typed", "language", c.language, "relay", c.relay)
+		if w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%+v: %d", c, w.Code)
+		}
+		mustContain(t, w.Body.String(), c.words, "What I typed", `<details class="doing" open id="new-club">`)
+	}
+	if clubs, err := s.node.Clubs(t.Context()); err != nil || len(clubs) != 1 {
+		t.Errorf("refused, but there are %d clubs: %v", len(clubs), err)
+	}
+	s.sent("/club/new", "name", "The Lamplight Readers", "another", "1")
+	if clubs, err := s.node.Clubs(t.Context()); err != nil || len(clubs) != 2 {
+		t.Errorf("confirmed, and there are %d clubs: %v", len(clubs), err)
+	}
+}
+
+// TestLanguageOfAWeek: the settings of a week have its language, and another page's form leaves it alone.
+func TestLanguageOfAWeek(t *testing.T) {
+	s := newSite(t, "")
+	s.node.giveReaderRole(s.event, qa.RoleOrganiser)
+	s.sent(s.week()+"/setup", "title", "The Patient Ledger", "language", "pt-BR")
+	mustContain(t, s.get(s.week()+"/setup"), `name="language"`, `value="pt-BR"`)
+	s.sent(s.week()+"/setup", "title", "The Patient Ledger")
+	mustContain(t, s.get(s.week()+"/setup"), `value="pt-BR"`)
+	w := s.send(s.week()+"/setup", "title", "The Patient Ledger", "language", "no such language")
+	mustContain(t, w.Body.String(), "Not saved. Unknown language", `value="no such language"`)
+}

@@ -23,6 +23,16 @@ type libraryPage struct {
 	Waiting  []weekCard // joined, but not downloaded yet
 	Any      bool
 	Forms    libraryForms
+	NewClub  clubForm
+}
+
+// clubForm is the form of a new club, with its contents.
+type clubForm struct {
+	CSRF                         string
+	Open                         bool
+	Name, About, Language, Relay string
+	Error                        string
+	Similar                      bool // ask whether to create a club although another has almost the same name
 }
 
 type year struct {
@@ -64,10 +74,10 @@ func (s *server) library(w http.ResponseWriter, r *http.Request) {
 	if inv := r.URL.Query().Get("join"); inv != "" {
 		f.Open, f.Invitation = "join", inv
 	}
-	s.showLibrary(w, r, http.StatusOK, f)
+	s.showLibrary(w, r, http.StatusOK, f, clubForm{})
 }
 
-func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int, f libraryForms) {
+func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int, f libraryForms, club clubForm) {
 	ctx := r.Context()
 	library, err := s.node.Library(ctx)
 	if err != nil {
@@ -94,12 +104,15 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 			f.Relay = st.Relay.URL // a suggestion: most clubs use one relay
 		}
 	}
-	p := libraryPage{Any: len(library) > 0, Forms: f}
-	p.Forms.CSRF = s.guard.form
+	if club.Relay == "" && club.Error == "" {
+		club.Relay = f.Relay
+	}
+	p := libraryPage{Any: len(library) > 0, Forms: f, NewClub: club}
+	p.Forms.CSRF, p.NewClub.CSRF = s.guard.form, s.guard.form
 	if s.person(ctx).Name == "" {
 		p.Forms.Name.Elem = "n-join"
 	}
-	if !p.Any && f.Open == "" {
+	if !p.Any && f.Open == "" && !club.Open {
 		p.Forms.Open = "join"
 	}
 	now := s.now().UnixMilli()
@@ -214,7 +227,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	}
 	refuse := func(status int, words string) {
 		f.NewError = words
-		s.showLibrary(w, r, status, f)
+		s.showLibrary(w, r, status, f, clubForm{})
 	}
 	if f.Title == "" {
 		refuse(http.StatusUnprocessableEntity, "The week needs the title of the book.")
@@ -267,17 +280,34 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, eventPath(inv.Event)+"/setup?new=1", "")
 }
 
+// createClub handles the form of a new club.
+func (s *server) createClub(w http.ResponseWriter, r *http.Request) {
+	text := func(field string) string { return strings.TrimSpace(qa.LineEnds(r.PostForm.Get(field))) }
+	f := clubForm{Open: true, Name: text("name"), About: text("about"), Language: text("language"), Relay: text("relay")}
+	inv, err := node.CreateClub(r.Context(), s.node, qa.Event{Title: f.Name, Description: f.About, Language: f.Language}, f.Relay, r.PostForm.Has("another"))
+	if err != nil {
+		f.Error = "Not created. " + sentence(err.Error()) + " What you typed is still here."
+		if similar := (*node.SimilarClubError)(nil); errors.As(err, &similar) {
+			f.Similar = true
+			f.Error = "Not created yet: there is a club with the same name, or almost the same: " + similar.Names() + "."
+		}
+		s.showLibrary(w, r, statusOf(err), libraryForms{Starts: nextMonday(s.now().In(s.zone)).Format(time.DateOnly)}, f)
+		return
+	}
+	formDone(w, r, "/#club-"+string(inv.Event), "")
+}
+
 func (s *server) join(w http.ResponseWriter, r *http.Request) {
 	f := libraryForms{Open: "join", Invitation: strings.TrimSpace(r.PostForm.Get("invitation")), Name: typedName(r)}
 	inv, err := qa.ParseInvitation(f.Invitation)
 	if err != nil {
 		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still in the box."
-		s.showLibrary(w, r, http.StatusUnprocessableEntity, f)
+		s.showLibrary(w, r, http.StatusUnprocessableEntity, f, clubForm{})
 		return
 	}
 	if err := s.saveName(r); err != nil {
 		f.JoinError = "Not joined. " + sentence(err.Error()) + " What you pasted is still in the box."
-		s.showLibrary(w, r, statusOf(err), f)
+		s.showLibrary(w, r, statusOf(err), f, clubForm{})
 		return
 	}
 	inv.Move = r.PostForm.Get("move") == "1"
@@ -285,11 +315,11 @@ func (s *server) join(w http.ResponseWriter, r *http.Request) {
 		var other *qa.OtherRelayError
 		if errors.As(err, &other) {
 			f.JoinError, f.JoinMove = sentence(other.Error()), other.To
-			s.showLibrary(w, r, http.StatusConflict, f)
+			s.showLibrary(w, r, http.StatusConflict, f, clubForm{})
 			return
 		}
 		f.JoinError = "Not joined. " + notSaved(err)
-		s.showLibrary(w, r, statusOf(err), f)
+		s.showLibrary(w, r, statusOf(err), f, clubForm{})
 		return
 	}
 	formDone(w, r, "/e/"+url.PathEscape(string(inv.Event)), "")

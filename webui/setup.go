@@ -63,6 +63,7 @@ type setupPage struct {
 	Subtitle    string
 	Authors     string
 	Description string
+	Language    string
 	Links       string // one per line: the address, then its text
 	Zone        string
 	Starts      string // first day; when set, all times follow from it
@@ -93,7 +94,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 // setupOf fills the form with the week's current settings.
 func (s *server) setupOf(v *weekView) setupPage {
 	e := v.Event
-	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Zone: e.Zone}
+	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Language: e.Language, Zone: e.Zone}
 	for _, l := range e.Links {
 		p.Links += strings.TrimSpace(l.URL+" "+l.Text) + "\n"
 	}
@@ -181,7 +182,7 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 	f := r.PostForm
 	p := setupPage{
 		Title: f.Get("title"), Subtitle: f.Get("subtitle"), Authors: f.Get("authors"), Description: f.Get("description"), Links: f.Get("links"),
-		Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"),
+		Language: f.Get("language"), Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"),
 	}
 	for _, t := range setupTimes {
 		p.Times = append(p.Times, setupTime{t.key, t.words, f.Get(t.key)})
@@ -196,6 +197,9 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	want := v.Event
 	want.Title, want.Subtitle, want.Authors = text("title"), text("subtitle"), text("authors")
 	want.Description, want.Zone = text("description"), text("zone")
+	if f.Has("language") {
+		want.Language = text("language")
+	}
 	if want.Title == "" {
 		return want, errors.New("the week needs the title of the book")
 	}

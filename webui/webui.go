@@ -115,6 +115,7 @@ func New(c Config) http.Handler {
 
 	mux.HandleFunc("GET /{$}", s.library)
 	mux.HandleFunc("POST /new", s.createWeek)
+	mux.HandleFunc("POST /club/new", s.createClub)
 	mux.HandleFunc("POST /join", s.join)
 
 	mux.HandleFunc("GET /e/{event}", s.week)

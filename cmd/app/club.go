@@ -9,9 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flyleaf/node"
-	"flyleaf/node/convert"
 	"flyleaf/qa"
-	"flyleaf/schema"
 )
 
 // The commands of the group club.
@@ -28,14 +26,14 @@ func (a *app) clubNewCmd() *cobra.Command {
 			if strings.TrimSpace(title) == "" {
 				return codedf(exitUsage, "a club needs a --title; nothing was created")
 			}
-			e := qa.Event{Kind: schema.KindClub, Title: title, Description: about, Language: language}
+			e := qa.Event{Title: title, Description: about, Language: language}
 			if relay != "" {
 				if err := qa.CheckRelay(relay); err != nil {
 					return coded(exitUsage, err)
 				}
 			}
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
-				inv, err := node.SetUpWeek(ctx, b, convert.Direct{}, node.NewWeek{Event: e, Relay: relay})
+				inv, err := node.CreateClub(ctx, b, e, relay, true)
 				if err != nil {
 					return a.explain(err)
 				}
