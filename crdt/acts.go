@@ -88,6 +88,8 @@ func (d *Document) plan(a *qa.Act, start uint64) (*plan, error) {
 		return d.planEdit(a, start)
 	case qa.ActWithdraw:
 		return d.planWithdraw(a)
+	case qa.ActExtra:
+		return d.planExtra(a)
 	case qa.ActReact:
 		return d.planReact(a)
 	case qa.ActPerson:
@@ -298,6 +300,22 @@ func (d *Document) planWithdraw(a *qa.Act) (*plan, error) {
 	}
 	p := &plan{}
 	return p, d.setUnlessAbsent(p, post, schema.KeyState, state, "")
+}
+
+func (d *Document) planExtra(a *qa.Act) (*plan, error) {
+	post, err := d.ownPost(a.Post)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	x, _, err := d.child(p, post, schema.KeyX)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.X)) {
+		p.set(x, key, a.X[key])
+	}
+	return p, nil
 }
 
 func (d *Document) planReact(a *qa.Act) (*plan, error) {

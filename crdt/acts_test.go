@@ -60,6 +60,8 @@ func TestActsWriteTheirKeys(t *testing.T) {
 			{qa.Act{Kind: qa.ActAdmit, Invite: idOf(8), Identity: idOf(9), Role: qa.RoleAuthor}, []string{other + "={}", "author=true", "invite-author=false"}},
 			{qa.Act{Kind: qa.ActInvite, Identity: idOf(8), Role: qa.RoleAuthor}, nil},
 			{qa.Act{Kind: qa.ActInvite, Identity: idOf(7), Role: qa.RoleMember}, nil},
+			{qa.Act{Kind: qa.ActExtra, Post: q.Post, X: map[string]string{"b": "two", "a": "one"}}, []string{"x={}", "a=one", "b=two"}},
+			{qa.Act{Kind: qa.ActExtra, Post: q.Post, X: map[string]string{"b": "three"}}, []string{"b=three"}},
 			{qa.Act{Kind: qa.ActBlock, Identity: idOf(9)}, nil},
 			{qa.Act{Kind: qa.ActBlock, Identity: idOf(9), Text: "spam"}, []string{other + "=spam"}},
 			{qa.Act{Kind: qa.ActBlock, Identity: idOf(9)}, []string{other + "="}},

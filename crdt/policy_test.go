@@ -70,7 +70,7 @@ func TestOurChangesAreValid(t *testing.T) {
 	}
 	t.Logf("accepted: %v; refused: %v", kinds, refused)
 	for _, k := range []qa.ActKind{
-		qa.ActPost, qa.ActEdit, qa.ActWithdraw, qa.ActReact, qa.ActPerson, qa.ActEvent, qa.ActRole, qa.ActMark, qa.ActMerge,
+		qa.ActPost, qa.ActEdit, qa.ActWithdraw, qa.ActExtra, qa.ActReact, qa.ActPerson, qa.ActEvent, qa.ActRole, qa.ActMark, qa.ActMerge,
 		qa.ActInvite, qa.ActClaim, qa.ActAdmit, qa.ActBlock, qa.ActWinner, qa.ActDraw, qa.ActContact, qa.ActBlob, qa.ActWeek,
 	} {
 		if kinds[k] == 0 && *seed == 0 {
@@ -204,7 +204,9 @@ func randomActOfAll(r *rand.Rand, me qa.Identity, posts []qa.PostID) qa.Act {
 	}
 	a := qa.Act{AtMillis: monday + r.Int64N(4*day), On: r.IntN(3) > 0, Identity: idOf(byte(1 + r.IntN(5)))}
 	post := posts[r.IntN(len(posts))]
-	switch r.IntN(10) {
+	switch r.IntN(11) {
+	case 10:
+		a.Kind, a.Post, a.X = qa.ActExtra, post, map[string]string{"note": []string{"a", "b"}[r.IntN(2)]}
 	case 0:
 		a.Kind, a.Role = qa.ActInvite, []qa.Role{qa.RoleAuthor, qa.RoleMember, qa.RoleModerator}[r.IntN(3)]
 	case 1:

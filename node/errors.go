@@ -197,7 +197,7 @@ func explainAct(act *qa.Act, err error) error {
 		who = writersOf(schema.MapDraw, act.Mark)
 	case qa.ActRole:
 		who = writersOf(schema.MapRolesOf, string(act.Role))
-	case qa.ActPost, qa.ActEdit, qa.ActReact, qa.ActPerson, qa.ActWithdraw:
+	case qa.ActPost, qa.ActEdit, qa.ActReact, qa.ActPerson, qa.ActWithdraw, qa.ActExtra:
 		if act.AsAuthor {
 			break
 		}

@@ -9,6 +9,7 @@ const (
 	ActPost     ActKind = "post"     // Parent ("" asks), Text, OnBehalfOf, Tags, AtMillis, Source, AsAuthor, X, Origin, Anonymous
 	ActEdit     ActKind = "edit"     // Post, Text; adds a revision
 	ActWithdraw ActKind = "withdraw" // Post, On (false undoes the withdrawal)
+	ActExtra    ActKind = "extra"    // Post, X: sets these fields of the writer's own post's x
 	ActReact    ActKind = "react"    // Post, Emoji, On
 	ActPerson   ActKind = "person"   // Person (ID is the actor's own); empty fields are left alone, but those named in Clear are emptied
 	ActEvent    ActKind = "event"    // Fields: keys of `event` to set, links and relays by Links, Relays
@@ -42,7 +43,7 @@ type Act struct {
 	Tags       []string `json:"tags,omitempty"`
 	Source     string   `json:"source,omitempty"`
 	AsAuthor   bool     `json:"asAuthor,omitempty"`
-	// X is stored in the post's x: additional data of an imported message.
+	// X is stored in the post's x: additional data of an imported message, or see XAppeal.
 	X map[string]string `json:"x,omitempty"`
 
 	Emoji    string   `json:"emoji,omitempty"`

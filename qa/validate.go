@@ -224,6 +224,14 @@ func (a *Act) Validate() error {
 		return checkValue(schema.MapRevisions.Keyed(), a.Text)
 	case ActWithdraw:
 		return checkPostID("post", a.Post)
+	case ActExtra:
+		if err := checkPostID("post", a.Post); err != nil {
+			return err
+		}
+		if len(a.X) == 0 {
+			return &FieldError{Field: schema.KeyX, Err: ErrMissing}
+		}
+		return checkX(schema.MapPostX, a.X, 0)
 	case ActReact:
 		if err := checkPostID("post", a.Post); err != nil {
 			return err

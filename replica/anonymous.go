@@ -50,7 +50,7 @@ func (doc *document) writer(ctx context.Context, act *qa.Act) (keys.Key, error) 
 			}
 			act.Anonymous = false // the key exists already, so this is an ordinary reply by its owner
 		}
-	case qa.ActEdit, qa.ActWithdraw, qa.ActReact:
+	case qa.ActEdit, qa.ActWithdraw, qa.ActExtra, qa.ActReact:
 		key, found = doc.keys.ofQuestion(act.Post)
 	case qa.ActMark:
 		if act.Mark == schema.KeyAnswered {

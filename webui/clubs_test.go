@@ -402,7 +402,7 @@ func TestSyncPageOfManyWeeks(t *testing.T) {
 func TestCreateAClub(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get("/"), "Create a club", `action="/club/new"`)
-	to := s.sent("/club/new", "name", " The Lamplight Readers ", "about", "One book *a week*.", "language", "pt-BR", "relay", "ws://r.example:1")
+	to := s.sent("/club/new", "title", " The Lamplight Readers ", "about", "One book *a week*.", "language", "pt-BR", "relay", "ws://r.example:1")
 	clubs, err := s.node.Clubs(t.Context())
 	if err != nil || len(clubs) != 1 {
 		t.Fatalf("%v %v", clubs, err)
@@ -421,7 +421,7 @@ func TestCreateAClub(t *testing.T) {
 		{"Another", "no such language", "", "Unknown language"},
 		{"Another", "", "http://r.example", "Not created."},
 	} {
-		w := s.send("/club/new", "name", c.name, "about", "What I typed", "language", c.language, "relay", c.relay)
+		w := s.send("/club/new", "title", c.name, "about", "What I typed", "language", c.language, "relay", c.relay)
 		if w.Code != http.StatusUnprocessableEntity {
 			t.Errorf("%+v: %d", c, w.Code)
 		}
@@ -430,7 +430,7 @@ func TestCreateAClub(t *testing.T) {
 	if clubs, err := s.node.Clubs(t.Context()); err != nil || len(clubs) != 1 {
 		t.Errorf("refused, but there are %d clubs: %v", len(clubs), err)
 	}
-	s.sent("/club/new", "name", "The Lamplight Readers", "another", "1")
+	s.sent("/club/new", "title", "The Lamplight Readers", "another", "1")
 	if clubs, err := s.node.Clubs(t.Context()); err != nil || len(clubs) != 2 {
 		t.Errorf("confirmed, and there are %d clubs: %v", len(clubs), err)
 	}

@@ -98,6 +98,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/p/" + first + "/reply":                        v("body", "x"),
 		s.week() + "/p/" + mine + "/edit":                          v("body", "x"),
 		s.week() + "/p/" + mine + "/withdraw":                      v("on", "1"),
+		s.week() + "/p/" + mine + "/appeal":                        v("text", "x"),
 		s.week() + "/p/" + first + "/react":                        v("on", "👍"),
 		s.week() + "/p/" + first + "/mark":                         v("pinned", "1"),
 		s.week() + "/p/" + first + "/block":                        v("on", "1", "why", "x"),
@@ -116,6 +117,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/setup":                                        v("title", "T"),
 		s.week() + "/invitation/seen":                              v("state", "open"),
 		s.week() + "/claim":                                        v("contact", "x"),
+		"/club/new":                                                v("title", "A club"),
 		"/new":                                                     v("title", "T"),
 		"/join":                                                    v("invitation", "flyleaf:"+string(eventID(9))),
 		"/you":                                                     v("name", "Tino"),
@@ -195,6 +197,12 @@ func TestMutationsNeedTheFormsToken(t *testing.T) {
 		w := s.send(path, pairs...)
 		if strings.HasSuffix(path, "/claim") || path == "/files" { // authors and organisers win nothing; there is no file
 			if w.Code != http.StatusUnprocessableEntity {
+				t.Errorf("POST %s with the token: %d", path, w.Code)
+			}
+			continue
+		}
+		if strings.HasSuffix(path, "/appeal") { // the post is not hidden
+			if w.Code != http.StatusConflict {
 				t.Errorf("POST %s with the token: %d", path, w.Code)
 			}
 			continue

@@ -283,7 +283,7 @@ func (s *server) createWeek(w http.ResponseWriter, r *http.Request) {
 // createClub handles the form of a new club.
 func (s *server) createClub(w http.ResponseWriter, r *http.Request) {
 	text := func(field string) string { return strings.TrimSpace(qa.LineEnds(r.PostForm.Get(field))) }
-	f := clubForm{Open: true, Name: text("name"), About: text("about"), Language: text("language"), Relay: text("relay")}
+	f := clubForm{Open: true, Name: text("title"), About: text("about"), Language: text("language"), Relay: text("relay")}
 	inv, err := node.CreateClub(r.Context(), s.node, qa.Event{Title: f.Name, Description: f.About, Language: f.Language}, f.Relay, r.PostForm.Has("another"))
 	if err != nil {
 		f.Error = "Not created. " + sentence(err.Error()) + " What you typed is still here."

@@ -12,6 +12,7 @@ import (
 type logPage struct {
 	Event qa.Event
 	Path  string
+	Queue string // address of the page with hidden posts; "" when the reader may not open it
 	Lines []logLine
 	paging
 }
@@ -61,6 +62,9 @@ func (s *server) showLog(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Reverse(all)
 	page := logPage{Event: v.Event, Path: eventPath(v.Event.ID)}
+	if v.can.Moderate {
+		page.Queue = queuePath(v.Event.ID)
+	}
 	page.paging = newPaging(len(all), linesOnPage, r.URL.Query().Get("page"), -1, func(n int) string { return pageAddress(page.Path+"/log", nil, n) })
 	from, until := page.on(len(all), linesOnPage)
 	for _, e := range all[from:until] {

@@ -85,10 +85,16 @@ func TestBrowserLooksOfTrust(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.node.store.forge(proof.Changes[0].Hash)
+	hidden := b.question(pMine)
+	b.node.doAs(noor, b.event, qa.Act{Kind: qa.ActMark, Post: hidden, Mark: "hidden", Text: "please ask one thing at a time"})
+	if _, err := b.node.Node.Do(t.Context(), b.event, (&qa.Post{ID: hidden, Marks: qa.Marks{Hidden: "please ask one thing at a time"}}).AppealAct("It is one thing. Please read it again.")); err != nil {
+		t.Fatal(err)
+	}
 	for name, path := range map[string]string{
 		"week": b.week(), "people": b.week() + "/people?made=" + string(b.invited[3].Key), "log": b.week() + "/log", "moderate": b.week() + "/p/" + q + "/moderate",
 		"moderate-dup": b.week() + "/p/" + string(b.question(pDuplicate)) + "/moderate",
 		"proof":        b.week() + "/p/" + a + "/proof", "proof-bad": b.week() + "/p/" + q + "/proof", "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + mine, "approve": b.week() + "/queue",
+		"hidden": b.week() + "/p/" + string(hidden), "appeal": b.week() + "/p/" + string(hidden) + "/appeal",
 	} {
 		b.checkLooks("trust-"+name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}

@@ -375,7 +375,7 @@ func TestQueueDecidesAboutMany(t *testing.T) {
 	to = s.sent(s.week()+"/queue", "approve", "all", "shown", ids[1])
 	mustContain(t, s.get(to), "1 post approved.", "Nothing waits.")
 	to = s.sent(s.week()+"/queue", "approve", "1", "post", ids[0]) // which another moderator has approved
-	mustContain(t, s.get(to), "what you chose does not wait any more")
+	mustContain(t, s.get(to), "another moderator has decided about what you chose")
 	mustNotContain(t, s.get(s.week()+"/queue?approved=x"), "Nothing was changed")
 }
 
@@ -413,4 +413,116 @@ func TestDuplicateOffersSimilarQuestions(t *testing.T) {
 		t.Errorf("the chosen one is not listed first: %q", got)
 	}
 	mustContain(t, page, "Change original", "Not a duplicate")
+}
+
+// TestHiddenPostsAreShownAgainTogether: moderators show several hidden posts again at once.
+func TestHiddenPostsAreShownAgainTogether(t *testing.T) {
+	s := asRole(t, qa.RoleModerator)
+	another := s.node.addPost(s.event, qa.Post{By: obi}, "words that were hidden by mistake")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActMark, Post: another, Mark: "hidden", Text: "by mistake"})
+	mustContain(t, s.get(s.week()+"/log"), s.week()+`/queue">Hidden posts`)
+	page := s.get(s.week() + "/queue")
+	mustContain(t, page, "Hidden posts", "Hidden by Noor Adeyemi: <q>by mistake</q>", "words that were hidden by mistake", "an advertisement, third time", "words that are hidden")
+	mustNotContain(t, page, "The writer answers")
+
+	w := s.send(s.week()+"/queue", "show", "1")
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("nothing chosen: %d", w.Code)
+	}
+	to := s.sent(s.week()+"/queue", "show", "1", "post", string(another), "post", s.id(pHidden), "post", s.id(pQuestion))
+	page = s.get(to)
+	mustContain(t, page, "2 posts shown again.")
+	mustNotContain(t, page, "Hidden posts")
+	for _, act := range s.node.acts() {
+		if act.Mark != "hidden" || act.Text != "" || act.Post == qa.PostID(s.id(pQuestion)) {
+			t.Errorf("a post that is not hidden, or another act: %+v", act)
+		}
+	}
+	mustContain(t, s.get(s.week()), "words that are hidden")
+}
+
+// TestAppeal: the writer of a hidden post reads who hid it and why, and answers. Moderators see the answer, and find it
+// among what waits for them, until one of them shows the post again or gives another reason. Nobody else sees it.
+func TestAppeal(t *testing.T) {
+	s := newSite(t, "")
+	post := qa.PostID(s.id(pMine))
+	hide := func(reason string) {
+		s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActMark, Post: post, Mark: "hidden", Text: reason})
+	}
+	path := s.week() + "/p/" + string(post) + "/appeal"
+	if w := s.do(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusConflict {
+		t.Errorf("the post is not hidden: %d", w.Code)
+	}
+	hide("please ask one thing at a time")
+	mustContain(t, article(t, s.get(s.week()), string(post)), "Hidden by Noor Adeyemi", "please ask one thing at a time", path+`">Ask for it to be shown again</a>`)
+	mustNotContain(t, article(t, s.get(s.week()), s.id(pHidden)), "/appeal")
+	if w := s.do(httptest.NewRequest("GET", s.week()+"/p/"+s.id(pHidden)+"/appeal", nil)); w.Code != http.StatusForbidden {
+		t.Errorf("somebody else’s post: %d", w.Code)
+	}
+	mustContain(t, s.get(path), "Why your post is hidden", "please ask one thing at a time", "a good way to close a ledger", "Send the answer")
+	if w := s.send(path, "text", "  "); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "There is no text yet") {
+		t.Errorf("an empty answer: %d", w.Code)
+	}
+	w := s.send(path, "text", strings.Repeat("x", 2000))
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "What you typed is still here.") || !strings.Contains(w.Body.String(), "xxxxx</textarea>") {
+		t.Errorf("too long: %d", w.Code)
+	}
+	s.sent(path, "text", "It *is* one thing.\r\nPlease read it again.")
+	mustContain(t, article(t, s.get(s.week()), string(post)), "You answered: <q>It *is* one thing.\nPlease read it again.</q>", "Change your answer")
+	mustContain(t, s.get(path), "Change the answer", "It *is* one thing.")
+
+	seenBy := func(who qa.Identity, address string) string {
+		t.Helper()
+		var page string
+		s.node.onDeviceOf(who, s.event, func(d *node.Device) error {
+			other := &site{t: t, event: s.event}
+			other.serve(d)
+			page = other.get(address)
+			return nil
+		})
+		return page
+	}
+	mustNotContain(t, seenBy(obi, s.week()), "It *is* one thing.")
+	mustContain(t, article(t, seenBy(noor, s.week()), string(post)), "Its writer answers: <q>It *is* one thing.")
+	mustContain(t, seenBy(noor, s.week()), `To approve <span class="count">1</span>`)
+	mustContain(t, seenBy(noor, s.week()+"/queue"), "The writer answers: <q>It *is* one thing.")
+	mustContain(t, seenBy(noor, s.week()+"/p/"+string(post)+"/moderate"), "Its writer answers", "To keep it hidden, answer with a new reason", "Keep hidden")
+
+	// Another reason decides about the answer; the writer can answer that one.
+	hide("it is two things, see below")
+	mustNotContain(t, seenBy(noor, s.week()+"/queue"), "The writer answers", `class="count">1`)
+	page := article(t, s.get(s.week()), string(post))
+	mustContain(t, page, "it is two things, see below", "Ask for it to be shown again")
+	mustNotContain(t, page, "You answered")
+	s.sent(path, "text", "Then I withdraw the second.")
+	mustContain(t, seenBy(noor, s.week()+"/queue"), "The writer answers: <q>Then I withdraw the second.")
+	hide("") // shown again
+	mustNotContain(t, s.get(s.week()), "Then I withdraw", "/appeal")
+}
+
+// TestAppealOfAnAnonymousQuestion: it is signed with the question's key, so it does not show who asked.
+func TestAppealOfAnAnonymousQuestion(t *testing.T) {
+	s := newSite(t, "")
+	s.node.deliver(s.event)
+	s.sent(s.week()+"/ask", "body", "Is it foolish to begin at sixty?", "anonymous", "1")
+	s.node.deliver(s.event)
+	week, err := s.node.Week(t.Context(), s.event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var post qa.PostView
+	for i := range week.Threads {
+		if q := week.Threads[i].Question; q.Text() == "Is it foolish to begin at sixty?" {
+			post = q
+		}
+	}
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActMark, Post: post.ID, Mark: "hidden", Text: "not about the book"})
+	s.sent(s.week()+"/p/"+string(post.ID)+"/appeal", "text", "It is about chapter two.")
+	found, err := s.node.VerifyPost(t.Context(), s.event, post.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := found.Changes[len(found.Changes)-1]; last.By != post.By || post.By == reader {
+		t.Errorf("the answer is signed by %s, the question by %s, and the reader is %s", last.By, post.By, reader)
+	}
 }

@@ -19,7 +19,9 @@ type queuePage struct {
 	Path, Queue, CSRF  string
 	Lede               string
 	Entries            []queueEntry
-	More               int // number of posts that wait and are not on this page
+	More               int          // number of posts that wait and are not on this page
+	Hidden             []queueEntry // hidden posts; those whose writers answered the reason come first
+	MoreHidden         int
 	Reason             string
 	Done, Error, Empty string
 }
@@ -29,9 +31,11 @@ type queueEntry struct {
 	ID                  qa.PostID
 	Elem, Field         string
 	Who, Verb, Why      string
+	HiddenBy, Reason    string // of a hidden post
 	LookalikeNote       string
 	Label               string // names the post in the labels of buttons and links, for screen readers
 	Words               template.HTML
+	Appeal              string // what the writer of a hidden post answers
 	Before              string // the text that an edit is to replace; "" unless an edit waits
 	When                moment
 	Address, Moderation string
@@ -50,11 +54,11 @@ func (s *server) queue(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page, q := queuePage{}, r.URL.Query()
-	for _, done := range []struct{ key, words string }{{"approved", "approved"}, {"hidden", "hidden"}} {
+	for _, done := range []struct{ key, words string }{{"approved", "approved"}, {"hidden", "hidden"}, {"shown", "shown again"}} {
 		if n, err := strconv.Atoi(q.Get(done.key)); err == nil && n > 0 {
 			page.Done = plural(n, "post") + " " + done.words + "."
 		} else if err == nil {
-			page.Done = "Nothing was changed: what you chose does not wait any more."
+			page.Done = "Nothing was changed: another moderator has decided about what you chose."
 		}
 	}
 	s.showQueue(w, r, http.StatusOK, v, page, nil)
@@ -70,6 +74,7 @@ func (s *server) showQueue(w http.ResponseWriter, r *http.Request, status int, v
 		}
 		page.Entries = append(page.Entries, v.queueEntry(t, i, chosen))
 	})
+	page.Hidden, page.MoreHidden = v.hiddenEntries(chosen)
 	switch n := len(page.Entries) + page.More; {
 	case n > 0:
 		page.Lede = plural(n, "post waits", "posts wait") + " for a moderator."
@@ -107,19 +112,52 @@ func (v *weekView) queueEntry(t *qa.Thread, i int, chosen []string) queueEntry {
 	return e
 }
 
-// eachWaiting calls fn with every post that waits for a moderator: the question of a thread (i = -1), or its reply i.
+// hiddenEntries returns the first hidden posts of the week, those with an answer to the reason before the others, and
+// how many more there are.
+func (v *weekView) hiddenEntries(chosen []string) (out []queueEntry, more int) {
+	for _, answered := range []bool{true, false} {
+		v.eachPost(isHidden, func(t *qa.Thread, i int) {
+			p := postAt(t, i)
+			if (p.Appeal() != "") != answered {
+				return
+			}
+			if len(out) == maxQueue {
+				more++
+				return
+			}
+			e := v.queueEntry(t, i, chosen)
+			by := "a moderator"
+			if p.Marks.HiddenBy != "" {
+				by = v.nameOrYou(p.Marks.HiddenBy)
+			}
+			e.Why, e.Before, e.Appeal, e.HiddenBy, e.Reason = "Hidden", "", p.Appeal(), by, p.Marks.Hidden
+			out = append(out, e)
+		})
+	}
+	return out, more
+}
+
+func isHidden(p *qa.PostView) bool { return p.Marks.Hidden != "" && !p.Withdrawn && !p.Void }
+
+// eachWaiting calls fn with every post that waits for a moderator.
 func (v *weekView) eachWaiting(fn func(t *qa.Thread, i int)) {
+	v.eachPost((*qa.PostView).WaitsForModerator, fn)
+}
+
+// eachPost calls fn with every post for which is returns true: the question of a thread (i = -1), or its reply i.
+func (v *weekView) eachPost(is func(*qa.PostView) bool, fn func(t *qa.Thread, i int)) {
 	for k := range v.Threads {
 		t := &v.Threads[k]
 		for i := -1; i < len(t.Replies); i++ {
-			if postAt(t, i).WaitsForModerator() {
+			if is(postAt(t, i)) {
 				fn(t, i)
 			}
 		}
 	}
 }
 
-// decide approves or hides the chosen posts, in one transaction. It leaves out posts that do not wait any more.
+// decide approves or hides the chosen posts, or shows them again, in one transaction. It leaves out posts about which
+// somebody else has decided meanwhile.
 func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 	v, ok := s.loadFor(w, r, forModerators)
 	if !ok {
@@ -137,8 +175,14 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 		done = "hidden"
 		act = qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden, Text: strings.Join(strings.Fields(form.Get("reason")), " ")}
 	}
+	is := (*qa.PostView).WaitsForModerator
+	show := form.Has("show")
+	if show {
+		done, is = "shown", isHidden
+		act = qa.Act{Kind: qa.ActMark, Mark: schema.KeyHidden}
+	}
 	var acts []qa.Act
-	v.eachWaiting(func(t *qa.Thread, i int) {
+	v.eachPost(is, func(t *qa.Thread, i int) {
 		if id := postAt(t, i).ID; slices.Contains(chosen, string(id)) {
 			act.Post = id
 			acts = append(acts, act)
@@ -148,7 +192,7 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 		s.showQueue(w, r, status, v, queuePage{Error: words + " Nothing was changed.", Reason: form.Get("reason")}, chosen)
 	}
 	switch {
-	case !hide && !form.Has("approve"):
+	case !hide && !show && !form.Has("approve"):
 		fail(http.StatusUnprocessableEntity, "Neither “approve” nor “hide” is chosen.")
 		return
 	case len(chosen) == 0:
@@ -166,11 +210,12 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 	formDone(w, r, queuePath(v.Event.ID)+"?"+to.Encode(), "")
 }
 
-// toApprove counts the posts that the reader may approve, and reports whether pages link to them.
+// toApprove counts the posts that wait for the reader as a moderator, and the answers to why a post was hidden. It
+// reports whether pages link to them.
 func (v *weekView) toApprove() (n int, linked bool) {
 	if !v.can.Moderate {
 		return 0, false
 	}
-	v.eachWaiting(func(*qa.Thread, int) { n++ })
+	v.eachPost(func(p *qa.PostView) bool { return p.WaitsForModerator() || isHidden(p) && p.Appeal() != "" }, func(*qa.Thread, int) { n++ })
 	return n, n > 0 || v.Event.Approve
 }

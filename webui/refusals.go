@@ -92,6 +92,8 @@ func actWords(a qa.Act) string {
 			return "Your withdrawal of a post"
 		}
 		return "Your change to show a post again"
+	case qa.ActExtra:
+		return "Your answer to why a post was hidden"
 	case qa.ActReact:
 		if a.Emoji == qa.WantEmoji {
 			return "Your “me too”"

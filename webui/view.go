@@ -79,6 +79,8 @@ type postView struct {
 	Presence          string  // names the authors who are answering the post now
 	Proof             string  // address of the page with the post's signatures; "" when its words are not shown
 	By                string  // name of the moderator who hid the post
+	Appeal            string  // what the writer answers to why the post is hidden
+	AppealPage        string  // address of the page for that; "" when the post is not the reader's
 	At                *moment // when the post was withdrawn or hidden
 	Log               string
 	Awaiting          bool   // the post, or an edit of it, waits for a moderator
@@ -499,6 +501,12 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 		}
 		out.Log = eventPath(v.Event.ID) + "/log"
 		out.hideName()
+		if out.Mine {
+			out.AppealPage = appealPath(v.Event.ID, p.ID)
+		}
+		if out.Mine || v.can.Moderate {
+			out.Appeal = p.Appeal()
+		}
 	case p.Blocked:
 		out.NotShown = "blocked"
 		out.hideName()

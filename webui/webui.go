@@ -135,6 +135,8 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/p/{post}/edit", s.edit)
 	mux.HandleFunc("GET /e/{event}/p/{post}/withdraw", s.withdrawal)
 	mux.HandleFunc("POST /e/{event}/p/{post}/withdraw", s.withdraw)
+	mux.HandleFunc("GET /e/{event}/p/{post}/appeal", s.appeal)
+	mux.HandleFunc("POST /e/{event}/p/{post}/appeal", s.saveAppeal)
 	mux.HandleFunc("POST /e/{event}/p/{post}/react", s.react)
 
 	mux.HandleFunc("GET /e/{event}/p/{post}/proof", s.proof)
