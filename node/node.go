@@ -129,6 +129,8 @@ type Node interface {
 	// Undelivered returns the posts with changes by this device that, as far as is known, no
 	// relay has stored. Changes that are about no post are listed under "".
 	Undelivered(ctx context.Context, event qa.EventID) (map[qa.PostID]qa.Unsent, error)
+	// Whereabouts returns what is known about where this user's posts are, apart from this device.
+	Whereabouts(ctx context.Context, event qa.EventID) (qa.Whereabouts, error)
 	// Sync returns nil once relay and device have the same changes. An error of kind NotSynced
 	// or Disagree says why they do not; its field Refused lists the changes at fault.
 	Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error

@@ -80,6 +80,10 @@ func (d *Device) Undelivered(ctx context.Context, event qa.EventID) (map[qa.Post
 	return d.replica.Delivery(ctx, event)
 }
 
+func (d *Device) Whereabouts(ctx context.Context, event qa.EventID) (qa.Whereabouts, error) {
+	return d.replica.Whereabouts(ctx, event)
+}
+
 func (d *Device) Sync(ctx context.Context, event qa.EventID, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 // changes that the relay lost; checked is its new value. changed says that something was
 // recorded. mu is held and the document is loaded.
 func (doc *document) noteDelivery(ctx context.Context, theirs []wire.Hash, lossChecked bool) (checked, changed bool, err error) {
+	doc.noteRelayHeads(theirs)
 	allKnown := true
 	for _, h := range theirs {
 		allKnown = allKnown && doc.contents.Graph().Has(h)

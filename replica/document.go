@@ -35,8 +35,11 @@ type document struct {
 	// withheld are anonymous changes that no relay has yet. The engine does not contain
 	// them, so that this person's other changes do not depend on them.
 	withheld          map[wire.Hash]bool
-	introduced        bool                 // introduce has tried to write the profile in this run
-	failedInvitations map[qa.Identity]bool // invitations that could not be claimed or answered in this run
+	introduced        bool                  // introduce has tried to write the profile in this run
+	failedInvitations map[qa.Identity]bool  // invitations that could not be claimed or answered in this run
+	where             *whereabouts          // nil: not asked for, or out of date
+	relayHeads        []wire.Hash           // what the relay had when it said so last, in this run; only changes that are here
+	actorsHere        map[wire.ActorID]bool // of this person's actors: whether this device is theirs; filled by madeHere
 }
 
 func (n *Node) newDocument(id qa.EventID) *document {
@@ -171,7 +174,7 @@ func (doc *document) unload(ctx context.Context) {
 }
 
 // forget drops the contents.
-func (doc *document) forget() { doc.contents, doc.excluded.unsavedStatuses = nil, nil }
+func (doc *document) forget() { doc.contents, doc.excluded.unsavedStatuses, doc.where = nil, nil, nil }
 
 // close drops everything in memory; later calls return ErrClosed.
 func (doc *document) close() {

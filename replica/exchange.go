@@ -117,6 +117,7 @@ func (r *reception) add(ctx context.Context, found []inspected, f func(relayclie
 	}
 	r.heads = doc.contents.Graph().Heads()
 	r.posts = append(r.posts, st.update.Posts...)
+	st.update.Posts = append(st.update.Posts, doc.noteSeen()...)
 	if f == nil {
 		return nil
 	}

@@ -181,5 +181,6 @@ func (doc *document) mergeInspected(ctx context.Context, found []inspected, out 
 		}
 	}
 	out.MissingDependencies += doc.contents.Graph().PendingLen() - waitingBefore
+	update.Posts = append(update.Posts, doc.noteSeen()...)
 	return update, nil
 }

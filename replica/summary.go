@@ -76,6 +76,13 @@ func (c *cachedSummary) knownHeads() ([]wire.Hash, bool) {
 	return c.heads, c.headsKnown
 }
 
+// currentVersion returns the number of writes so far.
+func (c *cachedSummary) currentVersion() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
 // noteWritten records local changes that were written and that no relay has yet.
 func (c *cachedSummary) noteWritten(entries []storage.Entry) {
 	c.mu.Lock()

@@ -87,20 +87,44 @@ func (v *weekView) answering(post qa.PostID) string {
 	return and(names) + " are answering"
 }
 
-// maxStateWords is the maximum length of the words for a delivery state, in characters.
-const maxStateWords = 26
+// whereIs returns where a post of the reader's is, and the author whose device has it.
+func (v *weekView) whereIs(p *qa.PostView, answered bool) (at qa.Delivery, author qa.Identity) {
+	var text qa.RevisionID
+	if n := len(p.Revisions); n > 0 {
+		text = p.Revisions[n-1].ID
+	}
+	learn := func(kind qa.DeliveryFactKind) { at = at.After(qa.DeliveryFact{Kind: kind, Text: text}) }
+	learn(qa.TextSaved)
+	synced := v.relay.State == qa.RelaySynced || v.relay.State == qa.RelayIdle
+	switch {
+	case v.where.Elsewhere[text]:
+		learn(qa.OtherDeviceHas)
+		if synced || v.where.OnRelay[p.ID] {
+			learn(qa.RelayHas)
+		}
+	case !v.unsent[p.ID].Text:
+		learn(qa.RelayHas)
+	}
+	author = v.where.Seen[p.ID]
+	if author == "" && at.OnRelay() && len(p.Revisions) == 1 { // a receipt does not say for which text it is
+		author = v.receiptBy(p.ID)
+	}
+	if author != "" {
+		learn(qa.AuthorHas)
+	}
+	if answered {
+		learn(qa.AnswerShown)
+	}
+	return at, author
+}
 
-// deliveredWords says to which author's device a post was delivered. The author may not
-// have read it. It returns "" when no delivery is known.
-func (v *weekView) deliveredWords(post qa.PostID) string {
+// receiptBy returns the author whose device has said that a post arrived on it; "" for none. Devices say that once, and
+// it is not stored.
+func (v *weekView) receiptBy(post qa.PostID) qa.Identity {
 	for _, p := range v.presence[post] {
-		if p.Kind != qa.PresenceSeen {
-			continue
+		if p.Kind == qa.PresenceSeen {
+			return p.By
 		}
-		if words := "Delivered to " + v.firstName(p.By); len([]rune(words)) <= maxStateWords {
-			return words
-		}
-		return deliveryWords[stateSeen]
 	}
 	return ""
 }

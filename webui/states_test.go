@@ -135,18 +135,21 @@ func TestStatesKeepTheirPlace(t *testing.T) {
 		}
 	}
 	for _, relay := range []qa.RelayStatus{{}, {State: qa.RelayNone}, {State: qa.RelayOffline, Why: "why"}, {State: qa.RelaySynced}} {
-		for i := range 16 {
-			p := qa.PostView{}
-			if i&1 != 0 {
-				p.Parent = "x"
+		for i := range 64 {
+			var at qa.Delivery
+			for k, kind := range []qa.DeliveryFactKind{qa.OtherDeviceHas, qa.RelayHas, qa.AuthorHas, qa.AnswerShown} {
+				if i&(1<<k) != 0 {
+					at = at.After(qa.DeliveryFact{Kind: kind})
+				}
 			}
-			d := deliveryOf(&p, i&2 != 0, i&4 != 0, i&8 != 0, relay, "Mon", "")
-			if n := utf8.RuneCountInString(d.Words); n > 26 {
-				t.Errorf("%q: %d characters", d.Words, n)
-			}
-			mine, pending := i&2 != 0, i&4 != 0
-			if mine && pending != (d.State == stateDevice) {
-				t.Errorf("pending %v says %q", pending, d.State)
+			for _, author := range []string{"", "Ilse", "Wilhelmina-Alexandrina"} {
+				d := deliveryOf(at, i&16 != 0, i&32 != 0, relay, "Mon", author)
+				if n := utf8.RuneCountInString(d.Words); n == 0 || n > maxStateWords {
+					t.Errorf("%q: %d characters", d.Words, n)
+				}
+				if here := at.State() == qa.OnThisDevice || at.State() == qa.OnOwnDevices; here != (d.State == stateDevice) {
+					t.Errorf("%s says %q", at.State(), d.State)
+				}
 			}
 		}
 	}

@@ -155,6 +155,7 @@ type weekView struct {
 	presence       map[qa.PostID][]qa.Presence
 	rejectedByPost map[qa.PostID]qa.NotAccepted
 	unsent         map[qa.PostID]qa.Unsent
+	where          qa.Whereabouts
 	relay          qa.RelayStatus
 	undelivered    int // number of the reader's changes that are only on this device
 	rejected       []qa.NotAccepted
@@ -297,7 +298,16 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	if v.timeUnknown(p) {
 		saved = ""
 	}
-	out.Delivery = deliveryOf(p, mine, v.unsent[p.ID].Text, t.Answered, v.relay, saved, v.deliveredWords(p.ID))
+	if mine {
+		at, author := v.whereIs(p, i < 0 && t.Answered)
+		name := ""
+		if author != "" {
+			name = v.firstName(author)
+		}
+		out.Delivery = deliveryOf(at, i < 0, t.Answered, v.relay, saved, name)
+	} else {
+		out.Delivery = otherDelivery(i < 0, t.Answered)
+	}
 	if n, ok := v.rejectedByPost[p.ID]; ok && mine {
 		out.Delivery = refusedDelivery(out.Delivery, n)
 	}

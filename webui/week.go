@@ -105,6 +105,10 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 		s.readFailed(w, r, err)
 		return nil, false
 	}
+	if v.where, err = s.node.Whereabouts(ctx, event); err != nil {
+		s.readFailed(w, r, err)
+		return nil, false
+	}
 	st, err := s.node.Status(ctx, event)
 	if err != nil {
 		s.readFailed(w, r, err)

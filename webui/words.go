@@ -46,33 +46,39 @@ type step struct {
 	Todo  bool
 }
 
-// deliveryOf returns the state of delivery of a post. pending means that the post is the
-// reader's and has changes only on this device. saved is when the post was saved; "" when
-// that is not known. seen says to which author the post was delivered; "" when that is not
-// known.
-func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStatus, saved, seen string) delivery {
-	question := p.Parent == ""
-	if !mine {
-		switch {
-		case question && answered:
-			return delivery{State: stateAnswered, Words: deliveryWords[stateAnswered]}
-		case question:
-			return delivery{Words: "Not answered yet"}
-		}
-		return delivery{}
-	}
-	d := delivery{State: stateRelay}
+// stateLook is how a state of qa.Delivery looks. The style sheet draws posts on several of the writer's devices
+// as those that are on one.
+var stateLook = map[qa.DeliveryState]string{
+	qa.OnThisDevice: stateDevice, qa.OnOwnDevices: stateDevice, qa.OnRelay: stateRelay, qa.SeenByAuthor: stateSeen, qa.DeliveryAnswer: stateAnswered,
+}
+
+// otherDelivery returns what is said of a post that is not the reader's.
+func otherDelivery(question, answered bool) delivery {
 	switch {
-	case pending:
-		d.State = stateDevice
 	case question && answered:
-		d.State = stateAnswered
-	case seen != "":
-		d.State = stateSeen
+		return delivery{State: stateAnswered, Words: deliveryWords[stateAnswered]}
+	case question:
+		return delivery{Words: "Not answered yet"}
 	}
-	d.Words = deliveryWords[d.State]
-	if d.State == stateSeen {
+	return delivery{}
+}
+
+// deliveryOf puts into words where a post of the reader's is. saved is when the post was saved; "" when that is not
+// known. author is the first name of the author whose device has it; "" when that is not known.
+func deliveryOf(at qa.Delivery, question, answered bool, relay qa.RelayStatus, saved, author string) delivery {
+	state := at.State()
+	d := delivery{State: stateLook[state], Words: deliveryWords[stateLook[state]]}
+	seen := deliveryWords[stateSeen]
+	if words := "Delivered to " + author; author != "" && len([]rune(words)) <= maxStateWords {
+		seen = words
+	}
+	switch {
+	case state == qa.SeenByAuthor:
 		d.Words = seen
+	case state == qa.OnOwnDevices:
+		d.Words = "On your devices"
+	case at.OnlyChangeHere(): // the answer proves that the post itself was delivered
+		d.Words = "Change only on this device"
 	}
 	kept := "Saved on this device"
 	if saved != "" {
@@ -80,16 +86,17 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	}
 	d.Record = append(d.Record, step{Words: kept})
 	switch {
-	case pending && answered: // an answer proves that the question was delivered
-		d.Words = "Change only on this device"
-		d.Record = append(d.Record, step{Words: "Your last change is not on the relay yet: " + relayWhy(relay), Todo: true})
-	case pending:
-		d.Record = append(d.Record, step{Words: "Not on the relay yet: " + relayWhy(relay), Todo: true})
-	default:
+	case at.OnRelay():
 		d.Record = append(d.Record, step{Words: "Saved on " + relayName(relay)})
-		if seen != "" {
-			d.Record = append(d.Record, step{Words: seen + "; may not have been read"})
-		}
+	case state == qa.OnOwnDevices:
+		d.Record = append(d.Record, step{Words: "Written on another device of yours. Flyleaf does not know yet whether the relay has it", Todo: true})
+	case at.OnlyChangeHere():
+		d.Record = append(d.Record, step{Words: "Your last change is not on the relay yet: " + relayWhy(relay), Todo: true})
+	default:
+		d.Record = append(d.Record, step{Words: "Not on the relay yet: " + relayWhy(relay), Todo: true})
+	}
+	if at.Seen() {
+		d.Record = append(d.Record, step{Words: seen + "; may not have been read"})
 	}
 	if question {
 		if answered {
@@ -100,6 +107,9 @@ func deliveryOf(p *qa.PostView, mine, pending, answered bool, relay qa.RelayStat
 	}
 	return d
 }
+
+// maxStateWords is the maximum length of the words for a delivery state, in characters.
+const maxStateWords = 26
 
 // refusedDelivery returns the state of a post of the reader's that has a change that was
 // not accepted.

@@ -298,3 +298,8 @@ func (c *Client) Week(ctx context.Context, a0 qa.EventID) (r0 qa.Week, err error
 	err = c.call(ctx, "Week", []any{a0}, &r0)
 	return
 }
+
+func (c *Client) Whereabouts(ctx context.Context, a0 qa.EventID) (r0 qa.Whereabouts, err error) {
+	err = c.call(ctx, "Whereabouts", []any{a0}, &r0)
+	return
+}
