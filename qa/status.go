@@ -40,6 +40,11 @@ type RelayStatus struct {
 	State       string `json:"state"`
 	Why         string `json:"why,omitempty"`
 	SinceMillis int64  `json:"since,omitempty"`
+	// Tries is how often connecting to the relay has failed since it was connected last, or since the program was
+	// started. LastTryMillis is when the last attempt began, NextTryMillis when the next one will; 0: none is waiting.
+	Tries         int   `json:"tries,omitempty"`
+	LastTryMillis int64 `json:"lastTry,omitempty"`
+	NextTryMillis int64 `json:"nextTry,omitempty"`
 	// ClockOffMillis is how far this device's clock is ahead of the relay's, negative when
 	// it is behind, where they differ by more than ClockTolerance.
 	ClockOffMillis int64 `json:"clockOff,omitempty"`

@@ -430,3 +430,27 @@ func TestAttemptsRepeatUntilClose(t *testing.T) {
 		t.Fatal("an attempt after Close")
 	}
 }
+
+// The status says how often connecting has failed and when it is tried again, until a relay is connected.
+func TestStatusSaysHowOftenConnectingFailed(t *testing.T) {
+	host := startRelay(t)
+	var c clock
+	c.millis.Store(1_800_000_000_000)
+	a := openNode(t, fastRetries(replica.Config{Store: mem.New(), Now: c.now}))
+	a.Start(t.Context())
+	id := createEvent(t, a, host.url())
+	waitSynced(t, a, id, 0)
+	if s := statusOf(t, a, id); s.Relay.Tries != 0 || s.Relay.LastTryMillis != 0 || s.Relay.NextTryMillis != 0 {
+		t.Fatalf("%+v", s.Relay)
+	}
+	host.stop()
+	eventually(t, a, "failed attempts", func() bool {
+		s := statusOf(t, a, id).Relay
+		return s.State == qa.RelayOffline && s.Tries >= 3 && s.LastTryMillis == c.millis.Load() && s.NextTryMillis >= c.millis.Load()
+	})
+	host.start()
+	waitSynced(t, a, id, 0)
+	if s := statusOf(t, a, id); s.Relay.Tries != 0 || s.Relay.NextTryMillis != 0 {
+		t.Fatalf("%+v", s.Relay)
+	}
+}

@@ -107,7 +107,10 @@ func TestPostsOfAnotherDeviceOfTheSamePerson(t *testing.T) {
 	there := ask(t, phone, id, "on the phone")
 	sameHeads(t, id, boss, laptop, phone)
 	w := whereaboutsOf(t, laptop, id)
-	text := func(n *replica.Node, post qa.PostID) qa.RevisionID { w := weekOf(t, n, id); return w.Post(post).Revisions[0].ID }
+	text := func(n *replica.Node, post qa.PostID) qa.RevisionID {
+		w := weekOf(t, n, id)
+		return w.Post(post).Revisions[0].ID
+	}
 	if len(w.Elsewhere) != 1 || !w.Elsewhere[text(laptop, there)] || !w.OnRelay[there] {
 		t.Fatalf("%+v", w)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"flyleaf/markdown"
@@ -16,6 +17,11 @@ type syncPageBody struct {
 	Clock           string // says that this device's clock is wrong; "" when it is right
 	Title, Lede     string
 	Checked         moment
+	Far             []farStep // how far the reader's posts have come; empty when there are none
+	FarPosts        int       // how many posts these are
+	Posts           int       // on this device, in all weeks
+	Events          int
+	Device          *otherDevice // nil: no other device of the reader is known
 	Unsent          []unsentPost
 	MoreUnsent      int // number of unsent posts that are not listed
 	Others          int // number of unsent changes that are about no post
@@ -27,6 +33,18 @@ type syncPageBody struct {
 	Browser         bool // see Config.Browser
 }
 
+// farStep is one step of the way of the reader's posts, with how many have come so far.
+type farStep struct {
+	Many         int
+	State, Words string
+}
+
+// otherDevice is what the page says about the reader's other devices.
+type otherDevice struct {
+	Last    moment
+	Missing int // number of changes of this device that it did not have when it wrote last
+}
+
 // unsentPost is a post about which the reader has written something that waits to be sent.
 type unsentPost struct {
 	What               string // "Your vote on": what waits; "" for the post itself
@@ -34,6 +52,7 @@ type unsentPost struct {
 	Delivery           delivery
 	When               moment
 	Why                string
+	Tries              string // how often connecting was tried; "" if it was not
 }
 
 // weekState is the sync status of one week.
@@ -43,12 +62,17 @@ type weekState struct {
 	Pending     string
 	Relay       string
 	Bold, Rest  string
+	Tries       string
+	File        string // address of the week as a file; "" when there is nothing to save
 	Since       *moment
 	Delivery    delivery
 }
 
 // maxWeekStates is the maximum number of listed weeks. Weeks with unsent changes come first.
 const maxWeekStates = 30
+
+// maxFarWeeks is the maximum number of weeks whose posts are counted as Far: those that are synced now.
+const maxFarWeeks = 12
 
 // maxUnsent is the maximum number of listed unsent posts.
 const maxUnsent = 50
@@ -63,14 +87,16 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	p := syncPageBody{CSRF: s.guard.form, Browser: s.browser}
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
-	pending := 0
+	pending, far := 0, &farCount{}
 	slices.SortStableFunc(all, func(a, b qa.Status) int { return oneIf(b.Waiting() > 0) - oneIf(a.Waiting() > 0) })
 	for _, st := range all {
 		pending += st.Waiting()
+		p.Posts += st.Posts
+		p.Events++
 		if len(p.Weeks) >= maxWeekStates {
 			p.MoreWeeks++
 			p.MoreWeeksUnsent += oneIf(st.Waiting() > 0)
-			if err := s.listUnsent(ctx, st, &p, false); err != nil {
+			if err := s.listUnsent(ctx, st, &p, false, nil); err != nil {
 				s.readFailed(w, r, err)
 				return
 			}
@@ -79,6 +105,9 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 		state := weekState{
 			Title: st.Title, Path: eventPath(st.Event), Posts: plural(st.Posts, "post") + ", " + plural(st.Changes, "change"),
 			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "Your posts are on the relay"},
+		}
+		if st.Changes > 0 {
+			state.File = "/files/bundle?week=" + url.QueryEscape(string(st.Event))
 		}
 		if st.Title == "" {
 			state.Title = "A week that has not arrived yet"
@@ -92,17 +121,22 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			state.Delivery = delivery{State: stateDraft, Words: "Nothing has arrived yet"}
 		}
 		state.Bold, state.Rest = relayNow(st.Relay)
+		state.Tries = triesWords(st.Relay, cal)
 		if st.Relay.SinceMillis != 0 {
 			since := cal.moment(st.Relay.SinceMillis)
 			state.Since = &since
 		}
 		p.Weeks = append(p.Weeks, state)
-		if err := s.listUnsent(ctx, st, &p, true); err != nil {
+		if err := s.listUnsent(ctx, st, &p, true, far); err != nil {
 			s.readFailed(w, r, err)
 			return
 		}
 	}
 	p.Title, p.Lede = syncHeading(all, pending)
+	p.Far, p.FarPosts = far.steps(), far.posts
+	if far.device.LastMillis != 0 {
+		p.Device = &otherDevice{cal.moment(far.device.LastMillis), far.device.Missing}
+	}
 	for i := range all {
 		if words := all[i].Relay.ClockWarning(); words != "" {
 			p.Clock = sentence(words)
@@ -113,45 +147,106 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	s.page(w, r, http.StatusOK, "sync", l)
 }
 
+// farCount counts how far the reader's posts have come, and what is known of the reader's other devices.
+type farCount struct {
+	weeks                          int
+	posts, relay, author, answered int
+	device                         qa.OtherDevice
+}
+
+// counts reports whether the posts of a week are counted: of one that is synced now.
+func (f *farCount) counts(st *qa.Status) bool {
+	idle := st.Relay.State == qa.RelayIdle || st.Relay.State == qa.RelayNone || st.Relay.State == ""
+	return f != nil && f.weeks < maxFarWeeks && !idle && st.Posts > 0
+}
+
+// add counts the posts of one week.
+func (f *farCount) add(v *weekView) {
+	f.weeks++
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		for k := -1; k < len(t.Replies); k++ {
+			p := postAt(t, k)
+			if !v.mine(p) || p.IsImported() || !p.Shown() {
+				continue
+			}
+			at, _ := v.whereIs(p, k < 0 && t.Answered)
+			f.posts++
+			f.relay += oneIf(at.OnRelay())
+			f.author += oneIf(at.Seen() || at.State() == qa.DeliveryAnswer)
+			f.answered += oneIf(at.State() == qa.DeliveryAnswer)
+		}
+	}
+	if d := v.where.Device; d != nil {
+		f.device.LastMillis = max(f.device.LastMillis, d.LastMillis)
+		f.device.Missing += d.Missing
+	}
+}
+
+func (f *farCount) steps() []farStep {
+	if f.posts == 0 {
+		return nil
+	}
+	return []farStep{
+		{f.posts, "on this device", "saved before anything else is shown"},
+		{f.relay, "on the relay", "on its disk: losing this device no longer loses them"},
+		{f.author, "delivered to an author", "on an author’s device; they may not have been read"},
+		{f.answered, "answered", "by an author, or marked as answered"},
+	}
+}
+
 // listUnsent lists the reader's changes to an event that were not accepted and, if posts is
-// true, those that wait to be sent. It reads the week only when there
-// is something to list.
-func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool) error {
+// true, those that wait to be sent; far, if not nil, counts how far the reader's posts have come. It reads the week
+// only when there is something to list or to count.
+func (s *server) listUnsent(ctx context.Context, st qa.Status, p *syncPageBody, posts bool, far *farCount) error {
 	refused, err := s.node.Refusals(ctx, st.Event)
 	if err != nil {
 		refused = nil // the page must open anyway
 	}
 	posts = posts && st.Waiting() > 0
-	if len(refused) == 0 && !posts {
+	counted := far.counts(&st)
+	if len(refused) == 0 && !posts && !counted {
 		return nil
 	}
 	week, err := s.node.Week(ctx, st.Event)
 	if err != nil {
 		return err
 	}
-	v := s.newWeekView(week, nil)
-	p.Refusals = append(p.Refusals, v.refusals(refused, s.guard.form)...)
-	if !posts {
-		return nil
-	}
-	unsent, err := s.node.Undelivered(ctx, st.Event)
+	keys, err := s.node.Keys(ctx, st.Event)
 	if err != nil {
 		return err
 	}
-	p.Others += unsent[""].Changes
+	v := s.newWeekView(week, keys)
+	v.relay = st.Relay
+	p.Refusals = append(p.Refusals, v.refusals(refused, s.guard.form)...)
+	if v.unsent, err = s.node.Undelivered(ctx, st.Event); err != nil {
+		return err
+	}
+	if counted {
+		if v.where, err = s.node.Whereabouts(ctx, st.Event); err != nil {
+			return err
+		}
+		v.presence = s.presenceByPost(ctx, st.Event)
+		far.add(v)
+	}
+	if !posts {
+		return nil
+	}
+	p.Others += v.unsent[""].Changes
 	v.rejectedByPost = byPost(refused)
-	for i := range week.Threads {
-		t := &week.Threads[i]
-		v.listIfUnsent(&t.Question, st, unsent[t.Question.ID], p)
+	for i := range v.Threads {
+		t := &v.Threads[i]
+		v.listIfUnsent(&t.Question, st, p)
 		for j := range t.Replies {
-			v.listIfUnsent(&t.Replies[j], st, unsent[t.Replies[j].ID], p)
+			v.listIfUnsent(&t.Replies[j], st, p)
 		}
 	}
 	return nil
 }
 
 // listIfUnsent adds a post to the list if the reader has written something about it that waits to be sent.
-func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, unsent qa.Unsent, p *syncPageBody) {
+func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, p *syncPageBody) {
+	unsent := v.unsent[post.ID]
 	if unsent.Changes == 0 {
 		return
 	}
@@ -166,7 +261,7 @@ func (v *weekView) listIfUnsent(post *qa.PostView, st qa.Status, unsent qa.Unsen
 	p.Unsent = append(p.Unsent, unsentPost{
 		What:    unsentWords(unsent),
 		Excerpt: markdown.Line(post.Text(), 100), URL: eventPath(st.Event) + "/go/" + string(post.ID), Week: v.Event.Title,
-		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why,
+		Delivery: state, When: v.cal.moment(post.ShownMillis()), Why: why, Tries: triesWords(st.Relay, v.cal),
 	})
 }
 

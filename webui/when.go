@@ -51,6 +51,14 @@ func (c calendar) moment(millis int64) moment {
 	return moment{Words: t.Format(layout), Machine: t.UTC().Format(time.RFC3339)}
 }
 
+// clock formats a time of the same day as "09:04:05", another one as moment does.
+func (c calendar) clock(millis int64) string {
+	if t, now := c.at(millis), c.now.In(c.zone); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format(time.TimeOnly)
+	}
+	return c.moment(millis).Words
+}
+
 // unknownTime is shown for a post whose time an import made up.
 const unknownTime = "time not known"
 

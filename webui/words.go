@@ -177,6 +177,26 @@ func relayNow(r qa.RelayStatus) (bold, rest string) {
 	return "Relay unreachable", sentence(r.Why)
 }
 
+// triesWords says how often connecting to a relay was tried in vain, and when it is tried again; "" if the relay is
+// connected or was not tried.
+func triesWords(r qa.RelayStatus, c calendar) string {
+	if r.Tries <= 0 || r.State == qa.RelaySynced || r.State == qa.RelaySyncing {
+		return ""
+	}
+	words := "Tried once, at "
+	if r.Tries > 1 {
+		words = fmt.Sprintf("Tried %d times, last at ", r.Tries)
+	}
+	words += c.clock(r.LastTryMillis)
+	switch {
+	case r.State == qa.RelayConnecting:
+		return words + "; trying now."
+	case r.NextTryMillis > c.now.UnixMilli():
+		return words + "; next try at " + c.clock(r.NextTryMillis) + "."
+	}
+	return words + "."
+}
+
 // sentence returns a reason as a sentence: with a capital letter and a full stop.
 func sentence(s string) string {
 	if s = strings.TrimSpace(s); s == "" {

@@ -46,6 +46,9 @@ type connection struct {
 	// state and why are the connection's own status. An event that is attached starts with it.
 	state, why string
 	clockOff   int64 // ms, see ClockOff
+	// See qa.RelayStatus.
+	tries                        int
+	lastTryMillis, nextTryMillis int64
 }
 
 // attached is an event that is synced over a connection.
@@ -165,6 +168,9 @@ func (c *connection) status(id qa.EventID) (qa.RelayStatus, bool) {
 	}
 	status := on.status
 	status.ClockOffMillis = c.clockOff
+	if c.tries > 0 {
+		status.Tries, status.LastTryMillis, status.NextTryMillis = c.tries, c.lastTryMillis, c.nextTryMillis
+	}
 	return status, true
 }
 
@@ -276,6 +282,7 @@ func (c *connection) run(ctx context.Context) {
 	defer c.client.work.Done()
 	attempt := 0
 	for ctx.Err() == nil {
+		c.noteTry()
 		c.setAll(qa.RelayConnecting, "")
 		began := time.Now()
 		err := c.connect(ctx)
@@ -286,8 +293,10 @@ func (c *connection) run(ctx context.Context) {
 			attempt = 0
 		}
 		c.client.cfg.Log.Info("no connection to the relay", "relay", c.url, "error", err)
+		wait := c.waitFor(attempt)
+		c.noteFailed(wait)
 		c.setAll(qa.RelayOffline, explain(err))
-		if c.wait(ctx, attempt) {
+		if c.wait(ctx, wait) {
 			attempt = 0
 		} else {
 			attempt++
@@ -305,6 +314,7 @@ func (c *connection) connect(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	c.clockOff = ClockOff(conn, c.client.cfg.Now())
+	c.tries = -1 // what ends the session is not a failed attempt
 	c.mu.Unlock()
 	if relay := conn.Relay(); relay.AppKnown {
 		c.client.cfg.ServesApp(ctx, c.url, relay.ServesApp)
@@ -312,10 +322,25 @@ func (c *connection) connect(ctx context.Context) error {
 	return newSession(c, conn).run(ctx)
 }
 
-// wait waits a random time before the next attempt, between zero and a bound that doubles
+// noteTry records that an attempt begins.
+func (c *connection) noteTry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastTryMillis, c.nextTryMillis = c.client.cfg.Now().UnixMilli(), 0
+}
+
+// noteFailed records that an attempt failed, or a session ended, and that the next attempt begins after wait.
+func (c *connection) noteFailed(wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tries++
+	c.nextTryMillis = c.client.cfg.Now().Add(wait).UnixMilli()
+}
+
+// waitFor returns the wait before the next attempt: a random time between zero and a bound that doubles
 // with each attempt ("full jitter"). So devices that lost a relay at the same moment do not
-// return at the same moment. It returns true when it was woken.
-func (c *connection) wait(ctx context.Context, attempt int) bool {
+// return at the same moment.
+func (c *connection) waitFor(attempt int) time.Duration {
 	cfg := &c.client.cfg
 	bound := cfg.RetryMax
 	if isLocal(c.url) {
@@ -325,7 +350,12 @@ func (c *connection) wait(ctx context.Context, attempt int) bool {
 		bound = min(bound, shifted)
 	}
 	share := float64(binary.LittleEndian.Uint32(cfg.Random(4))) / (1 << 32)
-	t := time.NewTimer(time.Duration(share * float64(bound)))
+	return time.Duration(share * float64(bound))
+}
+
+// wait waits before the next attempt. It returns true when it was woken.
+func (c *connection) wait(ctx context.Context, wait time.Duration) bool {
+	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
