@@ -42,6 +42,7 @@ type Device struct {
 
 	drafts   sync.Mutex // held from reading an event's drafts to writing them
 	verified verifiedEvent
+	reading  reading
 }
 
 var _ Node = (*Device)(nil)

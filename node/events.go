@@ -63,7 +63,10 @@ func (d *Device) CreateEvent(ctx context.Context, e qa.Event, relay string) (qa.
 func (d *Device) Join(ctx context.Context, inv qa.Invitation) error { return d.replica.Join(ctx, inv) }
 
 func (d *Device) Visit(ctx context.Context, event qa.EventID) error {
-	return d.replica.Visit(ctx, event)
+	if err := d.replica.Visit(ctx, event); err != nil {
+		return err
+	}
+	return d.beginReading(ctx, event)
 }
 
 func (d *Device) Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error) {

@@ -18,6 +18,7 @@ const (
 	settingDrafts = "web/drafts/" // + event: its drafts, as JSON
 	settingLater  = "later/"      // + EVENT/POST: when the question was saved for later, in ms, and until when, if there is a time
 	settingDigest = "digest"      // DigestState, as JSON
+	settingRead   = "read/"       // + event: what the user has read, see storedRead
 )
 
 // MaxDrafts is the maximum number of drafts stored for one event.

@@ -83,7 +83,8 @@ type Node interface {
 	// Join follows an event. It does not wait for the relay; JoinAndFetch does.
 	Join(ctx context.Context, inv qa.Invitation) error
 	// Visit records that the user is looking at an event. If the event was known only from a
-	// club's list, this device now follows it.
+	// club's list, this device now follows it. From the first visit on when everything has arrived,
+	// what arrives later counts as unread.
 	Visit(ctx context.Context, event qa.EventID) error
 	// Invitation returns what anybody needs to join an event.
 	Invitation(ctx context.Context, event qa.EventID) (qa.Invitation, error)
@@ -195,6 +196,13 @@ type Node interface {
 	// Setting returns a setting of the pages, "" if it was never set.
 	Setting(ctx context.Context, key string) (string, error)
 	SetSetting(ctx context.Context, key, value string) error
+	// ReadState says which posts of an event the user has not read on this device.
+	ReadState(ctx context.Context, event qa.EventID) (qa.ReadState, error)
+	// MarkRead marks posts of an event as read. Without posts it marks all that the user can see and that had arrived at a
+	// position in the ledger (ReadState.UpTo). If there are more than MaxUnread unread posts, the oldest count as read.
+	MarkRead(ctx context.Context, event qa.EventID, posts []qa.PostID, upTo int64) error
+	// News counts the unread posts of all followed events. Events without any are left out.
+	News(ctx context.Context) (map[qa.EventID]qa.NewsCounts, error)
 	DigestState(ctx context.Context) (DigestState, error)
 	SetDigestState(ctx context.Context, s DigestState) error
 

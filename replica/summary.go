@@ -224,6 +224,17 @@ func (n *Node) summarizeAll() {
 	}
 }
 
+// Position returns the position of an event's last change in the ledger. It reads the store only after a write.
+// ErrUnknownEvent is returned for an event that is not followed.
+func (n *Node) Position(ctx context.Context, id qa.EventID) (int64, error) {
+	doc, err := n.document(id)
+	if err != nil {
+		return 0, err
+	}
+	s, err := doc.summarize(ctx)
+	return s.counts.Last, err
+}
+
 // Library returns short entries for the followed events, in the order they were joined.
 // Clubs are among them; Clubs returns what these list.
 func (n *Node) Library(ctx context.Context) ([]qa.LibraryEntry, error) {

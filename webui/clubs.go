@@ -114,10 +114,14 @@ func (s *server) cardOfListed(w qa.ListedWeek, here map[qa.EventID]qa.Event) wee
 	return b
 }
 
-// countAllQuestions counts the questions of the weeks that the page shows.
+// countAllQuestions counts the questions and the new posts of the weeks that the page shows.
 func (s *server) countAllQuestions(ctx context.Context, p *libraryPage) {
+	news, _ := s.node.News(ctx) // the page must open anyway
 	for i := range p.Sections {
 		c := &p.Sections[i]
+		for _, cards := range [][]weekCard{c.Now, c.Coming, c.Read} {
+			addNews(cards, news)
+		}
 		s.countQuestions(ctx, c.Now)
 		s.countQuestions(ctx, c.Read)
 		c.Years = groupByYear(c.Read)
@@ -188,6 +192,8 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	from, until := p.on(len(weeks), weeksOnPage)
 	books := s.cardsOfListed(weeks[from:until], weeksOnPage, downloadedEvents(library))
 	s.countQuestions(ctx, books)
+	news, _ := s.node.News(ctx) // the page must open anyway
+	addNews(books, news)
 	p.Years = groupByYear(books)
 	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
 }

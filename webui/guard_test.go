@@ -116,6 +116,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/winners/draw":                                 v("step", "commit"),
 		s.week() + "/setup":                                        v("title", "T"),
 		s.week() + "/invitation/seen":                              v("state", "open"),
+		s.week() + "/read":                                         v("upTo", "1"),
 		s.week() + "/claim":                                        v("contact", "x"),
 		"/club/new":                                                v("title", "A club"),
 		"/new":                                                     v("title", "T"),

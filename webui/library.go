@@ -51,6 +51,8 @@ type weekCard struct {
 	Cover                      string // address of its picture; "" when it has none
 	Today                      string // "day 3 of 5"; "" outside the week
 	Ask                        bool   // questions are open
+	New                        int    // number of new posts
+	News                       string // what they are
 	id                         qa.EventID
 	winnersTold                bool // see qa.Event.WinnersTold
 	starts                     int64

@@ -156,6 +156,7 @@ type layout struct {
 	Winners      bool // show a link to the winners page: the reader chooses, or somebody has won
 	Browser      bool // see Config.Browser
 	RefreshWhole bool // the script reloads the whole content, from Here, when something changes
+	New          int  // number of posts that the reader has not read, in all weeks; 0 also where the page does not say it
 	Sync         syncSummary
 	Body         any
 }
@@ -163,7 +164,7 @@ type layout struct {
 func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 	l := layout{
 		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream", Browser: s.browser,
-		Theme: s.theme(r.Context()), Body: body,
+		Theme: s.theme(r.Context()), New: s.allNews(r).All(), Body: body,
 	}
 	if r.Method != http.MethodGet { // the page shows a form that was not saved; its address takes no GET
 		l.Here = "/"
@@ -192,6 +193,7 @@ func (s *server) topNow(w http.ResponseWriter, r *http.Request) {
 	ctx, q := r.Context(), r.URL.Query()
 	l := layout{Nav: q.Get("nav"), Sync: s.syncSummary(ctx)}
 	if event := qa.EventID(q.Get("event")); event != "" {
+		_ = s.node.Visit(ctx, event) // the week may have arrived while the page was open
 		week, err := s.node.Week(ctx, event)
 		keys, errKeys := s.node.Keys(ctx, event)
 		if err == nil && errKeys == nil && week.Event.Title != "" { // otherwise the page is not shown either

@@ -84,6 +84,7 @@ func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 		l.Here = address(all[at]) // so that it stays on stage, also if the address names none
 	}
 	l.Theme, l.RefreshWhole = "dark", true
+	l.New = 0 // what the reader has read is not for the room
 	l.Event, l.Stream = p.Week, p.Week+"/stream"
 	s.page(w, r, http.StatusOK, "stage", l)
 }

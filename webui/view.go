@@ -63,6 +63,7 @@ type postView struct {
 	Thread            string // HTML element of the post's thread
 	Kind              string // "question", "answer", "reply"
 	Class             string
+	Unread            bool   // the reader has not read the post on this device
 	Label             string // names the post in the labels of buttons and links, for screen readers
 	Who, Verb         string
 	Author, Mine      bool
@@ -164,6 +165,7 @@ type weekView struct {
 	nameless       bool // the reader has no name, neither in the week nor in the profile, so the forms for posts ask for one
 	claim          *claimNotice
 	drafts         map[string]node.Draft
+	read           qa.ReadState
 	threadIndex    map[qa.PostID]int // post → index of its thread
 	look           *people.Lookalikes
 }
@@ -327,6 +329,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		return out
 	}
 	v.text(p, &out)
+	out.Unread = v.isUnread(p)
 	out.Proof = out.Path + "/proof"
 	out.Presence = v.answering(p.ID)
 	out.Answerable, out.Marked = out.Open && v.mayMark(t, i, schema.KeyAnswered) && i < 0 && (p.Marks.Answered || !t.Answered), p.Marks.Answered

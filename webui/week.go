@@ -41,6 +41,7 @@ type weekPage struct {
 	// InvitationProgram is the flyleaf: link, when Invitation opens in a browser.
 	InvitationProgram string
 	Ask               askBox
+	Fresh             *freshLine
 	Filters           []filter
 	Threads           []threadView
 	Empty             string
@@ -97,7 +98,8 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 	v = s.newWeekView(week, keys)
 	v.can, v.csrf, v.claim = permissionsOf(week.Event, v.me), s.guard.form, claim
 	v.nameless = v.People[v.me].Name == "" && s.person(ctx).Name == ""
-	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open anyway, here and below
+	v.drafts, _ = s.node.Drafts(ctx, event) // the page must open anyway, here and in the next lines
+	v.read, _ = s.node.ReadState(ctx, event)
 	v.presence = s.presenceByPost(ctx, event)
 	v.rejected, _ = s.node.Refusals(ctx, event)
 	v.rejectedByPost = byPost(v.rejected)
@@ -227,6 +229,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	p.Ask.Anonymous, p.Ask.NotAnonymous = s.mayAskAnonymously(v)
 	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
 
+	p.Fresh = v.fresh()
 	show := q.Get("show")
 	chosen := v.filterThreads(show, q.Get("sort"), &p)
 	to := url.Values{}
@@ -268,19 +271,22 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 
 // filterThreads returns the threads that a filter shows, and fills in the filters.
 func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
-	var all, unanswered, mine []*qa.Thread
+	var all, unanswered, mine, fresh []*qa.Thread
 	for i := range v.Threads {
 		t := &v.Threads[i]
 		all = append(all, t)
 		if t.Open() {
 			unanswered = append(unanswered, t)
 		}
+		if v.hasUnread(t) {
+			fresh = append(fresh, t)
+		}
 		if v.mine(&t.Question) || slices.ContainsFunc(t.Replies, func(p qa.PostView) bool { return v.mine(&p) }) {
 			mine = append(mine, t)
 		}
 	}
 	wanted := sort == "wanted"
-	if show != "unanswered" && show != "mine" {
+	if show != "unanswered" && show != "mine" && show != "new" {
 		show = ""
 	}
 	p.Filters = []filter{
@@ -288,6 +294,9 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		{Name: "Unanswered", URL: p.Path + "?show=unanswered", Count: len(unanswered), Counted: true, Here: show == "unanswered"},
 		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
 		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
+	}
+	if len(fresh) > 0 || show == "new" {
+		p.Filters = slices.Insert(p.Filters, 1, filter{Name: "New", URL: p.Path + "?show=new", Count: len(fresh), Counted: true, Here: show == "new"})
 	}
 	if n, ok := v.toApprove(); ok {
 		p.Filters = append(p.Filters, filter{Name: "To approve", URL: queuePath(v.Event.ID), Count: n, Counted: true})
@@ -297,6 +306,8 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 		return unanswered
 	case show == "mine":
 		return mine
+	case show == "new":
+		return fresh
 	case wanted:
 		slices.SortStableFunc(all, func(a, b *qa.Thread) int {
 			return cmp.Or(oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing), b.Wants-a.Wants)
@@ -309,6 +320,8 @@ func emptyWords(show string, all int) string {
 	switch {
 	case show == "unanswered" && all > 0:
 		return "All questions are answered."
+	case show == "new":
+		return "Nothing is new."
 	case show == "mine":
 		return "You have not asked or replied here yet."
 	}

@@ -74,9 +74,10 @@ func openChange(b []byte, lim Limits) (Chunk, error) {
 
 // Header is the part of a change that can be read without decoding its operations.
 type Header struct {
-	Actor ActorID // whose signature it needs
-	Seq   uint64
-	Ops   int // how many operations Decode would make
+	Actor   ActorID // whose signature it needs
+	Seq     uint64
+	StartOp uint64
+	Ops     int // how many operations Decode would make
 }
 
 // Header reads the parts of a change that cost no more time than hashing it, so that a
@@ -89,7 +90,7 @@ func (ch Chunk) Header(lim Limits) (h Header, err error) {
 	if err := d.header(len(ch.b)); err != nil {
 		return h, err
 	}
-	h.Actor, h.Seq = c.Actor, c.Seq
+	h.Actor, h.Seq, h.StartOp = c.Actor, c.Seq, c.StartOp
 	if err := d.columns(); err != nil {
 		return h, err
 	}

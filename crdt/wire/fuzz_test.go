@@ -118,7 +118,7 @@ func headerAgrees(t *testing.T, chunk []byte, lim Limits, c *Change, decoded err
 	switch {
 	case err != nil && (decoded == nil || decoded.Error() != err.Error()):
 		t.Fatalf("%x: header: %v, decoding: %v", chunk, err, decoded)
-	case decoded == nil && (read.Hash() != c.Hash || h.Actor != c.Actor || h.Seq != c.Seq || h.Ops != len(c.Ops)):
+	case decoded == nil && (read.Hash() != c.Hash || h.Actor != c.Actor || h.Seq != c.Seq || h.StartOp != c.StartOp || h.Ops != len(c.Ops)):
 		t.Fatalf("%x: header %+v of %+v", chunk, h, c)
 	}
 }

@@ -140,8 +140,18 @@ func (c *Client) Log(ctx context.Context, a0 qa.EventID) (r0 []qa.LogEntry, err 
 	return
 }
 
+func (c *Client) MarkRead(ctx context.Context, a0 qa.EventID, a1 []qa.PostID, a2 int64) (err error) {
+	err = c.call(ctx, "MarkRead", []any{a0, a1, a2})
+	return
+}
+
 func (c *Client) Merge(ctx context.Context, a0 []byte) (r0 node.Merged, err error) {
 	err = c.call(ctx, "Merge", []any{a0}, &r0)
+	return
+}
+
+func (c *Client) News(ctx context.Context) (r0 map[qa.EventID]qa.NewsCounts, err error) {
+	err = c.call(ctx, "News", nil, &r0)
 	return
 }
 
@@ -177,6 +187,11 @@ func (c *Client) Presence(ctx context.Context, a0 qa.EventID) (r0 []qa.Presence,
 
 func (c *Client) PrizeClaims(ctx context.Context, a0 qa.EventID) (r0 []qa.Claim, err error) {
 	err = c.call(ctx, "PrizeClaims", []any{a0}, &r0)
+	return
+}
+
+func (c *Client) ReadState(ctx context.Context, a0 qa.EventID) (r0 qa.ReadState, err error) {
+	err = c.call(ctx, "ReadState", []any{a0}, &r0)
 	return
 }
 

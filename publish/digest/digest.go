@@ -110,19 +110,19 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	// If a post's counter is above the lowest counter of all posts since SinceMillis, treat it as
 	// new: this may list an old concurrent post, but misses none.
 	first := uint64(math.MaxUint64)
-	each(week, func(p *qa.PostView) {
+	week.EachPost(func(p *qa.PostView) {
 		if p.AtMillis >= o.SinceMillis {
 			first = min(first, p.Op.Counter)
 		}
 	})
-	// isNew reports whether a post is to be listed, and adds the post to Listed.
-	isNew := func(p *qa.PostView) bool {
-		if !week.Event.Published(&p.Post) {
-			return false // if it is published later, a later digest lists it
+	week.EachPost(func(p *qa.PostView) {
+		if week.Event.Published(&p.Post) { // what is published later, a later digest lists
+			d.Listed[id] = append(d.Listed[id], string(p.ID))
 		}
-		d.Listed[id] = append(d.Listed[id], string(p.ID))
-		return !slices.Contains(o.Me, p.By) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Listed == nil || !o.Listed(id, string(p.ID)))
-	}
+	})
+	news := week.News(o.Me, func(p *qa.PostView) bool {
+		return week.Event.Published(&p.Post) && (p.AtMillis >= o.SinceMillis || p.Op.Counter > first) && (o.Listed == nil || !o.Listed(id, string(p.ID)))
+	})
 	item := func(p *qa.PostView, to string) Item {
 		i := Item{Name: p.Name, Not: look.Post(p).String(), Text: markdown.Line(p.Text(), excerpt), To: to}
 		if o.Link != nil {
@@ -134,27 +134,22 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 	if week.Event.WinnersTold(o.NowMillis) {
 		won = week.WinningQuestions()
 	}
-	for i := range week.Threads {
-		t := &week.Threads[i]
-		q := &t.Question
-		if isNew(q) {
-			w.Questions.add(item(q, ""))
-		}
-		asked := ""
-		if q.Shown() {
-			asked = markdown.Line(q.Text(), 100)
-		}
-		for j := range t.Replies {
-			r := &t.Replies[j]
-			mine := slices.Contains(o.Me, q.By) && q.OnBehalfOf == ""
-			switch {
-			case !isNew(r):
-			case mine: // replies of other readers too
-				w.Yours.add(item(r, asked))
-			case r.ByAuthor:
-				w.Answers.add(item(r, asked))
+	replies := func(to *Section, posts []qa.NewPost) {
+		for _, n := range posts {
+			asked := ""
+			if q := &n.Thread.Question; q.Shown() {
+				asked = markdown.Line(q.Text(), 100)
 			}
+			to.add(item(n.Post, asked))
 		}
+	}
+	replies(&w.Yours, news.Yours) // of other readers too
+	replies(&w.Answers, news.Answers)
+	for _, n := range news.Questions {
+		w.Questions.add(item(n.Post, ""))
+	}
+	for i := range week.Threads {
+		q := &week.Threads[i].Question
 		if key := "won " + string(q.ID); won[q.ID] && q.Shown() {
 			d.Listed[id] = append(d.Listed[id], key)
 			switch {
@@ -174,17 +169,6 @@ func (d *Digest) week(week *qa.Week, o Options) (Week, bool) {
 		}
 	}
 	return w, len(w.Sections()) > 0
-}
-
-// each visits all posts of a week.
-func each(week *qa.Week, visit func(*qa.PostView)) {
-	for i := range week.Threads {
-		t := &week.Threads[i]
-		visit(&t.Question)
-		for j := range t.Replies {
-			visit(&t.Replies[j])
-		}
-	}
 }
 
 // Subject returns one line that says what the digest lists, for a mail.

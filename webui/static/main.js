@@ -12,6 +12,7 @@ import { startQueue } from './queue.js';
 import { startSuggestions } from './suggest.js';
 import { startStage } from './stage.js';
 import { startStream } from './stream.js';
+import { startUnread } from './unread.js';
 import { startWorker } from './worker.js';
 
 addCopyButtons(document);
@@ -24,3 +25,4 @@ startForms();
 startDrafts();
 startSuggestions();
 startStage();
+startUnread();

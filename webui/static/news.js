@@ -30,5 +30,5 @@ export function newsWords(parts, action) {
 // belongsToView reports whether a list with this query in its address may show a new post.
 export function belongsToView(query, isQuestion) {
   const show = new URLSearchParams(query).get('show');
-  return !show || show === 'unanswered' && isQuestion;
+  return !show || show === 'new' || show === 'unanswered' && isQuestion;
 }

@@ -37,7 +37,7 @@ function update(now, asked) {
   if (!old) return;
   heldBack.delete(now.id);
   if (comparable(old) === comparable(now)) return;
-  const words = one('.said', old).outerHTML !== one('.said', now).outerHTML;
+  const words = comparable(one('.said', old)) !== comparable(one('.said', now));
   if (inUse(old) || !asked && words && isVisible(old)) heldBack.set(now.id, now);
   else replacePost(old, now);
 }

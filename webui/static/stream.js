@@ -5,10 +5,12 @@ import { refreshInbox } from './inbox.js';
 import { postsChanged, reconnected } from './posts.js';
 import { refreshQueue } from './queue.js';
 import { isWhole, refreshStatus } from './status.js';
+import { countNew } from './unread.js';
 import { inWorker, listen } from './worker.js';
 
 // somePosts is called with the IDs of posts that have changed; without them when any may have.
 function somePosts(posts) {
+  countNew();
   if (isWhole()) refreshStatus();
   else if (byID('inbox')) refreshInbox();
   else if (byID('waits')) refreshQueue();
