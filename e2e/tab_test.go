@@ -104,7 +104,7 @@ func (p tab) bundleOf(event string) string {
 	p.t.Helper()
 	ask[bool](p.t, p.ctx, `(async () => {
 		globalThis.bundle = "";
-		const bytes = new Uint8Array(await (await fetch("/files/bundle?week=`+event+`")).arrayBuffer());
+		const bytes = new Uint8Array(await (await fetch("/files/export?week=`+event+`")).arrayBuffer());
 		globalThis.bundle = btoa(Array.from(bytes, b => String.fromCharCode(b)).join(""));
 	})(), true`)
 	p.holds("the bundle is there", `globalThis.bundle`)

@@ -264,7 +264,7 @@ func TestFilesInTheTab(t *testing.T) {
 	questions := ask[int](t, p.ctx, `document.querySelectorAll("article.question").length`)
 
 	p.open("/files?week=" + week)
-	p.click(`form[action="/files/bundle"] button`)
+	p.click(`form[action="/files/export"] button`)
 	bundle := downloaded("*.bundle")
 	desktop := newDevice(t)
 	desktop.run("import", bundle)

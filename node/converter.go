@@ -17,6 +17,10 @@ type Converter interface {
 	// Archive makes the files of a publication and packs them into a ZIP. memory is for SiteConfig.Memory of
 	// the next publication of the same kind.
 	Archive(ctx context.Context, w WeeksToPublish) (zip []byte, memory map[string]string, err error)
+	// WriteWeek makes a file of a week, in one of the ExportFormats that are text.
+	WriteWeek(ctx context.Context, format string, week qa.Week) ([]byte, error)
+	// WriteOutline is importer.WriteOutline.
+	WriteOutline(ctx context.Context, week qa.Imported) ([]byte, error)
 	// ShrinkPicture makes a picture small enough for an event, see resize.Shrink. An error that says what is wrong
 	// with the picture is of kind Invalid.
 	ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error)

@@ -1,12 +1,10 @@
 package node
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 
 	"flyleaf/crdt/bundle"
@@ -29,10 +27,11 @@ const (
 type FileToImport struct {
 	Name    string // for messages
 	Data    []byte
-	Relay   string // of new weeks; "" for none
-	Channel string // of a Slack export, by name or ID; "" is the only one
-	Club    string // the club that lists the weeks of a Slack export, by name or ID; "" for none
-	NewClub bool   // see WeeksToImport
+	Event   qa.EventID // the week into which it is imported; "" for a new one, or the one of an earlier import
+	Relay   string     // of new weeks; "" for none
+	Channel string     // of a Slack export, by name or ID; "" is the only one
+	Club    string     // the club that lists the weeks of a Slack export, by name or ID; "" for none
+	NewClub bool       // see WeeksToImport
 	// Accept says which differences from an earlier import of the file are applied. A bundle has none.
 	Accept qa.ImportChoice
 }
@@ -52,33 +51,121 @@ type ImportedFile struct {
 // ImportFile imports a file. Each week is imported completely or not at all. If an error comes with
 // weeks, these were imported, and the error says what is missing; otherwise nothing was imported.
 func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]ImportedFile, error) {
-	if f.Relay != "" {
-		if err := qa.CheckRelay(f.Relay); err != nil {
-			return nil, WithKind(Invalid, err)
-		}
+	if err := f.check(); err != nil {
+		return nil, err
 	}
-	switch {
-	case len(f.Data) == 0:
-		return nil, Errorf(Invalid, "choose a file that is not empty; nothing was imported")
-	case bundle.IsBundle(f.Data):
+	if bundle.IsBundle(f.Data) {
 		return mergeFile(ctx, n, f.Data)
 	}
-	read, err := c.ReadWeeks(ctx, FileToRead{Name: f.Name, Data: f.Data, Channel: f.Channel})
+	read, err := f.read(ctx, c)
 	switch {
 	case err != nil:
 		return nil, err
 	case read.Channel != "":
 		return importChannel(ctx, n, f, read)
-	case len(read.Weeks) != 1:
-		return nil, Errorf(Invalid, "the file has %d weeks, not one; nothing was imported", len(read.Weeks))
 	}
 	week := read.Weeks[0].Week
 	week.Accept = f.Accept
-	r, err := n.Import(ctx, "", week, f.Relay)
+	r, err := n.Import(ctx, f.Event, week, f.Relay)
 	if err != nil {
 		return nil, err
 	}
 	return []ImportedFile{importedWeek(week, r)}, nil
+}
+
+// check refuses what cannot be imported whatever the file has in it.
+func (f *FileToImport) check() error {
+	if f.Relay != "" {
+		if err := qa.CheckRelay(f.Relay); err != nil {
+			return WithKind(Invalid, err)
+		}
+	}
+	switch {
+	case len(f.Data) == 0:
+		return Errorf(Invalid, "choose a file that is not empty; nothing was imported")
+	case f.Event != "" && bundle.IsBundle(f.Data):
+		return Errorf(Invalid, "a bundle is a whole week and is merged into that week only; nothing was imported")
+	case f.Event != "" && f.Club != "":
+		return Errorf(Invalid, "choose a week or a club to import into, not both; nothing was imported")
+	}
+	return nil
+}
+
+// read reads the weeks of a file that is not a bundle: one, unless it is a channel.
+func (f *FileToImport) read(ctx context.Context, c Converter) (WeeksOfFile, error) {
+	read, err := c.ReadWeeks(ctx, FileToRead{Name: f.Name, Data: f.Data, Channel: f.Channel})
+	if err == nil && read.Channel == "" && len(read.Weeks) != 1 {
+		err = Errorf(Invalid, "the file has %d weeks, not one; nothing was imported", len(read.Weeks))
+	}
+	return read, err
+}
+
+// FilePreview is what an import would add from one week of a file to a device that does not have it.
+type FilePreview struct {
+	Title, Authors string
+	Questions      int
+	Replies        int
+	Changes        int      // of a bundle
+	Notes          []string // like those of ImportedFile
+	Guesses        []ThreadGuess
+	Invalid        int  // changes of a bundle that would be refused
+	Outline        bool // the guesses can be corrected in an outline
+}
+
+// ThreadGuess is a message for which the format does not say whether it starts a thread.
+type ThreadGuess struct {
+	Line  int    `json:"line"` // 1-based
+	Name  string `json:"name"`
+	Opens bool   `json:"opens"` // guessed to start a thread
+}
+
+// ThreadGuesses returns the guesses in a week.
+func ThreadGuesses(week *qa.Imported) []ThreadGuess {
+	guesses := []ThreadGuess{}
+	for _, p := range week.Posts {
+		if p.Guessed {
+			guesses = append(guesses, ThreadGuess{p.Line, p.Name, p.Parent < 0})
+		}
+	}
+	return guesses
+}
+
+// PreviewFile says what ImportFile would import. It changes nothing.
+func PreviewFile(ctx context.Context, c Converter, f FileToImport) ([]FilePreview, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if bundle.IsBundle(f.Data) {
+		v, err := verifyBundle(f.Data)
+		return []FilePreview{{Title: v.Title, Changes: len(v.Changes), Invalid: v.Bad}}, err
+	}
+	read, err := f.read(ctx, c)
+	var out []FilePreview
+	for i := range read.Weeks {
+		w := &read.Weeks[i]
+		p := FilePreview{
+			Title: cmp.Or(w.Week.Event.Title, w.Monday), Authors: w.Week.Event.Authors, Notes: slices.Concat(notesOf(&w.Week), w.Notes),
+			Guesses: ThreadGuesses(&w.Week), Outline: w.Week.Guesses > 0 && read.Channel == "",
+		}
+		p.Questions, p.Replies = w.Week.Count()
+		out = append(out, p)
+	}
+	return out, err
+}
+
+// OutlineOf returns the outline of a file with one week, to correct and import.
+func OutlineOf(ctx context.Context, c Converter, f FileToImport) ([]byte, error) {
+	if bundle.IsBundle(f.Data) {
+		return nil, Errorf(Invalid, "a bundle has no outline")
+	}
+	read, err := f.read(ctx, c)
+	switch {
+	case err != nil:
+		return nil, err
+	case read.Channel != "":
+		return nil, Errorf(Invalid, "a Slack export has no outline")
+	}
+	return c.WriteOutline(ctx, read.Weeks[0].Week)
 }
 
 func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error) {
@@ -98,7 +185,7 @@ func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error)
 
 // importChannel imports the weeks of a channel.
 func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) ([]ImportedFile, error) {
-	in := WeeksToImport{Club: f.Club, NewClub: f.NewClub, Relay: f.Relay}
+	in := WeeksToImport{Event: f.Event, Club: f.Club, NewClub: f.NewClub, Relay: f.Relay}
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
 		w.Week.Accept = f.Accept
@@ -127,15 +214,7 @@ func importedWeek(week qa.Imported, r ImportResult) ImportedFile {
 	if r.Existing != nil {
 		out.Title = r.Existing.Title
 	}
-	if week.Guesses > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("The file does not say which messages open a thread. For %d of them it was guessed.", week.Guesses))
-	}
-	for _, m := range week.Remarks {
-		out.Notes = append(out.Notes, m.Text)
-	}
-	for _, s := range week.Skipped {
-		out.Notes = append(out.Notes, fmt.Sprintf("Not imported, line %d: %s", s.Line, s.Reason))
-	}
+	out.Notes = notesOf(&week)
 	for _, c := range []struct {
 		posts int
 		words string
@@ -151,29 +230,44 @@ func importedWeek(week qa.Imported, r ImportResult) ImportedFile {
 	return out
 }
 
-// The formats with an event's whole history.
+// notesOf returns what a person should know about the week that was read from a file.
+func notesOf(week *qa.Imported) (notes []string) {
+	if week.Guesses > 0 {
+		notes = append(notes, fmt.Sprintf("The file does not say which messages open a thread. For %d of them it was guessed.", week.Guesses))
+	}
+	for _, m := range week.Remarks {
+		notes = append(notes, m.Text)
+	}
+	for _, s := range week.Skipped {
+		notes = append(notes, fmt.Sprintf("Not imported, line %d: %s", s.Line, s.Reason))
+	}
+	return notes
+}
+
+// The formats of Export.
 const (
+	FormatJSON      = "json"
+	FormatJekyll    = "jekyll"
 	FormatBundle    = "bundle"    // changes with their signatures, for other devices
 	FormatAutomerge = "automerge" // changes without signatures, for other programs
 )
 
-// ExportFormat is a format of Export: either text made from the current week, or made from the
+// ExportFormat is a format of Export: either text that a Converter makes from the current week, or made from the
 // bundle.
 type ExportFormat struct {
-	Name       string
-	fromWeek   func(io.Writer, qa.Week) error
-	fromBundle func(bundle []byte) (Exported, error)
+	Name, Words, Ext string
+	fromBundle       func(bundle []byte) (Exported, error) // nil: made by a Converter
 }
 
 // Text reports whether the files are text, which a terminal can show.
-func (f *ExportFormat) Text() bool { return f.fromWeek != nil }
+func (f *ExportFormat) Text() bool { return f.fromBundle == nil }
 
 // ExportFormats are the formats of Export.
 var ExportFormats = [...]ExportFormat{
-	{Name: "json", fromWeek: publish.WriteJSON},
-	{Name: "jekyll", fromWeek: publish.WriteJekyll},
-	{Name: FormatBundle, fromBundle: func(b []byte) (Exported, error) { return Exported{Data: b}, nil }},
-	{Name: FormatAutomerge, fromBundle: automergeFile},
+	{Name: FormatJSON, Words: "JSON, for other programs", Ext: ".json"},
+	{Name: FormatJekyll, Words: "a page for a Jekyll site, hidden posts included", Ext: ".md"},
+	{Name: FormatBundle, Words: "a bundle, for another device", Ext: ".bundle", fromBundle: func(b []byte) (Exported, error) { return Exported{Data: b}, nil }},
+	{Name: FormatAutomerge, Words: "Automerge, for other programs", Ext: ".automerge", fromBundle: automergeFile},
 }
 
 // ExportFormatNames returns the names of ExportFormats.
@@ -187,33 +281,34 @@ func ExportFormatNames() []string {
 
 // Exported is a whole event as a file, hidden posts included.
 type Exported struct {
+	Name string // for the file
 	Data []byte
 	// LeftOut is how many changes an Automerge file does not hold, because their writer signed two
 	// versions of a change.
 	LeftOut int
 }
 
-// Export makes a file of a whole event. Publish makes files of what everybody may read.
-func Export(ctx context.Context, n Node, event qa.EventID, format string) (out Exported, err error) {
+// Export makes a file of a whole event. c writes the formats that are text. Publish makes files of what everybody may
+// read.
+func Export(ctx context.Context, n Node, c Converter, event qa.EventID, format string) (out Exported, err error) {
 	i := slices.Index(ExportFormatNames(), format)
 	if i < 0 {
 		return out, Errorf(Invalid, "there is no format %q", format)
-	}
-	f := &ExportFormats[i]
-	if !f.Text() {
-		b, err := n.Bundle(ctx, event)
-		if err != nil {
-			return out, err
-		}
-		return f.fromBundle(b)
 	}
 	week, err := FetchedWeek(ctx, n, event)
 	if err != nil {
 		return out, err
 	}
-	var buf bytes.Buffer
-	err = f.fromWeek(&buf, week)
-	out.Data = buf.Bytes()
+	f := &ExportFormats[i]
+	if f.Text() {
+		out.Data, err = c.WriteWeek(ctx, format, week)
+	} else {
+		var b []byte
+		if b, err = n.Bundle(ctx, event); err == nil {
+			out, err = f.fromBundle(b)
+		}
+	}
+	out.Name = publish.Slug(&week.Event) + f.Ext
 	return out, err
 }
 
@@ -237,16 +332,6 @@ func automergeFile(b []byte) (out Exported, err error) {
 		}
 	}
 	return out, nil
-}
-
-// BundleFile returns an event's bundle and a name for the file.
-func BundleFile(ctx context.Context, n Node, event qa.EventID) (name string, data []byte, err error) {
-	week, err := n.Week(ctx, event)
-	if err != nil {
-		return "", nil, err
-	}
-	data, err = n.Bundle(ctx, event)
-	return publish.Slug(&week.Event) + ".bundle", data, err
 }
 
 // settingPublished holds, as JSON, the addresses of the pages in the last archive of a publication. The

@@ -45,6 +45,16 @@ type Imported struct {
 	Accept ImportChoice `json:",omitzero"`
 }
 
+// Count counts the posts.
+func (w *Imported) Count() (questions, replies int) {
+	for i := range w.Posts {
+		if w.Posts[i].Parent < 0 {
+			questions++
+		}
+	}
+	return questions, len(w.Posts) - questions
+}
+
 // ImportChoice selects which differences a repeated import applies. By default none.
 type ImportChoice struct {
 	Revise   bool // edits, as revisions

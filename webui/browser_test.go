@@ -367,6 +367,7 @@ func TestBrowserLooks(t *testing.T) {
 	pages := map[string]string{
 		"library": "/", "week": b.week(), "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + q, "own": b.week() + "/p/" + mine,
 		"edit": b.week() + "/p/" + mine + "/edit", "withdraw": b.week() + "/p/" + mine + "/withdraw", "nowhere": "/nowhere",
+		"files": "/files", "digest": "/digest", "verify": b.week() + "/verify",
 	}
 	for name, path := range pages {
 		b.checkLooks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })

@@ -3,7 +3,9 @@ package webui
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -23,6 +25,9 @@ type filesPage struct {
 	CSRF                 string
 	Weeks                []choice // on this device
 	Formats              []node.PublishFormat
+	Exports              []node.ExportFormat
+	Organised            []choice // the weeks that the reader organises, to import into
+	Preview              *importPreview
 	Imported             []importedWeek // the results of the import that was just requested
 	ImportError          string
 	Relay, Channel, Club string          // typed
@@ -30,6 +35,44 @@ type filesPage struct {
 	Accept               qa.ImportChoice // chosen
 	PublishClubs         []choice        // the clubs whose weeks can be published together
 	AskNewClub           bool            // ask whether to create a club although the name of another one is almost the same
+}
+
+// importPreview is what an import would add, and the file for it.
+type importPreview struct {
+	Weeks   []node.FilePreview
+	Pending string // identifies the file, see pendingImport
+	Name    string
+	Outline bool
+}
+
+// pendingImport is the file whose preview was shown last. It is kept in memory only, so that it can be imported without
+// being chosen and sent again.
+type pendingImport struct {
+	id   string // hash of the file
+	name string
+	data []byte
+}
+
+// pendingID identifies a file.
+func pendingID(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)) }
+
+// keepPending keeps a file, and returns what identifies it.
+func (s *server) keepPending(name string, data []byte) string {
+	id := pendingID(data)
+	s.importing.Lock()
+	defer s.importing.Unlock()
+	s.pending = pendingImport{id, name, data}
+	return id
+}
+
+// pendingFile returns the file that was kept. The program may have been ended since, or another file previewed.
+func (s *server) pendingFile(id string) (name string, data []byte, err error) {
+	s.importing.Lock()
+	defer s.importing.Unlock()
+	if s.pending.id != id {
+		return "", nil, node.Errorf(node.Invalid, "the file is not in memory any more; choose it again; nothing was imported")
+	}
+	return s.pending.name, s.pending.data, nil
 }
 
 // importedWeek is the result of importing one week of a file.
@@ -44,9 +87,9 @@ func (s *server) files(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) showFiles(w http.ResponseWriter, r *http.Request, status int, p filesPage) {
-	p.CSRF, p.Formats = s.guard.form, node.PublishFormats[:]
+	p.CSRF, p.Formats, p.Exports = s.guard.form, node.PublishFormats[:], node.ExportFormats[:]
 	var err error
-	if p.Weeks, err = s.weekChoices(r.Context(), r.URL.Query().Get("week")); err != nil {
+	if p.Weeks, p.Organised, err = s.weekChoices(r.Context(), r.URL.Query().Get("week"), r.PostForm.Get("into")); err != nil {
 		s.readFailed(w, r, err)
 		return
 	}
@@ -86,22 +129,31 @@ func (s *server) organisedClubs(ctx context.Context) ([]string, error) {
 	return out, err
 }
 
-// weekChoices lists the weeks that are on this device.
-func (s *server) weekChoices(ctx context.Context, chosen string) ([]choice, error) {
-	all, err := s.node.Library(ctx)
+// weekChoices lists the weeks that are on this device, and those of them that the reader organises.
+func (s *server) weekChoices(ctx context.Context, chosen, into string) (all, organised []choice, err error) {
+	library, err := s.node.Library(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []choice
-	for i := range all {
-		if e := all[i].Event.Consistent(); e.Title != "" && e.Kind != schema.KindClub {
-			out = append(out, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == chosen})
+	me, err := s.node.Identity(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range library {
+		e := library[i].Event.Consistent()
+		if e.Title == "" || e.Kind == schema.KindClub {
+			continue
+		}
+		all = append(all, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == chosen})
+		if e.HasRole(me, qa.RoleOrganiser) {
+			organised = append(organised, choice{ID: string(e.ID), Words: e.Title, Chosen: string(e.ID) == into})
 		}
 	}
-	return out, nil
+	return all, organised, nil
 }
 
-// importFile imports the chosen file and shows the results.
+// importFile imports the chosen file and shows the results. With "preview" it imports nothing and shows what it would
+// import.
 func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	p := filesPage{
 		Relay: strings.TrimSpace(r.PostForm.Get("relay")), Channel: strings.TrimSpace(r.PostForm.Get("channel")),
@@ -109,9 +161,25 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 	}
 	p.Accept = qa.ImportChoice{Revise: r.PostForm.Get("revise") == "1", Withdraw: r.PostForm.Get("withdraw") == "1"}
 	name, data, err := chosenFile(r, "file", node.MaxFile)
+	if pending := r.PostForm.Get("pending"); pending != "" && (err != nil || len(data) == 0) {
+		name, data, err = s.pendingFile(pending)
+	}
+	file := node.FileToImport{
+		Name: name, Data: data, Event: qa.EventID(r.PostForm.Get("into")), Relay: p.Relay, Channel: p.Channel, Club: p.Club,
+		NewClub: r.PostForm.Get("newclub") == "1", Accept: p.Accept,
+	}
 	var weeks []node.ImportedFile
-	if err == nil {
-		weeks, err = node.ImportFile(r.Context(), s.node, s.converter, node.FileToImport{Name: name, Data: data, Relay: p.Relay, Channel: p.Channel, Club: p.Club, NewClub: r.PostForm.Get("newclub") == "1", Accept: p.Accept})
+	switch {
+	case err != nil:
+	case r.PostForm.Has("preview"):
+		var found []node.FilePreview
+		if found, err = node.PreviewFile(r.Context(), s.converter, file); err == nil {
+			p.Preview = &importPreview{Weeks: found, Pending: s.keepPending(name, data), Name: name, Outline: len(found) == 1 && found[0].Outline}
+		}
+	default:
+		if weeks, err = node.ImportFile(r.Context(), s.node, s.converter, file); err == nil {
+			s.keepPending("", nil) // frees the memory
+		}
 	}
 	for i := range weeks {
 		f := &weeks[i]
@@ -135,6 +203,11 @@ func (s *server) importFile(w http.ResponseWriter, r *http.Request) {
 			p.AskNewClub = true
 			p.ImportError += " Correct the name below, or choose to create another club. Then choose the file again."
 		}
+		if pending := r.PostForm.Get("pending"); pending != "" {
+			if _, kept, e := s.pendingFile(pending); e == nil && len(kept) > 0 { // what was typed can be corrected without choosing it again
+				p.Preview = &importPreview{Pending: pending, Name: name}
+			}
+		}
 	}
 	s.showFiles(w, r, status, p)
 }
@@ -156,14 +229,28 @@ func chosenFile(r *http.Request, field string, limit int64) (name string, data [
 	return header.Filename, data, err
 }
 
-// bundle sends a week as a bundle file.
-func (s *server) bundle(w http.ResponseWriter, r *http.Request) {
-	name, data, err := node.BundleFile(r.Context(), s.node, qa.EventID(r.URL.Query().Get("week")))
+// outline sends the outline of the file whose preview is shown.
+func (s *server) outline(w http.ResponseWriter, r *http.Request) {
+	name, data, err := s.pendingFile(r.URL.Query().Get("pending"))
+	if err == nil {
+		data, err = node.OutlineOf(r.Context(), s.converter, node.FileToImport{Name: name, Data: data})
+	}
+	if err != nil {
+		s.problem(w, r, statusOf(err), "There is no outline", sentence(err.Error()))
+		return
+	}
+	download(w, "text/plain; charset=utf-8", "outline.txt", data)
+}
+
+// export sends a whole week as a file.
+func (s *server) export(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	file, err := node.Export(r.Context(), s.node, s.converter, qa.EventID(q.Get("week")), cmp.Or(q.Get("format"), node.FormatBundle))
 	if err != nil {
 		s.problem(w, r, statusOf(err), "This week cannot be saved as a file", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	download(w, "application/octet-stream", name, data)
+	download(w, "application/octet-stream", file.Name, file.Data)
 }
 
 // clubPrefix marks a club among the weeks that can be published.
@@ -177,6 +264,7 @@ func (s *server) published(w http.ResponseWriter, r *http.Request) {
 		p.Event, p.Club = "", qa.EventID(club)
 	}
 	p.Site.Now, p.Site.BaseURL = s.now(), strings.TrimSpace(q.Get("base"))
+	p.Site.Title, p.Site.Rules = strings.TrimSpace(q.Get("title")), strings.TrimSpace(qa.LineEnds(q.Get("rules")))
 	name, data, err := node.PublishArchive(r.Context(), s.node, s.converter, p)
 	if err != nil {
 		s.problem(w, r, statusOf(err), "Nothing was published", sentence(err.Error()))

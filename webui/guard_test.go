@@ -118,6 +118,7 @@ func (s *site) mutations() map[string]url.Values {
 		s.week() + "/invitation/seen":                              v("state", "open"),
 		s.week() + "/read":                                         v("upTo", "1"),
 		s.week() + "/claim":                                        v("contact", "x"),
+		"/digest":                                                  v(),
 		"/club/new":                                                v("title", "A club"),
 		"/new":                                                     v("title", "T"),
 		"/join":                                                    v("invitation", "flyleaf:"+string(eventID(9))),

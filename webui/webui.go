@@ -20,6 +20,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/node"
+	"flyleaf/qa"
 )
 
 //go:embed static styles templates
@@ -59,6 +60,8 @@ type Config struct {
 	UseIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error
 	// Storage, with Browser, says what the browser says about its storage.
 	Storage func(ctx context.Context) (Storage, error)
+	// Feed returns the path of an event's feed for feed readers on this machine; nil: there is none.
+	Feed func(event qa.EventID) string
 }
 
 // ThreadsOnPage is how many threads one page of a week shows. Half of all weeks have fewer than 20, and a page of this
@@ -88,11 +91,16 @@ type server struct {
 	useIdentity func(ctx context.Context, text []byte, passphrase string, replace bool) error // nil: not offered
 	storage     func(ctx context.Context) (Storage, error)                                    // nil: not offered
 	converter   node.Converter
+	feed        func(event qa.EventID) string // nil: not offered
 
 	// posting is held while a question, reply or answer is posted; see postOnce.
 	posting sync.Mutex
 	// drafting is held while a draft is compared with the stored one and replaces it.
 	drafting sync.Mutex
+
+	// importing is held while pending is read or replaced.
+	importing sync.Mutex
+	pending   pendingImport
 
 	announced announcer
 	similar   node.Similar
@@ -101,7 +109,7 @@ type server struct {
 // New returns the handler of the whole UI. Every response has a Content-Security-Policy
 // that allows no inline scripts or styles.
 func New(c Config) http.Handler {
-	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, useIdentity: c.UseIdentity, storage: c.Storage, now: c.Now, zone: c.Zone, render: newTemplates(), converter: c.Converter}
+	s := &server{node: c.Node, guard: newGuard(c.Token, c.Starts, c.Hosts), browser: c.Browser, site: c.Site, relay: c.Relay, useIdentity: c.UseIdentity, storage: c.Storage, feed: c.Feed, now: c.Now, zone: c.Zone, render: newTemplates(), converter: c.Converter}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -169,6 +177,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/queue", s.queue)
 	mux.HandleFunc("POST /e/{event}/queue", s.decide)
 	mux.HandleFunc("GET /e/{event}/log", s.showLog)
+	mux.HandleFunc("GET /e/{event}/verify", s.verifyWeek)
 	mux.HandleFunc("GET /e/{event}/people", s.people)
 	mux.HandleFunc("POST /e/{event}/role", s.setRole)
 	mux.HandleFunc("POST /e/{event}/unblock", s.unblock)
@@ -183,8 +192,12 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /sync/try", s.tryNow)
 	mux.HandleFunc("GET /files", s.files)
 	mux.HandleFunc("POST /files", s.importFile)
-	mux.HandleFunc("GET /files/bundle", s.bundle)
+	mux.HandleFunc("GET /files/export", s.export)
+	mux.HandleFunc("GET /files/outline", s.outline)
 	mux.HandleFunc("GET /files/published", s.published)
+	mux.HandleFunc("GET /digest", s.digest)
+	mux.HandleFunc("POST /digest", s.rememberDigest)
+	mux.HandleFunc("GET /digest/file", s.digestFile)
 	mux.HandleFunc("GET /you", s.you)
 	mux.HandleFunc("POST /you", s.setPerson)
 	mux.HandleFunc("POST /you/phrase", s.phrase)

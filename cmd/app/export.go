@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/crdt/bundle"
 	"flyleaf/node"
+	"flyleaf/node/convert"
 	"flyleaf/qa"
 )
 
@@ -39,7 +40,7 @@ programs that read Automerge. ` + "`flyleaf publish`" + ` writes only what every
 				return codedf(exitUsage, "this format is not text: name a file with -o FILE, or use -o - for standard output")
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
-				x, err := node.Export(ctx, b, id, format)
+				x, err := node.Export(ctx, b, convert.Direct{}, id, format)
 				if err != nil {
 					return a.explain(err)
 				}

@@ -33,7 +33,7 @@ type importReport struct {
 	Known     int           `json:"known"`     // unchanged posts that were on this device already
 	Guesses   int           `json:"guesses"`   // number of messages for which it was guessed whether they start a thread
 	Cleaned   int           `json:"cleaned"`   // number of texts from which characters that are not allowed were removed
-	Guessed   []threadGuess `json:"guessed"`   // the guesses
+	Guessed   []node.ThreadGuess `json:"guessed"`   // the guesses
 	Skipped   []qa.Skipped  `json:"skipped"`
 	// Changes are posts of earlier imports that differ in the file now, or are missing from it.
 	Changes   []qa.ImportChange `json:"changes"`
@@ -49,13 +49,6 @@ func (r importReport) with(i node.ImportResult) importReport {
 	r.Event, r.Questions, r.Replies, r.Known, r.Revised, r.Withdrawn = i.Event, i.Questions, i.Replies, i.Unchanged, i.Revised, i.Withdrawn
 	r.Changes = append(r.Changes, i.Changes...)
 	return r
-}
-
-// threadGuess is a message for which the format does not say whether it starts a thread.
-type threadGuess struct {
-	Line  int    `json:"line"` // 1-based
-	Name  string `json:"name"`
-	Opens bool   `json:"opens"` // guessed to start a thread
 }
 
 func (a *app) importCmd() *cobra.Command {
@@ -244,7 +237,7 @@ func (a *app) importWeeks(ctx context.Context, b backend, to *importFlags, input
 const recognisedRemark = "Its messages show that this week was imported before, so only new posts were added to it."
 
 func refusedReport(p *input) importReport {
-	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []threadGuess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
+	return importReport{File: p.file, Refused: p.err.Error(), Guessed: []node.ThreadGuess{}, Skipped: []qa.Skipped{}, Changes: []qa.ImportChange{}}
 }
 
 // errorOfInputs returns the error of an import in which some inputs were refused, nil if none
@@ -272,13 +265,7 @@ func errorOfInputs(inputs []input) error {
 // preview reports what an import of the week would add to a device without it.
 func preview(file string, week qa.Imported) importReport {
 	r := newImportReport(file, week)
-	for _, p := range week.Posts {
-		if p.Parent < 0 {
-			r.Questions++
-		} else {
-			r.Replies++
-		}
-	}
+	r.Questions, r.Replies = week.Count()
 	return r
 }
 
@@ -290,12 +277,7 @@ func newImportReport(file string, week qa.Imported) importReport {
 	if r.Skipped == nil {
 		r.Skipped = []qa.Skipped{}
 	}
-	r.Guessed, r.Changes = []threadGuess{}, []qa.ImportChange{}
-	for _, p := range week.Posts {
-		if p.Guessed {
-			r.Guessed = append(r.Guessed, threadGuess{p.Line, p.Name, p.Parent < 0})
-		}
-	}
+	r.Guessed, r.Changes = node.ThreadGuesses(&week), []qa.ImportChange{}
 	return r
 }
 

@@ -19,6 +19,7 @@ import (
 	"flyleaf/feed"
 	"flyleaf/internal/listen"
 	"flyleaf/node/convert"
+	"flyleaf/qa"
 	"flyleaf/webui"
 )
 
@@ -107,7 +108,7 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	defer endRequests()
 	inRequests := func(net.Listener) context.Context { return requests }
 	hosts := hostsOf(ln.Addr())
-	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts, Converter: convert.Direct{}})
+	pages := webui.New(webui.Config{Node: l.Device, Token: secret, Starts: starts, Hosts: hosts, Converter: convert.Direct{}, Feed: func(e qa.EventID) string { return feed.SubscriptionPath(feed.TokenFrom(secret), e, false) }})
 	api := feed.NewAPI(feed.APIConfig{Node: l.Device, Source: l.ChangeFeeds(), Token: feed.TokenFrom(secret), Hosts: hosts})
 	web := listen.Server(routeAPI(api, pages))
 	web.BaseContext = inRequests

@@ -17,6 +17,7 @@ import (
 	"flyleaf/keys"
 	"flyleaf/keys/encrypted"
 	"flyleaf/node"
+	"flyleaf/publish"
 	"flyleaf/qa"
 )
 
@@ -102,6 +103,28 @@ func (Direct) Archive(_ context.Context, w node.WeeksToPublish) ([]byte, map[str
 		return nil, nil, err
 	}
 	return out.Bytes(), made.Memory, nil
+}
+
+// WriteWeek implements node.Converter.
+func (Direct) WriteWeek(_ context.Context, format string, week qa.Week) ([]byte, error) {
+	var out bytes.Buffer
+	var err error
+	switch format {
+	case node.FormatJSON:
+		err = publish.WriteJSON(&out, week)
+	case node.FormatJekyll:
+		err = publish.WriteJekyll(&out, week)
+	default:
+		err = node.Errorf(node.Invalid, "there is no format %q", format)
+	}
+	return out.Bytes(), err
+}
+
+// WriteOutline implements node.Converter.
+func (Direct) WriteOutline(_ context.Context, week qa.Imported) ([]byte, error) {
+	var out bytes.Buffer
+	err := importer.WriteOutline(&out, week)
+	return out.Bytes(), node.WithKind(node.Invalid, err)
 }
 
 // ShrinkPicture implements node.Converter.

@@ -83,6 +83,35 @@ func TestWhatIsWrongWithAFileIsSaid(t *testing.T) {
 	}
 }
 
+func TestAWeekIsWrittenTheSameThroughCalls(t *testing.T) {
+	week := qa.Week{Event: qa.Event{ID: "w1", Title: "The Patient Ledger", Authors: "Ilse Marrow"}}
+	read, err := Direct{}.ReadWeeks(t.Context(), node.FileToRead{Name: "week.txt", Data: []byte("The Patient Ledger\nby Ilse Marrow\n\nQuestions and Answers\n\nAna\nMay nothing ever be changed?\n\nIlse Marrow\nNothing.\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{node.FormatJSON, node.FormatJekyll, "outline", "punched cards"} {
+		write := func(c node.Converter) ([]byte, error) {
+			if format == "outline" {
+				return c.WriteOutline(t.Context(), read.Weeks[0].Week)
+			}
+			return c.WriteWeek(t.Context(), format, week)
+		}
+		want, err := write(Direct{})
+		if format == "punched cards" {
+			if node.KindOf(err) != node.Invalid {
+				t.Error(err)
+			}
+			continue
+		}
+		if err != nil || !bytes.Contains(want, []byte("The Patient Ledger")) {
+			t.Errorf("%s: %v\n%s", format, err, want)
+		}
+		if got, err := write(converters["through calls"]); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v\n%s", format, err, got)
+		}
+	}
+}
+
 func TestAnArchiveIsTheSameThroughCalls(t *testing.T) {
 	at := time.Date(2026, 11, 9, 9, 0, 0, 0, time.UTC)
 	week := qa.Week{Event: qa.Event{ID: "w1", Title: "The Patient Ledger", Authors: "Ilse Marrow", StartsAtMillis: at.UnixMilli()}}

@@ -20,6 +20,8 @@ type Func func(ctx context.Context, name string, head, body []byte) (answer, dat
 const (
 	readWeeks     = "readWeeks"
 	archive       = "archive"
+	writeWeek     = "writeWeek"
+	writeOutline  = "writeOutline"
 	shrinkPicture = "shrinkPicture"
 	sealContact   = "sealContact"
 	openContact   = "openContact"
@@ -71,6 +73,18 @@ func serve(ctx context.Context, c node.Converter, name string, head, body []byte
 		}
 		data, out.Memory, err = c.Archive(ctx, w)
 		return data, err
+	case writeWeek:
+		w, err := read[weekToWrite](head)
+		if err != nil {
+			return nil, err
+		}
+		return c.WriteWeek(ctx, w.Format, w.Week)
+	case writeOutline:
+		w, err := read[qa.Imported](head)
+		if err != nil {
+			return nil, err
+		}
+		return c.WriteOutline(ctx, w)
 	case shrinkPicture:
 		return c.ShrinkPicture(ctx, body)
 	case sealContact:
@@ -101,6 +115,12 @@ func serve(ctx context.Context, c node.Converter, name string, head, body []byte
 	return nil, fmt.Errorf("%w as %q", errNoCall, name)
 }
 
+// weekToWrite is the head of writeWeek.
+type weekToWrite struct {
+	Format string
+	Week   qa.Week
+}
+
 // read reads the head of a call.
 func read[T any](head []byte) (v T, err error) {
 	err = json.Unmarshal(head, &v)
@@ -124,6 +144,18 @@ func (c Client) ReadWeeks(ctx context.Context, f node.FileToRead) (node.WeeksOfF
 func (c Client) Archive(ctx context.Context, w node.WeeksToPublish) ([]byte, map[string]string, error) {
 	a, data, err := c.call(ctx, archive, w, nil)
 	return data, a.Memory, err
+}
+
+// WriteWeek implements node.Converter.
+func (c Client) WriteWeek(ctx context.Context, format string, week qa.Week) ([]byte, error) {
+	_, data, err := c.call(ctx, writeWeek, weekToWrite{format, week}, nil)
+	return data, err
+}
+
+// WriteOutline implements node.Converter.
+func (c Client) WriteOutline(ctx context.Context, week qa.Imported) ([]byte, error) {
+	_, data, err := c.call(ctx, writeOutline, week, nil)
+	return data, err
 }
 
 // ShrinkPicture implements node.Converter.
