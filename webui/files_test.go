@@ -159,7 +159,7 @@ func TestVerifyWeek(t *testing.T) {
 	s := newSite(t, "")
 	mustContain(t, s.get(s.week()+"/people"), s.week()+`/verify"`)
 	page := s.get(s.week() + "/verify")
-	mustContain(t, page, "signed by their writers and permitted", "Noor Adeyemi", "Ilse Marrow", "author", "To compare with another device")
+	mustContain(t, page, "signed by who wrote them and permitted", "Noor Adeyemi", "Ilse Marrow", "author", "To compare with another device")
 	mustNotContain(t, page, "Invalid changes")
 }
 
