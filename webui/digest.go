@@ -120,4 +120,3 @@ func (s *server) digestFile(w http.ResponseWriter, r *http.Request) {
 	}
 	download(w, "text/html; charset=utf-8", "digest.html", []byte(page))
 }
-

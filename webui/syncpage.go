@@ -107,7 +107,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 			Relay: st.Relay.URL, Delivery: delivery{State: stateRelay, Words: "Your posts are on the relay"},
 		}
 		if st.Changes > 0 {
-			state.File = "/files/bundle?week=" + url.QueryEscape(string(st.Event))
+			state.File = "/files/export?week=" + url.QueryEscape(string(st.Event))
 		}
 		if st.Title == "" {
 			state.Title = "A week that has not arrived yet"

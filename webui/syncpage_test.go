@@ -33,8 +33,8 @@ func TestSyncPageSaysHowFarPostsHaveCome(t *testing.T) {
 	page := s.get("/sync")
 	mustContain(t, page, "Tried 4 times, last at "+last+"; next try at "+next+`. <a href="#connect">Try now</a>`)
 	mustContain(t, page, "Your devices", `<a href="/you#phrase">Write down the recovery phrase</a>`, "Open a saved week")
-	mustContain(t, page, `<a href="/files/bundle?week=`+string(s.event)+`">Save this week as a file`)
-	if file := s.get("/files/bundle?week=" + string(s.event)); len(file) < 1000 {
+	mustContain(t, page, `<a href="/files/export?week=`+string(s.event)+`">Save this week as a file`)
+	if file := s.get("/files/export?week=" + string(s.event)); len(file) < 1000 {
 		t.Errorf("the file has %d bytes", len(file))
 	}
 	relay(qa.RelayStatus{URL: sampleRelay, State: qa.RelayConnecting, Tries: 1, LastTryMillis: testNow.UnixMilli()})

@@ -24,17 +24,17 @@ import (
 
 // importReport is the output of `import --json` for one file.
 type importReport struct {
-	File      string        `json:"file"`
-	Event     qa.EventID    `json:"event"`
-	Title     string        `json:"title"`
-	Format    string        `json:"format"`
-	Questions int           `json:"questions"` // new
-	Replies   int           `json:"replies"`   // new
-	Known     int           `json:"known"`     // unchanged posts that were on this device already
-	Guesses   int           `json:"guesses"`   // number of messages for which it was guessed whether they start a thread
-	Cleaned   int           `json:"cleaned"`   // number of texts from which characters that are not allowed were removed
+	File      string             `json:"file"`
+	Event     qa.EventID         `json:"event"`
+	Title     string             `json:"title"`
+	Format    string             `json:"format"`
+	Questions int                `json:"questions"` // new
+	Replies   int                `json:"replies"`   // new
+	Known     int                `json:"known"`     // unchanged posts that were on this device already
+	Guesses   int                `json:"guesses"`   // number of messages for which it was guessed whether they start a thread
+	Cleaned   int                `json:"cleaned"`   // number of texts from which characters that are not allowed were removed
 	Guessed   []node.ThreadGuess `json:"guessed"`   // the guesses
-	Skipped   []qa.Skipped  `json:"skipped"`
+	Skipped   []qa.Skipped       `json:"skipped"`
 	// Changes are posts of earlier imports that differ in the file now, or are missing from it.
 	Changes   []qa.ImportChange `json:"changes"`
 	Revised   int               `json:"revised"`           // of Changes: revised here now
