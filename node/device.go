@@ -43,6 +43,7 @@ type Device struct {
 	drafts   sync.Mutex // held from reading an event's drafts to writing them
 	verified verifiedEvent
 	reading  reading
+	finder   finder
 }
 
 var _ Node = (*Device)(nil)

@@ -35,15 +35,6 @@ func (d *Device) Search(ctx context.Context, event qa.EventID, query string, lim
 	return d.store.Search(ctx, event, query, limit)
 }
 
-func (d *Device) SearchAll(ctx context.Context, query string, limit int) ([]FoundPost, error) {
-	found, err := d.store.SearchAll(ctx, query, limit)
-	out := make([]FoundPost, len(found))
-	for i, f := range found {
-		out[i] = FoundPost(f)
-	}
-	return out, err
-}
-
 func (d *Device) Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error) {
 	return d.replica.Log(ctx, event)
 }

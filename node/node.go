@@ -66,8 +66,8 @@ type Node interface {
 	// Search returns the posts of an event that contain all words of the query, best match
 	// first.
 	Search(ctx context.Context, event qa.EventID, query string, limit int) ([]qa.PostID, error)
-	// SearchAll is Search over all events on this device.
-	SearchAll(ctx context.Context, query string, limit int) ([]FoundPost, error)
+	// Find returns the posts that match a query, among those that the user can see.
+	Find(ctx context.Context, q Query) (Found, error)
 	// Log lists the actions of moderators and organisers, newest last.
 	Log(ctx context.Context, event qa.EventID) ([]qa.LogEntry, error)
 	// Blob returns the bytes stored under a key of an event, such as its cover.

@@ -2,10 +2,10 @@ package node
 
 import (
 	"context"
-	"math"
 
 	"flyleaf/qa"
 	"flyleaf/schema"
+	"flyleaf/storage"
 )
 
 // WeekCache loads each week once. Use it for one page or command. It is not safe for concurrent
@@ -45,78 +45,32 @@ func (w *WeekCache) Fetched(ctx context.Context, only qa.EventID) (ids []qa.Even
 	return ids, err
 }
 
-// Query is a search query.
-type Query struct {
-	Event qa.EventID  // "" searches all weeks
-	Words string      // a post must contain all words; "" matches every post of By
-	By    qa.Identity // "" matches posts of anybody
-	Limit int         // maximum number of hits
-}
-
 // Hit is a search result with its week.
 type Hit struct {
 	Week *qa.Week
 	Post *qa.PostView
 }
 
-// hiddenMargin is how many posts beyond the limit a search looks at, because some may be hidden
-// or withdrawn.
-const hiddenMargin = 1000
-
-// Search returns the visible posts that match a query, best match first, and whether there are
-// more.
-func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, more bool, err error) {
-	found, err := w.candidates(ctx, &q)
+// Search returns the hits of Node.Find with their weeks, and the number of all hits.
+func (w *WeekCache) Search(ctx context.Context, q Query) (hits []Hit, total int, err error) {
+	found, err := w.node.Find(ctx, q)
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
-	for _, f := range found {
+	for _, f := range found.Posts {
 		week, err := w.Get(ctx, f.Event)
 		if err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
-		p := week.Post(f.Post)
-		if p == nil || !p.Shown() || q.By != "" && p.By != q.By {
-			continue
+		if p := week.Post(f.Post); p != nil && p.Shown() { // nil: changed meanwhile
+			hits = append(hits, Hit{week, p})
 		}
-		if len(hits) == q.Limit {
-			return hits, true, nil
-		}
-		hits = append(hits, Hit{week, p})
 	}
-	return hits, false, nil
+	return hits, found.Total, nil
 }
 
-// candidates lists the posts that contain the words, or all posts of one person. Hidden posts
-// are included.
-func (w *WeekCache) candidates(ctx context.Context, q *Query) (found []FoundPost, err error) {
-	limit := q.Limit + 1 + hiddenMargin
-	if q.By != "" {
-		limit = math.MaxInt32 // this person's posts may be the last matches
-	}
-	switch {
-	case q.Words != "" && q.Event == "":
-		return w.node.SearchAll(ctx, q.Words, limit)
-	case q.Words != "":
-		posts, err := w.node.Search(ctx, q.Event, q.Words, limit)
-		for _, p := range posts {
-			found = append(found, FoundPost{q.Event, p})
-		}
-		return found, err
-	case q.By == "":
-		return nil, nil
-	}
-	ids, err := w.Fetched(ctx, q.Event)
-	for _, id := range ids {
-		week, err := w.Get(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		week.EachPost(func(p *qa.PostView) {
-			if p.By == q.By {
-				found = append(found, FoundPost{id, p.ID})
-			}
-		})
-	}
-	return found, err
-}
+// Segment is a part of a text. Hit says that it is a word for which the text was found.
+type Segment = storage.Segment
+
+// Highlight splits a text into segments, for a search for words.
+func Highlight(text, words string) []Segment { return storage.Highlight(text, words) }

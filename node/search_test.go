@@ -24,13 +24,13 @@ func TestSearchFindsVisiblePosts(t *testing.T) {
 		if q.Limit == 0 {
 			q.Limit = 10
 		}
-		hits, more, err := NewWeekCache(host).Search(t.Context(), q)
+		hits, total, err := NewWeekCache(host).Search(t.Context(), q)
 		must(t, err)
 		var out []string
 		for _, h := range hits {
 			out = append(out, h.Week.Event.Title+": "+h.Post.Text())
 		}
-		if more {
+		if total > len(hits) {
 			out = append(out, "and more")
 		}
 		return strings.Join(out, " | ")

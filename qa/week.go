@@ -56,6 +56,19 @@ type Thread struct {
 // Original reports whether the thread's question is one of the week's questions: shown, and not a duplicate.
 func (t *Thread) Original() bool { return t.Question.Shown() && t.DuplicateOf == "" }
 
+// LastMillis returns when the last shown post of the thread was written, as its page shows the time; 0 if none is shown.
+func (t *Thread) LastMillis() (last int64) {
+	if t.Question.Shown() {
+		last = t.Question.AtMillis
+	}
+	for i := range t.Replies {
+		if r := &t.Replies[i]; r.Shown() {
+			last = max(last, r.AtMillis)
+		}
+	}
+	return last
+}
+
 // Open reports whether the thread's question still has to be answered.
 func (t *Thread) Open() bool { return t.Original() && !t.Answered }
 

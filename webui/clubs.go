@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"flyleaf/markdown"
-	"flyleaf/node"
 	"flyleaf/qa"
 )
 
@@ -196,47 +194,4 @@ func (s *server) clubWeeks(w http.ResponseWriter, r *http.Request) {
 	addNews(books, news)
 	p.Years = groupByYear(books)
 	s.page(w, r, http.StatusOK, "club", s.layout(r, p.Title, "library", p))
-}
-
-// searchPage is the body of the page with the results of a search over all weeks.
-type searchPage struct {
-	Query string
-	Found []searchResult
-	More  bool
-}
-
-type searchResult struct {
-	Who, LookalikeNote, Words, URL, Week string
-	When                                 moment
-}
-
-// maxSearchResults is how many posts a search shows.
-const maxSearchResults = 50
-
-func (s *server) search(w http.ResponseWriter, r *http.Request) {
-	p := searchPage{Query: strings.TrimSpace(r.URL.Query().Get("q"))}
-	hits, more, err := node.NewWeekCache(s.node).Search(r.Context(), node.Query{Words: p.Query, Limit: maxSearchResults})
-	if err != nil {
-		s.readFailed(w, r, err)
-		return
-	}
-	p.More = more
-	views := map[*qa.Week]*weekView{}
-	for _, hit := range hits {
-		v := views[hit.Week]
-		if v == nil {
-			keys, err := s.node.Keys(r.Context(), hit.Week.Event.ID)
-			if err != nil {
-				s.readFailed(w, r, err)
-				return
-			}
-			v = s.newWeekView(*hit.Week, keys)
-			views[hit.Week] = v
-		}
-		post := hit.Post
-		p.Found = append(p.Found, searchResult{
-			Who: upperFirst(v.writerName(post)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(post).String()), Words: markdown.Line(post.Text(), 200), URL: v.address(post.ID), Week: v.Event.Title, When: v.writtenAt(post),
-		})
-	}
-	s.page(w, r, http.StatusOK, "search", s.layout(r, "Search", "library", p))
 }

@@ -92,6 +92,7 @@ type postView struct {
 	Reactions         []reaction
 	ImportedReactions []importedReaction // reactions from the place where the post was first written
 	Notes             []string
+	Tags              []tagLink
 	Duplicate         *postLink
 	WithdrawnByMe     bool
 	CSRF              string
@@ -329,6 +330,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 		return out
 	}
 	v.text(p, &out)
+	out.Tags = v.tags(p)
 	out.Unread = v.isUnread(p)
 	out.Proof = out.Path + "/proof"
 	out.Presence = v.answering(p.ID)
@@ -488,11 +490,6 @@ func (v *weekView) badges(p *qa.PostView, out *postView) {
 			by = v.personName(p.By)
 		}
 		out.Notes = append(out.Notes, "Imported by "+by)
-	}
-	for _, tag := range p.Tags {
-		if tag = strings.TrimSpace(tag); tag != "" {
-			out.Notes = append(out.Notes, "#"+tag)
-		}
 	}
 	if _, refused := v.rejectedByPost[p.ID]; v.unsent[p.ID].Text && v.mine(p) && !refused && v.relay.State != qa.RelayNone {
 		out.Notes = append(out.Notes, "Sent automatically when the relay can be reached.")

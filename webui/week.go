@@ -42,7 +42,7 @@ type weekPage struct {
 	InvitationProgram string
 	Ask               askBox
 	Fresh             *freshLine
-	Filters           []filter
+	Filters, Orders   []filter
 	Threads           []threadView
 	Empty             string
 	paging
@@ -269,7 +269,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	s.page(w, r, status, "week", l)
 }
 
-// filterThreads returns the threads that a filter shows, and fills in the filters.
+// filterThreads returns the threads that a filter shows, in their order, and fills in the filters and orders.
 func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 	var all, unanswered, mine, fresh []*qa.Thread
 	for i := range v.Threads {
@@ -285,35 +285,56 @@ func (v *weekView) filterThreads(show, sort string, p *weekPage) []*qa.Thread {
 			mine = append(mine, t)
 		}
 	}
-	wanted := sort == "wanted"
-	if show != "unanswered" && show != "mine" && show != "new" {
+	lists := map[string][]*qa.Thread{"": all, "unanswered": unanswered, "mine": mine, "new": fresh}
+	if lists[show] == nil && show != "new" && show != "unanswered" && show != "mine" {
 		show = ""
 	}
-	p.Filters = []filter{
-		{Name: "All", URL: p.Path, Count: len(all), Counted: true, Here: show == "" && !wanted},
-		{Name: "Unanswered", URL: p.Path + "?show=unanswered", Count: len(unanswered), Counted: true, Here: show == "unanswered"},
-		{Name: "Mine", URL: p.Path + "?show=mine", Count: len(mine), Counted: true, Here: show == "mine"},
-		{Name: "Most wanted", URL: p.Path + "?sort=wanted", Here: show == "" && wanted},
+	address := func(show, sort string) string {
+		to := url.Values{}
+		for key, value := range map[string]string{"show": show, "sort": sort} {
+			if value != "" {
+				to.Set(key, value)
+			}
+		}
+		return withQuery(p.Path, to)
 	}
-	if len(fresh) > 0 || show == "new" {
-		p.Filters = slices.Insert(p.Filters, 1, filter{Name: "New", URL: p.Path + "?show=new", Count: len(fresh), Counted: true, Here: show == "new"})
+	for _, f := range []struct{ name, show string }{{"All", ""}, {"New", "new"}, {"Unanswered", "unanswered"}, {"Mine", "mine"}} {
+		n := len(lists[f.show])
+		if f.show == "new" && n == 0 && show != "new" {
+			continue
+		}
+		p.Filters = append(p.Filters, filter{Name: f.name, URL: address(f.show, sort), Count: n, Counted: true, Here: show == f.show})
 	}
 	if n, ok := v.toApprove(); ok {
 		p.Filters = append(p.Filters, filter{Name: "To approve", URL: queuePath(v.Event.ID), Count: n, Counted: true})
 	}
-	switch {
-	case show == "unanswered":
-		return unanswered
-	case show == "mine":
-		return mine
-	case show == "new":
-		return fresh
-	case wanted:
-		slices.SortStableFunc(all, func(a, b *qa.Thread) int {
-			return cmp.Or(oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing), b.Wants-a.Wants)
+	chosen := lists[show]
+	order := weekOrders[0]
+	for _, o := range weekOrders {
+		if o.sort == sort {
+			order = o
+		}
+	}
+	for _, o := range weekOrders {
+		p.Orders = append(p.Orders, filter{Name: o.name, URL: address(show, o.sort), Here: o.sort == order.sort})
+	}
+	if order.key != nil {
+		slices.SortStableFunc(chosen, func(a, b *qa.Thread) int {
+			return cmp.Or(oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing), cmp.Compare(order.key(b), order.key(a)))
 		})
 	}
-	return all
+	return chosen
+}
+
+// weekOrders are the orders of a week's questions. key is what the first of them has most of; nil leaves them as they are.
+var weekOrders = []struct {
+	name, sort string
+	key        func(*qa.Thread) int64
+}{
+	{"By day", "", nil},
+	{"Newest", "newest", func(t *qa.Thread) int64 { return t.Question.AtMillis }},
+	{"Latest activity", "activity", func(t *qa.Thread) int64 { return t.LastMillis() }},
+	{"Most wanted", "wanted", func(t *qa.Thread) int64 { return int64(t.Wants) }},
 }
 
 func emptyWords(show string, all int) string {

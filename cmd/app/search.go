@@ -63,7 +63,7 @@ The person is given as an identity, a beginning of one, or a name, as for ` + "`
 					}
 					q.By = who
 				}
-				hits, more, err := weeks.Search(ctx, q)
+				hits, total, err := weeks.Search(ctx, q)
 				if err != nil {
 					return explain(err)
 				}
@@ -76,7 +76,7 @@ The person is given as an identity, a beginning of one, or a name, as for ` + "`
 					j.annotate(hit.Week, looks[hit.Week])
 					found[i] = foundPost{hit.Week.Event.ID, hit.Week.Event.Title, j}
 				}
-				if more {
+				if total > limit {
 					fmt.Fprintf(a.std.err, "Note: there are more than %d matches; use more words, --event or --limit.\n", limit)
 				}
 				if a.json {

@@ -85,6 +85,11 @@ func (c *Client) Events(ctx context.Context) (r0 []qa.Event, err error) {
 	return
 }
 
+func (c *Client) Find(ctx context.Context, a0 node.Query) (r0 node.Found, err error) {
+	err = c.call(ctx, "Find", []any{a0}, &r0)
+	return
+}
+
 func (c *Client) Identity(ctx context.Context) (r0 qa.Identity, err error) {
 	err = c.call(ctx, "Identity", nil, &r0)
 	return
@@ -237,11 +242,6 @@ func (c *Client) SavedForLater(ctx context.Context, a0 qa.EventID) (r0 qa.Postpo
 
 func (c *Client) Search(ctx context.Context, a0 qa.EventID, a1 string, a2 int) (r0 []qa.PostID, err error) {
 	err = c.call(ctx, "Search", []any{a0, a1, a2}, &r0)
-	return
-}
-
-func (c *Client) SearchAll(ctx context.Context, a0 string, a1 int) (r0 []node.FoundPost, err error) {
-	err = c.call(ctx, "SearchAll", []any{a0, a1}, &r0)
 	return
 }
 

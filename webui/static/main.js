@@ -6,6 +6,7 @@
 import { startBrowser } from './browser.js';
 import { addCopyButtons } from './copy.js';
 import { startDrafts } from './drafts.js';
+import { startFind } from './find.js';
 import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
 import { startQueue } from './queue.js';
@@ -22,6 +23,7 @@ startStream();
 startWorker();
 startBrowser();
 startForms();
+startFind();
 startDrafts();
 startSuggestions();
 startStage();

@@ -101,6 +101,9 @@ export function startUnread() {
     if (key === 'n' || key === 'p') {
       e.preventDefault();
       go(key === 'p');
+    } else if (key === '/') {
+      e.preventDefault();
+      byID('find').focus();
     } else if (key === '?') showKeys(e);
   });
 }
