@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"flyleaf/internal/browsertest"
 	"flyleaf/node/convert"
@@ -353,6 +354,31 @@ func TestBrowserChangesInPlace(t *testing.T) {
 	b.until("the summary at the top", `document.querySelector('#sync-summary').textContent === 'Everything is on the relay'`)
 }
 
+// TestBrowserAsksAtOnce: who opens a week on a telephone sees the box for a question without scrolling, and reaches it with
+// a few presses of the Tab key.
+func TestBrowserAsksAtOnce(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter("/")
+	for _, name := range []string{"Wren Castellane", ""} {
+		if err := b.node.SetPerson(t.Context(), qa.Person{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+		b.size(390, 844, false)
+		b.run(chromedp.Navigate(b.url(b.week())), main())
+		if bottom := value[float64](b, `document.getElementById('q').getBoundingClientRect().bottom`); bottom > 844 {
+			t.Errorf("named %q: the box ends at %v of 844 px", name, bottom)
+		}
+		stops := 0
+		for reached := false; !reached && stops < 20; stops++ {
+			b.run(chromedp.KeyEvent(kb.Tab))
+			reached = value[bool](b, `document.activeElement.id === 'q'`)
+		}
+		if stops > 5 {
+			t.Errorf("named %q: the box is stop %d", name, stops)
+		}
+	}
+}
+
 func TestBrowserLooks(t *testing.T) {
 	b := openBrowserOn(t)
 	for i := range 7 {
@@ -368,6 +394,8 @@ func TestBrowserLooks(t *testing.T) {
 		"library": "/", "week": b.week(), "sync": "/sync", "you": "/you", "post": b.week() + "/p/" + q, "own": b.week() + "/p/" + mine,
 		"edit": b.week() + "/p/" + mine + "/edit", "withdraw": b.week() + "/p/" + mine + "/withdraw", "nowhere": "/nowhere",
 		"files": "/files", "digest": "/digest", "verify": b.week() + "/verify",
+		"identity": "/you/identity", "storage": "/storage", "search-empty": "/search?q=nothing+like+this", "search-none": "/search",
+		"close": b.week() + "/switch?closed=1", "stage": b.week() + "/stage",
 	}
 	for name, path := range pages {
 		b.checkLooks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
@@ -394,6 +422,9 @@ func (b *inBrowser) checkLooks(name string, open func()) {
 		if report.Width > report.Room {
 			b.t.Errorf("%s at %d px is %v px wide: it scrolls sideways", name, v.width, report.Width)
 		}
+		if v.name == "desktop" || v.name == "phone" {
+			report.Problems = append(report.Problems, b.axe()...)
+		}
 		for _, p := range report.Problems {
 			b.t.Errorf("%s, %s: %s", name, v.name, p)
 		}
@@ -401,6 +432,24 @@ func (b *inBrowser) checkLooks(name string, open func()) {
 			b.shot(name + "-" + v.name)
 		}
 	}
+}
+
+// axe returns what axe-core finds in the page, and nothing if it is not installed.
+func (b *inBrowser) axe() []string {
+	b.t.Helper()
+	script := browsertest.Axe(b.t)
+	if script == "" {
+		return nil
+	}
+	if value[bool](b, `typeof axe === 'undefined'`) {
+		b.eval("(() => {" + script + "\n})()")
+	}
+	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`axe.run().then(r => r.passes.length < 10 ? ['axe checked almost nothing'] :
+		r.violations.flatMap(v => v.nodes.map(n => v.id + ': ' + n.html.slice(0, 160) + ' ' + n.failureSummary.split('\n').slice(1).join(';'))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return found
 }
 
 // basics checks what every page must have so that everybody can use it.

@@ -10,7 +10,7 @@ import (
 	"flyleaf/qa"
 )
 
-// A club in the library, all of its weeks, a week with a cover, and the page that sets it up.
+// TestBrowserLooksOfClubs: a club in the library, all of its weeks, a week with a cover, and the page that sets it up.
 func TestBrowserLooksOfClubs(t *testing.T) {
 	b := openBrowserOn(t)
 	s := &site{t: t, h: b.srv.Config.Handler, node: b.node, event: b.event}
@@ -28,7 +28,7 @@ func TestBrowserLooksOfClubs(t *testing.T) {
 	b.node.cover(b.event, pngOf(t, 400, 600))
 	b.enter("/")
 	for name, path := range map[string]string{
-		"club-library": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-search": "/search?q=ledger",
+		"club-library": "/", "club-weeks": "/club/" + string(club), "club-week": b.week(), "club-setup": b.week() + "/setup", "club-setup-new": b.week() + "/setup?new=1", "club-search": "/search?q=ledger",
 	} {
 		b.checkLooks(name, func() { b.run(chromedp.Navigate(b.url(path)), main()) })
 	}

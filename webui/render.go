@@ -144,7 +144,7 @@ func (r *templates) plain(w http.ResponseWriter, status int, name string, data a
 type layout struct {
 	Title        string
 	Theme        string
-	Nav          string // "library", "week", "you", "sync"
+	Nav          string // the current link of the navigation: "library", "this week", "week" (a page of it), "you", …
 	Here         string // path and query of this page, to return to and to reload
 	CSRF         string
 	Stream       string // address of the stream of updates

@@ -259,7 +259,11 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	if len(p.Threads) == 0 {
 		p.Empty = emptyWords(show, len(v.Threads))
 	}
-	l := s.layout(r, e.Title, "week", nil)
+	nav := "week"
+	if r.URL.RawQuery == "" {
+		nav = "this week"
+	}
+	l := s.layout(r, e.Title, nav, nil)
 	if r.Method != http.MethodGet {
 		l.Here = p.Path
 	}

@@ -244,20 +244,6 @@ func TestBrowserQueueCatchesUp(t *testing.T) {
 	b.until("the news", `document.getElementById('news').textContent.includes('1 new')`)
 }
 
-func TestBrowserLooksOfClubAndSetup(t *testing.T) {
-	b := openBrowserOn(t)
-	s := &site{t: t, node: b.node, event: b.event}
-	addToClub(s)
-	b.node.giveReaderRole(b.event, qa.RoleOrganiser)
-	b.node.cover(b.event, pngOf(t, 300, 400))
-	b.enter("/")
-	b.checkLooks("week-library", func() { b.run(chromedp.Navigate(b.url("/")), main()) })
-	b.checkLooks("week-setup", func() { b.run(chromedp.Navigate(b.url(b.week()+"/setup?new=1")), main()) })
-	b.checkLooks("week-search", func() { b.run(chromedp.Navigate(b.url("/search?q=ledger")), main()) })
-	b.checkLooks("week-cover", func() { b.run(chromedp.Navigate(b.url(b.week())), main()) })
-	b.checkNoForeignRequests()
-}
-
 // TestBrowserReplyOnTheWeek: the reply form and the palette of reactions are created when they are
 // opened, or when this browser has a draft for the form.
 func TestBrowserReplyOnTheWeek(t *testing.T) {

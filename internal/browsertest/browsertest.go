@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -157,4 +159,23 @@ func (w *Wasm) runIn(t *testing.T, in *Window, name string) {
 			return
 		}
 	}
+}
+
+// Axe returns the script of axe-core, which finds faults that keep people out of a page; "" if it is not installed.
+func Axe(t testing.TB) string {
+	t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	script, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", "e2e", "js", "node_modules", "axe-core", "axe.min.js"))
+	if errors.Is(err, fs.ErrNotExist) {
+		const what = "axe-core is missing: run npm ci in e2e/js"
+		if os.Getenv("FLYLEAF_REQUIRE_ALL") != "" {
+			t.Fatal(what)
+		}
+		t.Log("NOT TESTED: " + what)
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(script)
 }
