@@ -52,3 +52,36 @@ func TestBrowserNewPosts(t *testing.T) {
 		b.run(chromedp.Navigate(b.url("/")), main())
 	})
 }
+
+// A notification is shown only by choice, while the reader looks elsewhere, and says no more than that there is an answer.
+func TestBrowserNotifications(t *testing.T) {
+	b := openBrowserOn(t)
+	b.enter(b.week())
+	b.live()
+	b.run(chromedp.Navigate(b.url("/you")), main())
+	b.until("the setting", `!document.querySelector('#notify').closest('section').hidden && !document.querySelector('#notify').checked`)
+	b.eval(`(() => {
+		window.shown = [];
+		window.Notification = class {
+			static permission = 'denied';
+			static requestPermission() { return Promise.resolve(Notification.permission) }
+			constructor(title, options) { window.shown.push(title + ': ' + options.body) }
+		};
+		document.hasFocus = () => false;
+	})()`)
+	b.run(click("#notify"))
+	b.until("the refusal of the browser", `!document.querySelector('#notify').checked && !document.querySelector('#notify-denied').hidden`)
+	b.eval(`(() => { Notification.permission = 'granted' })()`)
+	b.run(click("#notify"))
+	b.until("the choice", `document.querySelector('#notify').checked && localStorage['flyleaf notifications'] === 'on'`)
+	b.until("the count of answers before and after the stream is open", `performance.getEntriesByType('resource').filter(e => e.name.endsWith('/news')).length >= 2`)
+	mine := b.node.sample[len(b.node.sample)-1]
+	b.node.doAs(maren, b.event, qa.Act{Kind: qa.ActPost, Text: "A question is not an answer."})
+	b.until("the title counts it", `document.title.startsWith('(1) ')`)
+	b.node.doAs(ilse, b.event, qa.Act{Kind: qa.ActPost, Parent: mine, Text: "Once a minute is fine."})
+	b.until("the notification", `window.shown.length > 0`)
+	if got := value[string](b, `window.shown.join(' | ')`); got != "Flyleaf: There is a new answer to a question of yours." {
+		t.Error(got)
+	}
+	b.checkLooks("you-notifications", func() { b.run(chromedp.Navigate(b.url("/you")), main()) })
+}
