@@ -96,9 +96,9 @@ func (d Delivery) OnlyChangeHere() bool { return d.answered && d.State() == OnTh
 type Whereabouts struct {
 	// Seen has the posts whose newest text is in the past of a later change by an author: who that is.
 	Seen map[PostID]Identity `json:"seen,omitempty"`
-	// Elsewhere has the user's texts that were written on another of their devices.
+	// Elsewhere says of each of the user’s texts whether it was written on another of their devices.
 	Elsewhere map[RevisionID]bool `json:"elsewhere,omitempty"`
-	// OnRelay has those of the posts in Elsewhere whose newest text the relay has.
+	// OnRelay has the posts whose newest text the relay has, as far as it has said so since this program was started.
 	OnRelay map[PostID]bool `json:"onRelay,omitempty"`
 	// Device is the one of the user’s other devices that wrote last; nil if none has written. A device is another
 	// one after each start of its program, so they cannot be counted.

@@ -79,9 +79,7 @@ func (doc *document) findWhereabouts(ctx context.Context, week *qa.Week, version
 				failed = err
 				return
 			}
-			if !here {
-				out.known.Elsewhere[r.ID] = true
-			}
+			out.known.Elsewhere[r.ID] = !here
 			if !r.Superseded {
 				out.texts[p.ID] = append(out.texts[p.ID], h)
 				onRelay = onRelay && relayHas.Has(h)

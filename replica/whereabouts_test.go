@@ -111,7 +111,7 @@ func TestPostsOfAnotherDeviceOfTheSamePerson(t *testing.T) {
 		w := weekOf(t, n, id)
 		return w.Post(post).Revisions[0].ID
 	}
-	if len(w.Elsewhere) != 1 || !w.Elsewhere[text(laptop, there)] || !w.OnRelay[there] {
+	if len(w.Elsewhere) != 2 || !w.Elsewhere[text(laptop, there)] || w.Elsewhere[text(laptop, here)] || !w.OnRelay[there] {
 		t.Fatalf("%+v", w)
 	}
 	if w.Device == nil || w.Device.Missing != 0 || w.Device.LastMillis == 0 {

@@ -21,7 +21,8 @@ type postPage struct {
 	Here     string // HTML element of the post that the page is about
 	Who      string
 	Answered bool
-	History  []version // newest first; empty when the post was never edited
+	History  []version     // newest first; empty when the post was never edited
+	Compared template.HTML // the two current versions of a post that was edited concurrently
 	Compose  *composer
 	Act      actForm
 }
@@ -79,7 +80,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		page.Compose = c
 	}
 	if p.Shown() || v.mine(p) || v.can.Moderate && !p.Withdrawn && !p.Void {
-		page.History = v.history(p)
+		page.History, page.Compared = v.history(p), compared(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)
 	page.Act = actForm{CSRF: v.csrf, Back: postPath(v.Event.ID, p.ID)}
@@ -110,12 +111,25 @@ func excerpt(s string, n int) string {
 	return strings.TrimRight(cut, " ,;:.") + " …"
 }
 
+// maxCompared is how many of the newest versions of a post are compared with those before them.
+const maxCompared = 20
+
+// history lists the versions of a post, newest first, each with what it changed. Of versions that were written
+// concurrently, each is compared with the last one before all of them.
 func (v *weekView) history(p *qa.PostView) []version {
 	if len(p.Revisions) < 2 {
 		return nil
 	}
+	base := -1 // of the current versions, if there are several
+	if len(p.Versions()) > 1 {
+		base = slices.IndexFunc(p.Revisions, func(r qa.Revision) bool { return !r.Superseded }) - 1
+	}
 	var out []version
 	for n, rev := range slices.Backward(p.Revisions) {
+		before := n - 1
+		if base >= 0 && !rev.Superseded {
+			before = base
+		}
 		header := v.revisedAt(p, &rev).Words
 		switch {
 		case n == 0:
@@ -123,9 +137,46 @@ func (v *weekView) history(p *qa.PostView) []version {
 		case !rev.Superseded:
 			header = "Current version, " + header
 		}
-		out = append(out, version{Header: header, ID: rev.ID, Words: markdown.HTML(rev.Text)})
+		shown := version{Header: header + v.deviceWords(&rev), ID: rev.ID, Words: markdown.HTML(rev.Text)}
+		if before >= 0 && len(out) < maxCompared {
+			shown.Changes = changes(p.Revisions[before].Text, rev.Text)
+		}
+		out = append(out, shown)
 	}
 	return out
+}
+
+// compared returns what the second of two concurrent versions says differently from the first; "" unless there are two.
+func compared(p *qa.PostView) template.HTML {
+	if v := p.Versions(); len(v) == 2 {
+		return changes(v[0].Text, v[1].Text)
+	}
+	return ""
+}
+
+// changes returns two texts in one, as they were written: what was added and what was removed is marked.
+func changes(old, now string) template.HTML {
+	var b strings.Builder
+	for _, p := range qa.DiffWords(old, now) {
+		text := template.HTMLEscapeString(p.Text)
+		switch p.Kind {
+		case qa.DiffAdded:
+			text = "<ins>" + text + "</ins>"
+		case qa.DiffRemoved:
+			text = "<del>" + text + "</del>"
+		}
+		b.WriteString(text)
+	}
+	return template.HTML(b.String())
+}
+
+// bothVersions returns all current versions of a post as one text.
+func bothVersions(p *qa.PostView) string {
+	var all []string
+	for _, rev := range p.Versions() {
+		all = append(all, rev.Text)
+	}
+	return strings.Join(all, "\n\n---\n\n")
 }
 
 // editPage is the body of the pages on which readers edit or withdraw their own posts.
@@ -135,10 +186,12 @@ type editPage struct {
 	Title   string
 	Post    postView
 	Compose composer
-	Act     string // address of the form that withdraws
-	CSRF    string
-	Back    string
-	On      string // "1" withdraws the post, "0" shows it again
+	// Compared are the two current versions of a post that was edited concurrently.
+	Compared template.HTML
+	Act      string // address of the form that withdraws
+	CSRF     string
+	Back     string
+	On       string // "1" withdraws the post, "0" shows it again
 }
 
 // loadOwnPost loads a post for its writer. It refuses everybody else.
@@ -162,12 +215,8 @@ func (s *server) editor(w http.ResponseWriter, r *http.Request) {
 	d, kept := v.drafts[editKey+string(p.ID)]
 	if !kept {
 		d.Text = p.Text()
-		if versions := p.Versions(); r.URL.Query().Has("merge") && len(versions) > 1 {
-			var all []string
-			for _, rev := range versions {
-				all = append(all, rev.Text)
-			}
-			d.Text = strings.Join(all, "\n\n---\n\n")
+		if r.URL.Query().Has("merge") {
+			d.Text = bothVersions(p)
 		}
 	}
 	s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d})
@@ -178,7 +227,7 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
 	c.Label, c.Button, c.Cancel = "Text", "Save changes", v.address(p.ID)
 	c.Note = "The earlier version is kept, and everyone can see it. If you edit this post on another device at the same time, both versions are kept."
-	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Edit your post", Compose: c, Back: c.Cancel}
+	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Edit your post", Compose: c, Back: c.Cancel, Compared: compared(p)}
 	l := s.layout(r, page.Title, "week", nil)
 	v.nav(&l)
 	l.Body, l.Event = page, page.Path
@@ -224,6 +273,8 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		d.Text = p.Revisions[n].Text
+	case r.PostForm.Has("both"):
+		d.Text = bothVersions(p)
 	case strings.TrimSpace(d.Text) == "":
 		fail(http.StatusUnprocessableEntity, "There is no text. To remove the post, use “Withdraw” instead.")
 		return

@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"flyleaf/markdown"
@@ -28,10 +29,11 @@ type reaction struct {
 }
 
 type version struct {
-	Header string
-	Keep   string // words of the button that chooses this one of concurrent versions
-	ID     qa.RevisionID
-	Words  template.HTML
+	N       int // of concurrent versions, from 1
+	Header  string
+	ID      qa.RevisionID
+	Words   template.HTML
+	Changes template.HTML // compared with the version before; "": Words are shown
 }
 
 // importedReaction is a reaction that came with an import. People gave it elsewhere, so it
@@ -556,9 +558,21 @@ func (v *weekView) text(p *qa.PostView, out *postView) {
 	}
 	for i, r := range versions {
 		out.Versions = append(out.Versions, version{
-			Header: "Written " + v.revisedAt(p, &r).Words, Keep: fmt.Sprintf("Keep version %d", i+1), ID: r.ID, Words: markdown.HTML(r.Text),
+			N: i + 1, Header: "Version " + strconv.Itoa(i+1) + ", " + v.revisedAt(p, &r).Words + v.deviceWords(&r), ID: r.ID, Words: markdown.HTML(r.Text),
 		})
 	}
+}
+
+// deviceWords says on which of the reader's devices a version of their post was written; "" if that is not known, and for
+// posts of others, whose devices are not told apart.
+func (v *weekView) deviceWords(r *qa.Revision) string {
+	switch elsewhere, known := v.where.Elsewhere[r.ID]; {
+	case elsewhere:
+		return ", on another device of yours"
+	case known:
+		return ", on this device"
+	}
+	return ""
 }
 
 func (v *weekView) reactions(p *qa.PostView) []reaction {

@@ -224,7 +224,7 @@ func TestStatesOfPosts(t *testing.T) {
 		{"on behalf of", pBehalf, []string{`<b>Priya Lund</b> <i>asks, through Noor Adeyemi</i>`}, []string{"badge"}},
 		{"withdrawn", pWithdrawn, []string{"withdrew this question", "Withdrawn by its writer"}, []string{"words that were taken back", "deleted", "want", "☺"}},
 		{"hidden", pHidden, []string{"<b>A post</b> <i>is hidden</i>", "an advertisement, third time"}, []string{"words that are hidden", "11111111 ", "☺"}},
-		{"two versions", pForked, []string{"volunteer", "sports", "Keep version 1", `formaction="` + s.week() + "/p/" + s.id(pForked) + `/edit" name="keep" value="` + s.version(0) + `"`, "until you choose", "3 versions", "Edit", "wants this"}, []string{`<button class="want"`}},
+		{"two versions", pForked, []string{"volunteer", "sports", "Take version 1", `name="both" value="1"`, `formaction="` + s.week() + "/p/" + s.id(pForked) + `/edit" name="keep" value="` + s.version(0) + `"`, "until you choose", "3 versions", "Edit", "wants this"}, []string{`<button class="want"`}},
 		{"duplicate", pDuplicate, []string{"Duplicate of", "/go/" + s.id(pQuestion), "Maren Holt"}, []string{"Not answered yet", `class="want"`}},
 		{"own, on the relay", pMine, []string{"<b>You</b> <i>asked</i>", `data-state="relay"`, "On the relay", "Saved on relay.example:3030", "Not answered yet"}, []string{"Only on this device"}},
 		{"own, only here", pUnsent, []string{`data-state="device"`, "Only on this device", "Not on the relay yet"}, nil},
@@ -279,10 +279,13 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 		t.Errorf("leads to %s", to)
 	}
 	mustContain(t, article(t, s.get(s.week()), s.id(pMine)), "<em>kind</em>", "2 versions", "Only on this device")
-	mustContain(t, s.get(mine), "Versions", "First version", "Is there a good way")
+	mustContain(t, s.get(mine), "Versions", "First version", "Is there a good way", "Current version", ", on this device</header>",
+		"Is there a <del>good</del><ins>*kind*</ins> way<del> to close a ledger</del>?")
 
 	forked := s.week() + "/p/" + s.id(pForked)
 	mustContain(t, s.get(forked+"/edit?merge=1"), "volunteer association keep its ledger?\n\n---\n\nHow long should a sports")
+	mustContain(t, s.get(forked+"/edit?merge=1"), "<del>volunteer</del><ins>sports</ins> association")
+	mustContain(t, s.get(forked), "Version 2 compared with version 1", "<del>volunteer</del><ins>sports</ins> association", ", on another device of yours</header>")
 	s.sent(forked+"/edit", "keep", s.version(0))
 	if act := s.lastAct(qa.ActEdit); act.Text != "How long should a volunteer association keep its ledger?" {
 		t.Errorf("kept %q", act.Text)
@@ -290,6 +293,11 @@ func TestEditKeepWithdrawReact(t *testing.T) {
 	if w := s.send(forked+"/edit", "keep", "7-nothing"); w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("an unknown version: %d", w.Code)
 	}
+
+	other := newSite(t, "")
+	other.sent(other.week()+"/p/"+other.id(pForked)+"/edit", "both", "1")
+	mustContain(t, other.lastAct(qa.ActEdit).Text, "volunteer association keep its ledger?\n\n---\n\nHow long should a sports")
+	mustNotContain(t, article(t, other.get(other.week()), other.id(pForked)), "until you choose")
 
 	mustContain(t, s.get(mine+"/withdraw"), "Withdraw")
 	s.sent(mine+"/withdraw", "on", "1")
