@@ -123,21 +123,17 @@ func (d *Device) DoAll(ctx context.Context, event qa.EventID, acts []qa.Act) err
 	return explainAct(&all[0], d.replica.DoAll(ctx, event, all))
 }
 
-// AssignQuestion assigns a question to an author. If that is not this user, it also withdraws this
-// user's own mark on the question.
-func AssignQuestion(ctx context.Context, n Node, week *qa.Week, question *qa.PostView, to qa.Identity) error {
+// AssignActs returns the acts with which a person assigns a question to an author. If that is somebody else, they also
+// withdraw the person's own mark on the question.
+func AssignActs(week *qa.Week, me qa.Identity, question *qa.PostView, to qa.Identity) ([]qa.Act, error) {
 	if !week.Event.HasRole(to, qa.RoleAuthor) {
-		return Errorf(Invalid, "choose one of the week’s authors")
-	}
-	me, err := n.Identity(ctx)
-	if err != nil {
-		return err
+		return nil, Errorf(Invalid, "choose one of the week’s authors")
 	}
 	acts := []qa.Act{{Kind: qa.ActMark, Post: question.ID, Mark: schema.KeyAssigned, Identity: to, On: true}}
 	if to != me && slices.Contains(question.Marks.Assigned, me) {
 		acts = append(acts, qa.Act{Kind: qa.ActMark, Post: question.ID, Mark: schema.KeyAssigned, Identity: me})
 	}
-	return n.DoAll(ctx, week.Event.ID, acts)
+	return acts, nil
 }
 
 func (d *Device) ListWeeks(ctx context.Context, club qa.EventID, weeks []qa.ListedWeek) error {

@@ -26,15 +26,6 @@ func (d *Device) prizes(ctx context.Context, event qa.EventID) (qa.Week, []qa.Pr
 	return w, w.Prizes(drawn), err
 }
 
-// ChooseWinners makes this user's choices those given, in one transaction; see qa.Week.ChoiceActs.
-func ChooseWinners(ctx context.Context, n Node, week *qa.Week, choices []qa.WinnerChoice) error {
-	me, err := n.Identity(ctx)
-	if err != nil {
-		return err
-	}
-	return n.DoAll(ctx, week.Event.ID, week.ChoiceActs(me, choices))
-}
-
 func (d *Device) CommitDraw(ctx context.Context, event qa.EventID) error {
 	w, err := d.replica.Week(ctx, event)
 	if err != nil {

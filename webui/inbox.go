@@ -574,15 +574,20 @@ func (s *server) assign(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := postAt(t, i)
+	acts := []qa.Act{{Kind: qa.ActMark, Post: p.ID, Mark: schema.KeyAssigned, Identity: v.me, On: r.PostForm.Get("take") == "1"}}
+	words, undo := marked(&acts[0]), ""
 	var err error
 	if r.PostForm.Has("give") {
-		err = node.AssignQuestion(r.Context(), s.node, &v.Week, p, qa.Identity(r.PostForm.Get("give")))
-	} else {
-		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActMark, Post: p.ID, Mark: schema.KeyAssigned, On: r.PostForm.Get("take") == "1"})
+		to := qa.Identity(r.PostForm.Get("give"))
+		words = "Assigned to " + v.personName(to) + "."
+		acts, err = node.AssignActs(&v.Week, v.me, p, to)
+	}
+	if err == nil {
+		undo, err = s.doUndoable(r, v, words, acts...)
 	}
 	if err != nil {
 		s.problem(w, r, statusOf(err), "Not assigned", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	formDone(w, r, localPath(r.PostForm.Get("back")), p.ID)
+	s.undoableDone(w, r, localPath(r.PostForm.Get("back")), p.ID, undo)
 }

@@ -230,8 +230,9 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 	}
 	p := postAt(t, i)
 	act.Post = p.ID
+	var undo string
 	if err == nil {
-		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+		undo, err = s.doUndoable(r, v, marked(&act), act)
 	}
 	if err != nil {
 		words := "Not saved. " + sentence(err.Error()) + " The post was not changed."
@@ -246,7 +247,7 @@ func (s *server) mark(w http.ResponseWriter, r *http.Request) {
 		s.showModeration(w, r, status, v, t, i, moderatePage{Error: words, Reason: r.PostForm.Get("reason")})
 		return
 	}
-	formDone(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+	s.undoableDone(w, r, s.backTo(r, v.address(p.ID)), p.ID, undo)
 }
 
 // block blocks the writer of a post, or unblocks them.
@@ -257,8 +258,9 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 	}
 	p := postAt(t, i)
 	act, err := blockFrom(r.PostForm, p.By)
+	var undo string
 	if err == nil {
-		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+		undo, err = s.doUndoable(r, v, blocked(&act), act)
 	}
 	if err != nil {
 		if wantsJSON(r) {
@@ -270,7 +272,15 @@ func (s *server) block(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	formDone(w, r, s.backTo(r, v.address(p.ID)), p.ID)
+	s.undoableDone(w, r, s.backTo(r, v.address(p.ID)), p.ID, undo)
+}
+
+// blocked says what a block or its end has done.
+func blocked(act *qa.Act) string {
+	if act.Text == "" {
+		return "Unblocked."
+	}
+	return "Blocked."
 }
 
 func blockFrom(form url.Values, whom qa.Identity) (qa.Act, error) {

@@ -189,6 +189,7 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 	act := qa.Act{Kind: qa.ActRole, Role: qa.Role(form.Get("role")), On: form.Get("on") == "1"}
 	id, err := qa.ParseIdentity(whom)
 	_, canGive := act.Role.InvitedAs()
+	var undo string
 	switch {
 	case err != nil:
 		err = errors.New("choose somebody from the list, or paste the whole public key of 64 characters")
@@ -196,7 +197,11 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("the roles that can be given are author, moderator and member")
 	default:
 		act.Identity = id
-		_, err = s.node.Do(r.Context(), v.Event.ID, act)
+		words := "Role removed."
+		if act.On {
+			words = "Role given."
+		}
+		undo, err = s.doUndoable(r, v, words, act)
 	}
 	if err != nil {
 		s.showPeople(w, r, http.StatusUnprocessableEntity, v, peoplePage{
@@ -204,7 +209,10 @@ func (s *server) setRole(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	formDone(w, r, eventPath(v.Event.ID)+"/people#roles", "")
+	if act.Role == qa.RoleOrganiser { // which only the founder of a week can have again
+		undo = ""
+	}
+	s.undoableDone(w, r, eventPath(v.Event.ID)+"/people#roles", "", undo)
 }
 
 // unblock handles the button on the page about people.
@@ -214,14 +222,16 @@ func (s *server) unblock(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id, err := qa.ParseIdentity(r.PostForm.Get("identity"))
+	var undo string
 	if err == nil {
-		_, err = s.node.Do(r.Context(), v.Event.ID, qa.Act{Kind: qa.ActBlock, Identity: id})
+		act := qa.Act{Kind: qa.ActBlock, Identity: id}
+		undo, err = s.doUndoable(r, v, blocked(&act), act)
 	}
 	if err != nil {
 		s.problem(w, r, statusOf(err), "The person was not unblocked", sentence(err.Error())+" Nothing was changed.")
 		return
 	}
-	formDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "")
+	s.undoableDone(w, r, eventPath(v.Event.ID)+"/people#blocked", "", undo)
 }
 
 // organisers lists the organisers of the week.

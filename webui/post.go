@@ -313,12 +313,14 @@ func (s *server) withdraw(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	p := postAt(t, i)
-	_, err := s.node.Do(r.Context(), v.Event.ID, qa.Act{
-		Kind: qa.ActWithdraw, Post: p.ID, On: r.PostForm.Get("on") != "0",
-	})
+	act, words := qa.Act{Kind: qa.ActWithdraw, Post: p.ID, On: r.PostForm.Get("on") != "0"}, "Shown again."
+	if act.On {
+		words = "Withdrawn."
+	}
+	undo, err := s.doUndoable(r, v, words, act)
 	if err != nil {
 		s.problem(w, r, statusOf(err), "Not saved", sentence(err.Error())+" The post was not changed. Go back and try again.")
 		return
 	}
-	formDone(w, r, v.address(p.ID), p.ID)
+	s.undoableDone(w, r, v.address(p.ID), p.ID, undo)
 }

@@ -202,12 +202,14 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, "Not saved. "+sentence(errNoReason.Error()))
 		return
 	}
-	if err := s.node.DoAll(r.Context(), v.Event.ID, acts); err != nil {
+	words := map[string]string{"approved": "approved", "hidden": "hidden", "shown": "shown again"}[done]
+	undo, err := s.doUndoable(r, v, plural(len(acts), "post")+" "+words+".", acts...)
+	if err != nil {
 		fail(statusOf(err), "Not saved. "+sentence(err.Error()))
 		return
 	}
 	to := url.Values{done: {strconv.Itoa(len(acts))}}
-	formDone(w, r, queuePath(v.Event.ID)+"?"+to.Encode(), "")
+	s.undoableDone(w, r, queuePath(v.Event.ID)+"?"+to.Encode(), "", undo)
 }
 
 // toApprove counts the posts that wait for the reader as a moderator, and the answers to why a post was hidden. It

@@ -158,13 +158,14 @@ type layout struct {
 	RefreshWhole bool // the script reloads the whole content, from Here, when something changes
 	New          int  // number of posts that the reader has not read, in all weeks; 0 also where the page does not say it
 	Sync         syncSummary
+	Undo         *undoOffer // what was just done; nil for nothing
 	Body         any
 }
 
 func (s *server) layout(r *http.Request, title, nav string, body any) layout {
 	l := layout{
 		Title: title, Nav: nav, Here: r.URL.RequestURI(), CSRF: s.guard.form, Stream: "/stream", Browser: s.browser,
-		Theme: s.theme(r.Context()), New: s.allNews(r).All(), Body: body,
+		Theme: s.theme(r.Context()), New: s.allNews(r).All(), Body: body, Undo: s.undoOfferFor(r),
 	}
 	if r.Method != http.MethodGet { // the page shows a form that was not saved; its address takes no GET
 		l.Here = "/"

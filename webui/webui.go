@@ -97,6 +97,7 @@ type server struct {
 	posting sync.Mutex
 	// drafting is held while a draft is compared with the stored one and replaces it.
 	drafting sync.Mutex
+	undos    undoList
 
 	// importing is held while pending is read or replaced.
 	importing sync.Mutex
@@ -188,6 +189,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /e/{event}/invite/{name}", s.inviteCode)
 	mux.HandleFunc("POST /e/{event}/refused/{hash}", s.discardRefused)
 
+	mux.HandleFunc("POST /undo", s.undo)
 	mux.HandleFunc("GET /sync", s.syncPage)
 	mux.HandleFunc("POST /sync/try", s.tryNow)
 	mux.HandleFunc("GET /files", s.files)

@@ -452,7 +452,8 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	for _, post := range r.PostForm["row"] {
 		choices = append(choices, qa.WinnerChoice{Post: qa.PostID(post), Chosen: has("choose", post), Candidate: has("candidate", post)})
 	}
-	if err := node.ChooseWinners(r.Context(), s.node, &v.Week, choices); err != nil {
+	undo, err := s.doUndoable(r, v, "Choices saved.", v.ChoiceActs(v.me, choices)...)
+	if err != nil {
 		s.showWinners(w, r, statusOf(err), v, winnersPage{Error: "Not saved. " + sentence(err.Error())})
 		return
 	}
@@ -460,7 +461,7 @@ func (s *server) chooseWinners(w http.ResponseWriter, r *http.Request) {
 	if r.PostForm.Has("back") {
 		back = localPath(r.PostForm.Get("back"))
 	}
-	formDone(w, r, savedAt(back), "")
+	s.undoableDone(w, r, savedAt(back), "", undo)
 }
 
 // drawStep handles the buttons of the draw: take part, reveal the secret, set the rule.

@@ -96,21 +96,36 @@ async function press(button) {
   const fields = new URLSearchParams(new FormData(byID('act')));
   fields.set(button.name, button.value);
   try {
-    await send(button.hasAttribute('formaction') ? button.formAction : button.form.action, fields);
+    const data = await send(button.hasAttribute('formaction') ? button.formAction : button.form.action, fields);
     const add = button.closest('details.add');
     if (add) {
       add.open = false;
       one('summary', add).focus({ preventScroll: true });
     }
-    const [now] = await readPosts([post.dataset.post]), old = byID(post.id);
-    if (now && old && comparable(old) !== comparable(now)) replacePost(old, now);
-    if (button.name === 'approved' || button.name === 'answered') replaceFilters(await readPage(here()));
+    const update = async () => {
+      const [now] = await readPosts([post.dataset.post]), old = byID(post.id);
+      if (now && old && comparable(old) !== comparable(now)) replacePost(old, now);
+      if (button.name === 'approved' || button.name === 'answered') replaceFilters(await readPage(here()));
+    };
+    await update();
+    if (data.undo) toast(data.done, () => undo(data.undo, update));
   } catch (e) {
     const message = one('.error', post) || document.createElement('p');
     message.className = 'error';
     message.setAttribute('role', 'alert');
     message.textContent = e.message.replace(/ Your text is still in the box[^.]*\./, '');
     one('.foot', byID(post.id)).append(message);
+  }
+}
+
+// undo undoes what was just done, and then updates the page.
+async function undo(id, update) {
+  try {
+    const { undone } = await send(root + 'undo', new URLSearchParams({ id }));
+    await update();
+    toast(undone === 'done' ? 'Undone.' : 'Somebody has changed this since, so nothing was undone.');
+  } catch (e) {
+    toast(e.message);
   }
 }
 
