@@ -56,7 +56,24 @@ func (s *server) keepDraft(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.announceAnswering(r.Context(), event, key, d)
-	w.WriteHeader(http.StatusNoContent)
+	all, err := s.node.Drafts(r.Context(), event)
+	stored, kept := all[key]
+	if err != nil || !kept {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"saved": s.calendar(qa.Event{}).draftSaved(stored)})
+}
+
+// draftSaved says when a draft was saved; "" if it was not. The calendar is that of the reader's own time zone.
+func (c calendar) draftSaved(d node.Draft) string {
+	if d.AtMillis == 0 {
+		return ""
+	}
+	if t, now := c.at(d.AtMillis), c.now.In(c.zone); t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return "Draft saved " + t.Format("15:04")
+	}
+	return "Draft saved " + c.moment(d.AtMillis).Words
 }
 
 // otherDraft returns the stored text of a draft, if d would replace words that the page which sends d does not

@@ -75,6 +75,7 @@ type entryView struct {
 	Answers            []answerLine // by authors, oldest first; only of the open question
 	AssignTo           []choice     // authors to whom the question can be assigned
 	Draft              node.Draft
+	DraftSaved         string
 	Key, Field         string
 	Me                 string // the reader's name; "" if they have none
 	Name               nameBox
@@ -257,7 +258,7 @@ func (s *server) showInbox(w http.ResponseWriter, r *http.Request, status int, v
 		e.Back = p.Here
 		if e.ID == failed {
 			e.Error = why
-			e.Draft = answer
+			e.Draft, e.DraftSaved = answer, ""
 			e.Name.Typed = typedName(r).Typed
 			for k := range e.Parts {
 				e.Parts[k].Chosen = r.PostForm.Get("part") == strconv.Itoa(e.Parts[k].N)
@@ -428,7 +429,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, CameBack: item.Back, Answered: t.Answered,
-		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], CSRF: v.csrf, Me: isolateDirection(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], DraftSaved: v.ownCal.draftSaved(v.drafts[string(q.ID)]), CSRF: v.csrf, Me: isolateDirection(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
 	}
 	_, saved := later[q.ID]
 	e.Later = saved && !item.Back
@@ -468,7 +469,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 
 // version returns a short hash of what the entry shows, without the draft, which the page itself changes.
 func (e entryView) version() string {
-	e.Draft, e.URL, e.CSRF = node.Draft{}, "", "" // the rest has no pointers, whose addresses would be hashed
+	e.Draft, e.DraftSaved, e.URL, e.CSRF = node.Draft{}, "", "", "" // the rest has no pointers, whose addresses would be hashed
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%+v", e) // a hash takes everything
 	return strconv.FormatUint(h.Sum64(), 36)

@@ -32,6 +32,7 @@ type composer struct {
 	Action, CSRF, Key, Cancel string
 	Label, Button             string
 	Draft                     node.Draft
+	DraftSaved                string
 	Error                     string
 	Preview                   template.HTML
 	Note                      string
@@ -76,7 +77,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		}
 		c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/reply", v.csrf, string(p.ID)
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
-		c.Name = v.nameBox("n-reply", c.Name.Typed)
+		c.Name, c.DraftSaved = v.nameBox("n-reply", c.Name.Typed), v.ownCal.draftSaved(c.Draft)
 		page.Compose = c
 	}
 	if p.Shown() || v.mine(p) || v.can.Moderate && !p.Withdrawn && !p.Void {
@@ -226,6 +227,7 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 	p := postAt(t, i)
 	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
 	c.Label, c.Button, c.Cancel = "Text", "Save changes", v.address(p.ID)
+	c.DraftSaved = v.ownCal.draftSaved(c.Draft)
 	c.Note = "The earlier version is kept, and everyone can see it. If you edit this post on another device at the same time, both versions are kept."
 	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Edit your post", Compose: c, Back: c.Cancel, Compared: compared(p)}
 	l := s.layout(r, page.Title, "week", nil)

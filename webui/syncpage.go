@@ -189,7 +189,7 @@ func (f *farCount) steps() []farStep {
 	}
 	return []farStep{
 		{f.posts, "on this device", "saved before anything else is shown"},
-		{f.relay, "on the relay", "on its disk: losing this device no longer loses them"},
+		{f.relay, "on the relay", "on its disk, as far as this device knows: losing the device no longer loses them"},
 		{f.author, "delivered to an author", "on an author’s device; they may not have been read"},
 		{f.answered, "answered", "by an author, or marked as answered"},
 	}
@@ -297,7 +297,7 @@ func syncHeading(all []qa.Status, pending int) (title, lede string) {
 	if sum.WithoutRelay > 0 {
 		return t.Words, "Weeks without a relay are only on this device, so losing the device would lose them. Save them as files, or have an organiser add a relay."
 	}
-	return t.Words, "Everything you wrote is saved on this device and on the relay."
+	return t.Words, "Everything you wrote on this device is saved here and on the relay."
 }
 
 func (s *server) tryNow(w http.ResponseWriter, r *http.Request) {

@@ -120,6 +120,7 @@ type replyBox struct {
 	Action, CSRF, Key string
 	Elem              string
 	Draft             node.Draft
+	DraftSaved        string
 	Label             string
 	Name              nameBox
 }
@@ -163,7 +164,8 @@ type weekView struct {
 	relay          qa.RelayStatus
 	undelivered    int // number of the reader's changes that are only on this device
 	rejected       []qa.NotAccepted
-	cal            calendar
+	cal            calendar // of the week
+	ownCal         calendar // of the reader's own time zone
 	csrf           string
 	nameless       bool // the reader has no name, neither in the week nor in the profile, so the forms for posts ask for one
 	claim          *claimNotice
@@ -248,7 +250,7 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 	key := string(p.ID)
 	return replyBox{
 		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
-		Elem: "r-" + key, Label: v.replyLabel(p), Name: v.nameBox("n-"+key, ""),
+		Elem: "r-" + key, DraftSaved: v.ownCal.draftSaved(v.drafts[key]), Label: v.replyLabel(p), Name: v.nameBox("n-"+key, ""),
 	}
 }
 

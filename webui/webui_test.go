@@ -402,10 +402,20 @@ func TestDraftsAndPreview(t *testing.T) {
 	mustContain(t, s.get(s.week()+"/p/"+s.id(pQuestion)), "half a reply</textarea>")
 
 	// What the script sends while somebody types.
-	if w := s.send(s.week()+"/draft", "key", "ask", "body", "a whole thought"); w.Code != http.StatusNoContent {
+	if w := s.send(s.week()+"/draft", "key", "ask", "body", "a whole thought"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "Draft saved ") {
 		t.Errorf("draft: %d", w.Code)
 	}
-	mustContain(t, s.get(s.week()), "a whole thought</textarea>")
+	saved := "data-saved>Draft saved " + testNow.UTC().Format("15:04") + "</p>"
+	mustContain(t, s.get(s.week()), "a whole thought</textarea>", saved)
+	s.node.giveReaderRole(s.event, qa.RoleAuthor)
+	open := s.week() + "/inbox?open=" + s.id(pBehalf)
+	s.sent(s.post(pBehalf)+"/answer", "body", "half an answer", "draft", "1", "back", open)
+	mustContain(t, s.get(open), "half an answer</textarea>", saved)
+	// A restarted program has them, and says when, also on another day.
+	later := testNow.Add(24 * time.Hour)
+	s.h = New(Config{Node: s.node, Hosts: []string{testHost}, Now: func() time.Time { return later }, Zone: time.UTC})
+	mustContain(t, s.get(open), "half an answer</textarea>", "data-saved>Draft saved "+testNow.UTC().Format("Mon 15:04")+"</p>")
+	s.h = New(Config{Node: s.node, Hosts: []string{testHost}, Now: func() time.Time { return testNow }, Zone: time.UTC})
 	for path, fields := range map[string][]string{
 		s.week() + "/draft": {"key", "", "body", "x"}, "/e/nonsense/draft": {"key", "ask", "body", "x"},
 	} {

@@ -72,6 +72,7 @@ type askBox struct {
 	Title, Action, CSRF, Key string
 	Draft                    node.Draft
 	Kept                     bool // the draft was saved on this device
+	DraftSaved               string
 	Error                    string
 	Preview                  template.HTML
 	Name                     nameBox
@@ -123,7 +124,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 // newWeekView returns the view of a week, with its threads in the order of the page. keys
 // are the reader's identities: their own key first, then the keys of anonymous questions.
 func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
-	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event)}
+	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event), ownCal: s.calendar(qa.Event{})}
 	if len(keys) > 0 {
 		v.me = keys[0]
 	}
@@ -227,6 +228,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	p.Ask.Name = v.nameBox("n-ask", p.Ask.Name.Typed)
 	p.Ask.Anonymous, p.Ask.NotAnonymous = s.mayAskAnonymously(v)
+	p.Ask.DraftSaved = v.ownCal.draftSaved(p.Ask.Draft)
 	p.Ask.Title, p.Ask.Action, p.Ask.CSRF, p.Ask.Key = askTitle(e), p.Path+"/ask", v.csrf, askKey
 
 	p.Fresh = v.fresh()

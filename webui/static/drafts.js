@@ -73,6 +73,7 @@ export function forgetDraft(form) {
 // forgetPosted empties a form, whose text was posted, here and in the other windows.
 export function forgetPosted(form) {
   for (const field of all('textarea, input:not([type=hidden])', form)) field.value = field.defaultValue = '';
+  showSaved(form);
   if (!copyName(form)) return;
   keepCopy(form);
   forgetDraft(form);
@@ -94,6 +95,12 @@ export function restoreCopy(form) {
   if (text.value && details) details.open = true;
 }
 
+// showSaved says below a box when its draft was saved.
+function showSaved(form, words = '') {
+  const note = one('[data-saved]', form);
+  if (note) note.textContent = words;
+}
+
 function save(form, keepalive) {
   stopTimer(form);
   sending.set(form, store(form, keepalive));
@@ -112,9 +119,12 @@ async function store(form, keepalive, again = true) {
   noteShown(form, text);
   content.set('base', savedText(form));
   try {
-    await send(eventPath + '/draft', content, keepalive);
+    showSaved(form, (await send(eventPath + '/draft', content, keepalive)).saved);
   } catch (e) {
-    if (e.words === undefined || !again) return; // the copy stays
+    if (e.words === undefined || !again) { // the copy stays
+      showSaved(form, hasCopy(content.get('key')) ? 'Kept in this browser; Flyleaf has not saved it yet' : e.message);
+      return;
+    }
     if (!hasShown(form, e.words)) addWords(form, e.words, 'You have written here in another window, too. Those words were added.');
     saved.set(form, e.words);
     await store(form, keepalive, false);
