@@ -408,8 +408,8 @@ func TestDraftsAndPreview(t *testing.T) {
 	saved := "data-saved>Draft saved " + testNow.UTC().Format("15:04") + "</p>"
 	mustContain(t, s.get(s.week()), "a whole thought</textarea>", saved)
 	s.node.giveReaderRole(s.event, qa.RoleAuthor)
-	open := s.week() + "/inbox?open=" + s.id(pBehalf)
-	s.sent(s.post(pBehalf)+"/answer", "body", "half an answer", "draft", "1", "back", open)
+	open := s.week() + "/inbox?open=" + s.id(pMine)
+	s.sent(s.post(pMine)+"/answer", "body", "half an answer", "draft", "1", "back", open)
 	mustContain(t, s.get(open), "half an answer</textarea>", saved)
 	// A restarted program has them, and says when, also on another day.
 	later := testNow.Add(24 * time.Hour)
