@@ -83,6 +83,8 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowElements("p", "br", "hr", "strong", "em", "del", "code", "pre", "ul", "ol", "li", "blockquote",
 		"table", "thead", "tbody", "tr", "th", "td")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#-]{1,30}$`)).OnElements("code")
+	p.AllowAttrs("class").Matching(regexp.MustCompile(`^hl-(comment|string|number|keyword)$`)).OnElements("span")
+	p.AllowAttrs("data-person").Matching(regexp.MustCompile(`^[0-9a-f]{16}$`)).OnElements("span")
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + LinkRel + "$")).OnElements("a")
@@ -157,6 +159,7 @@ func (customRenderer) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
 	reg.Register(ast.KindLink, renderLink)
 	reg.Register(ast.KindAutoLink, renderAutoLink)
 	reg.Register(ast.KindHeading, renderHeading)
+	reg.Register(ast.KindFencedCodeBlock, renderFenced)
 }
 
 func openLink(w util.BufWriter, dest []byte) {
@@ -194,6 +197,14 @@ func renderImage(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.Wal
 
 func renderLink(w util.BufWriter, _ []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	if insideLink(n) {
+		return ast.WalkContinue, nil
+	}
+	if m := mentionAddress.FindSubmatch(n.(*ast.Link).Destination); m != nil {
+		if entering {
+			_, _ = w.WriteString(`<span data-person="` + string(m[1]) + `">`)
+		} else {
+			_, _ = w.WriteString("</span>")
+		}
 		return ast.WalkContinue, nil
 	}
 	if entering {

@@ -34,7 +34,7 @@ func TestHTML(t *testing.T) {
 		{"![](https://example.org/c.png)", "<p>" + link("https://example.org/c.png", "https://example.org/c.png") + "</p>\n"},
 		{"[![cat](https://example.org/c.png)](https://example.org/big)", "<p>" + link("https://example.org/big", "cat") + "</p>\n"},
 		{"# Heading", "<p><strong>Heading</strong></p>\n"},
-		{"```go\nx := \"<y>\"\n```", "<pre tabindex=\"0\"><code class=\"language-go\">x := &#34;&lt;y&gt;&#34;\n</code></pre>\n"},
+		{"```go\nx := \"<y>\"\n```", "<pre tabindex=\"0\"><code class=\"language-go\">x := <span class=\"hl-string\">&#34;&lt;y&gt;&#34;</span>\n</code></pre>\n"},
 		{"3. c\n4. d", "<ol start=\"3\">\n<li>c</li>\n<li>d</li>\n</ol>\n"},
 		{"> said\n\n---", "<blockquote>\n<p>said</p>\n</blockquote>\n<hr>\n"},
 		{"| a | b |\n|---|--:|\n| 1 | 2 |", "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n<td>2</td>\n</tr>\n</tbody>\n</table>\n"},
@@ -169,7 +169,7 @@ var (
 		"p": true, "br": true, "hr": true, "strong": true, "em": true, "del": true, "code": true, "pre": true, "ul": true, "ol": true, "li": true,
 		"blockquote": true, "table": true, "thead": true, "tbody": true, "tr": true, "th": true, "td": true, "a": true,
 	}
-	attributes = regexp.MustCompile(`^( (href="(https?://|mailto:)[^"]*"|rel="noopener nofollow noreferrer"|class="language-[A-Za-z0-9_+#-]+"|start="[0-9]+"|tabindex="0"))*\s*/?$`)
+	attributes = regexp.MustCompile(`^( (href="(https?://|mailto:)[^"]*"|rel="noopener nofollow noreferrer"|class="language-[A-Za-z0-9_+#-]+"|class="hl-[a-z]+"|data-person="[0-9a-f]{16}"|start="[0-9]+"|tabindex="0"))*\s*/?$`)
 )
 
 func TestHTMLHasOnlyAllowedElements(t *testing.T) {

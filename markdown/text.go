@@ -15,7 +15,7 @@ func Text(text string) string {
 	if err != nil { // cannot happen: a strings.Reader does not fail, and any bytes parse
 		return text
 	}
-	return strings.Trim(strings.Join(lines(root, false), "\n"), "\n")
+	return strings.Trim(strings.Join(lines(root), "\n"), "\n")
 }
 
 // Line renders a person's text as one line of plain text of at most limit characters. A longer
@@ -41,7 +41,7 @@ func Line(text string, limit int) string {
 
 // lines returns the text of n, line by line. n must be parsed from the result of HTML, so that its
 // elements are those of the sanitiser's list, and their depth is bounded.
-func lines(n *xhtml.Node, pre bool) []string {
+func lines(n *xhtml.Node) []string {
 	var out []string
 	var line strings.Builder
 	flush := func() {
@@ -61,8 +61,6 @@ func lines(n *xhtml.Node, pre bool) []string {
 	number := listStart(n)
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		switch {
-		case c.Type == xhtml.TextNode && pre:
-			out = append(out, strings.Split(strings.TrimSuffix(c.Data, "\n"), "\n")...)
 		case c.Type == xhtml.TextNode || inline[c.Data] || c.Data == "code" && n.Data != "pre":
 			s := strings.ReplaceAll(inlineText(c), "\n", " ")
 			if line.Len() == 0 {
@@ -74,20 +72,20 @@ func lines(n *xhtml.Node, pre bool) []string {
 		case c.Data == "hr":
 			block(true, []string{"* * *"})
 		case c.Data == "pre":
-			block(true, lines(c, false))
+			block(true, lines(c))
 		case c.Data == "code": // inside a pre
-			block(false, lines(c, true))
+			block(false, strings.Split(strings.TrimSuffix(inlineText(c), "\n"), "\n"))
 		case c.Data == "blockquote":
-			block(true, prefixed("> ", "> ", lines(c, false)))
+			block(true, prefixed("> ", "> ", lines(c)))
 		case c.Data == "ul", c.Data == "ol":
-			block(n.Data != "li", lines(c, false))
+			block(n.Data != "li", lines(c))
 		case c.Data == "li":
 			mark := "- "
 			if n.Data == "ol" {
 				mark = strconv.Itoa(number) + ". "
 				number++
 			}
-			block(false, prefixed(mark, strings.Repeat(" ", len(mark)), lines(c, false)))
+			block(false, prefixed(mark, strings.Repeat(" ", len(mark)), lines(c)))
 		case c.Data == "tr":
 			var cells []string
 			for cell := c.FirstChild; cell != nil; cell = cell.NextSibling {
@@ -97,9 +95,9 @@ func lines(n *xhtml.Node, pre bool) []string {
 			}
 			block(false, []string{strings.Join(cells, " | ")})
 		case c.Data == "p", c.Data == "table":
-			block(true, lines(c, false))
+			block(true, lines(c))
 		default: // html, body, thead, tbody
-			block(false, lines(c, false))
+			block(false, lines(c))
 		}
 	}
 	flush()
@@ -117,7 +115,7 @@ func listStart(n *xhtml.Node) int {
 }
 
 // inline lists the elements that are part of a line. So is code outside a pre.
-var inline = map[string]bool{"a": true, "strong": true, "em": true, "del": true}
+var inline = map[string]bool{"a": true, "strong": true, "em": true, "del": true, "span": true}
 
 func inlineText(n *xhtml.Node) string {
 	if n.Type == xhtml.TextNode {

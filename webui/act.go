@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -41,7 +40,7 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.PostForm.Has("preview"):
 		anonymous := r.PostForm.Has("anonymous")
-		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: markdown.HTML(d.Text), Ticked: anonymous, Name: typedName(r), Suggestions: s.suggestionsFor(v, d.Text, anonymous)})
+		s.showWeek(w, r, http.StatusOK, v, &askBox{Draft: d, Preview: v.words(d.Text), Ticked: anonymous, Name: typedName(r), Suggestions: s.suggestionsFor(v, d.Text, anonymous)})
 		return
 	}
 	if strings.TrimSpace(d.Text) == "" {
@@ -150,7 +149,7 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.PostForm.Has("preview") {
-		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: markdown.HTML(d.Text), Name: typedName(r)})
+		s.showPost(w, r, http.StatusOK, v, t, i, &composer{Draft: d, Preview: v.words(d.Text), Name: typedName(r)})
 		return
 	}
 	err := errEmpty

@@ -447,7 +447,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 	}
 	if e.Open {
 		e.Snooze = v.cal.snoozeTimes(v.Event.AnswersUntilMillis)
-		e.Words = markdown.HTML(q.Text())
+		e.Words = v.words(q.Text())
 		for i, part := range item.Parts() {
 			e.PartlyAnswered = e.PartlyAnswered || part.Answered
 			e.Parts = append(e.Parts, partView{N: i + 1, Text: part.Text, Excerpt: markdown.Line(part.Text, 60), Answered: part.Answered})

@@ -138,7 +138,7 @@ func (v *weekView) history(p *qa.PostView) []version {
 		case !rev.Superseded:
 			header = "Current version, " + header
 		}
-		shown := version{Header: header + v.deviceWords(&rev), ID: rev.ID, Words: markdown.HTML(rev.Text)}
+		shown := version{Header: header + v.deviceWords(&rev), ID: rev.ID, Words: v.words(rev.Text)}
 		if before >= 0 && len(out) < maxCompared {
 			shown.Changes = changes(p.Revisions[before].Text, rev.Text)
 		}
@@ -266,7 +266,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		formDone(w, r, v.address(p.ID), p.ID)
 		return
 	case r.PostForm.Has("preview"):
-		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: markdown.HTML(d.Text)})
+		s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d, Preview: v.words(d.Text)})
 		return
 	case r.PostForm.Has("keep"): // the chosen one of concurrent versions is saved as a new version
 		n := slices.IndexFunc(p.Revisions, func(rev qa.Revision) bool { return string(rev.ID) == r.PostForm.Get("keep") })

@@ -105,10 +105,10 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
 	text := v.Event.PublishedText(&p.Post)
-	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: isolateDirection(p.Name), Words: markdown.HTML(text), Wants: t.Wants, Presence: v.answering(p.ID)}
+	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: isolateDirection(p.Name), Words: v.words(text), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for i := range t.Replies {
 		if a := &t.Replies[i]; a.ByAuthor && v.Event.Published(&a.Post) {
-			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), markdown.HTML(v.Event.PublishedText(&a.Post))})
+			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), v.words(v.Event.PublishedText(&a.Post))})
 		}
 	}
 	return out

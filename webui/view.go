@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
@@ -173,6 +172,7 @@ type weekView struct {
 	read           qa.ReadState
 	threadIndex    map[qa.PostID]int // post → index of its thread
 	look           *people.Lookalikes
+	mentioned      *mentionable // see mentions
 }
 
 func (v *weekView) index() {
@@ -528,7 +528,7 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 		return false
 	}
 	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer and moderators can still read the words
-		out.Words = markdown.HTML(p.Text())
+		out.Words = v.words(p.Text())
 	}
 	out.Class += " removed"
 	out.Badges = nil
@@ -555,12 +555,12 @@ func (v *weekView) momentOrNil(millis int64) *moment {
 func (v *weekView) text(p *qa.PostView, out *postView) {
 	versions := p.Versions()
 	if len(versions) < 2 {
-		out.Words = markdown.HTML(p.Text())
+		out.Words = v.words(p.Text())
 		return
 	}
 	for i, r := range versions {
 		out.Versions = append(out.Versions, version{
-			N: i + 1, Header: "Version " + strconv.Itoa(i+1) + ", " + v.revisedAt(p, &r).Words + v.deviceWords(&r), ID: r.ID, Words: markdown.HTML(r.Text),
+			N: i + 1, Header: "Version " + strconv.Itoa(i+1) + ", " + v.revisedAt(p, &r).Words + v.deviceWords(&r), ID: r.ID, Words: v.words(r.Text),
 		})
 	}
 }

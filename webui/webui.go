@@ -131,6 +131,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/ask", s.ask)
 	mux.HandleFunc("POST /e/{event}/draft", s.keepDraft)
 	mux.HandleFunc("POST /e/{event}/suggest", s.suggest)
+	mux.HandleFunc("GET /e/{event}/mentions", s.suggestPeople)
 	mux.HandleFunc("GET /e/{event}/go/{post}", s.goTo)
 	mux.HandleFunc("GET /e/{event}/unread", s.nextUnread)
 	mux.HandleFunc("POST /e/{event}/read", s.markRead)

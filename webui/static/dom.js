@@ -17,13 +17,14 @@ export const here = () => location.pathname + location.search;
 export const adopt = node => document.importNode(node, true);
 
 // comparable returns an element as HTML, without the differences that scripts and the reader
-// make in this browser: the animation class, the mark of a new post, the tab index, open details, and whether the
-// reactions to choose from are unfolded.
+// make in this browser: the animation class, the mark of a new post, the tab index, open details,
+// buttons that copy code, and whether the reactions to choose from are unfolded.
 export function comparable(element) {
   const copy = element.cloneNode(true);
   copy.classList.remove('arrive');
   copy.removeAttribute('tabindex');
   copy.removeAttribute('data-unread');
+  for (const button of all('.copy-code', copy)) button.remove();
   for (const mark of all('.badge.new', copy)) {
     if (mark.previousSibling) mark.previousSibling.textContent = '';
     mark.remove();

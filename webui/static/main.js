@@ -4,11 +4,12 @@
 // move; nothing new is inserted before it is asked for; the page says that something is saved
 // only after the program has said so.
 import { startBrowser } from './browser.js';
-import { addCopyButtons } from './copy.js';
+import { addCopyButtons, startCode } from './copy.js';
 import { startDrafts } from './drafts.js';
 import { startFind } from './find.js';
 import { startForms } from './forms.js';
 import { startInboxKeys } from './inbox.js';
+import { startMentions } from './mention.js';
 import { startNotifications } from './notify.js';
 import { startPaste } from './paste.js';
 import { startQueue } from './queue.js';
@@ -19,6 +20,7 @@ import { startUnread } from './unread.js';
 import { startWorker } from './worker.js';
 
 addCopyButtons(document);
+startCode();
 startInboxKeys();
 startQueue();
 startStream();
@@ -29,6 +31,7 @@ startFind();
 startDrafts();
 startPaste();
 startSuggestions();
+startMentions();
 startStage();
 startUnread();
 startNotifications();

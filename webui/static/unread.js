@@ -50,7 +50,7 @@ const shown = new WeakSet(); // elements that are observed, or were
 
 function watch() {
   for (const post of all('.post[data-unread]')) {
-    const end = one('.said > .words > :last-child', post) || one('.said', post);
+    const end = one('.said > .words > :nth-last-child(1 of :not(.copy-code))', post) || one('.said', post);
     if (shown.has(end)) continue;
     shown.add(end);
     observer.observe(end);
