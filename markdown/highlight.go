@@ -46,18 +46,18 @@ var syntaxes = func() map[string]*syntax {
 	out := map[string]*syntax{}
 	for names, s := range map[string]*syntax{
 		"c h cc cpp c++ cxx hpp cs csharp c# java kotlin kt scala swift dart zig groovy proto protobuf objc solidity json json5 jsonc": &likeC,
-		"go golang js javascript jsx mjs ts typescript tsx":                   &likeGo,
-		"sh bash zsh shell console fish make makefile dockerfile docker perl pl": &likeSh,
-		"py python python3 rb ruby r julia jl elixir ex nim awk graphql gd":     &likePy,
-		"sql psql mysql sqlite plsql ada vhdl":                                  &likeSQL,
-		"html xml svg xhtml vue svelte":                                         &likeXML,
-		"css scss less":                                                         &likeCSS,
-		"tex latex erlang erl matlab octave prolog":                             &likeTeX,
-		"haskell hs elm purescript lua":                                         &likeML,
-		"lisp clj clojure scheme racket el elisp asm nasm":                      &likeLsp,
-		"yaml yml toml ini conf cfg properties nix hcl terraform tf":            &likeINI,
+		"go golang js javascript jsx mjs ts typescript tsx":                                                                            &likeGo,
+		"sh bash zsh shell console fish make makefile dockerfile docker perl pl":                                                       &likeSh,
+		"py python python3 rb ruby r julia jl elixir ex nim awk graphql gd":                                                            &likePy,
+		"sql psql mysql sqlite plsql ada vhdl":                                                                                         &likeSQL,
+		"html xml svg xhtml vue svelte":                                                                                                &likeXML,
+		"css scss less":                                                                                                                &likeCSS,
+		"tex latex erlang erl matlab octave prolog":                                                                                    &likeTeX,
+		"haskell hs elm purescript lua":                                                                                                &likeML,
+		"lisp clj clojure scheme racket el elisp asm nasm":                                                                             &likeLsp,
+		"yaml yml toml ini conf cfg properties nix hcl terraform tf":                                                                   &likeINI,
 		"rust rs": &likeRs,
-		"php":                                                                   &likePHP,
+		"php":     &likePHP,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			out[name] = s

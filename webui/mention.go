@@ -14,7 +14,7 @@ import (
 // mentionable are the people of a week by the key of a mention.
 type mentionable struct {
 	byKey map[string]qa.Identity
-	named map[string]int          // how many people have a name, in lower case
+	named map[string]int            // how many people have a name, in lower case
 	first map[qa.Identity]qa.PostID // the first post of each
 }
 
