@@ -98,25 +98,3 @@ func (s *server) rememberDigest(w http.ResponseWriter, r *http.Request) {
 	}
 	formDone(w, r, digestPath, "")
 }
-
-// digestFile sends the digest as a page of its own, such as for a mail.
-func (s *server) digestFile(w http.ResponseWriter, r *http.Request) {
-	o, err := s.digestOptions(r)
-	o.Pages = "" // addresses of this device are of no use elsewhere
-	state, e := s.node.DigestState(r.Context())
-	if err == nil {
-		err = e
-	}
-	var page string
-	if err == nil {
-		d, e := node.MakeDigest(r.Context(), s.node, state, o, s.now())
-		if err = e; err == nil {
-			page, err = d.HTML(s.now().In(s.zone))
-		}
-	}
-	if err != nil {
-		s.problem(w, r, statusOf(err), "There is no digest", sentence(err.Error()))
-		return
-	}
-	download(w, "text/html; charset=utf-8", "digest.html", []byte(page))
-}

@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"cmp"
 	"html/template"
 	"net/http"
 	"slices"
@@ -76,7 +75,6 @@ type suggestedPerson struct {
 	Name string `json:"name"`
 	Note string `json:"note,omitempty"` // the role, and the short ID if others have the same name
 	Text string `json:"text"`           // what is inserted
-	rank int
 }
 
 // maxSuggestedPeople is how many people are offered at once.
@@ -89,7 +87,7 @@ func (s *server) suggestPeople(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	typed := strings.ToLower(strings.Join(strings.Fields(r.URL.Query().Get("q")), " "))
-	out := []suggestedPerson{}
+	found, keys := map[string]suggestedPerson{}, []string(nil) // by a key that sorts
 	m, blocked := v.mentions(), map[qa.Identity]bool{}
 	for id := range qa.Blocks(s.log(r.Context(), v.Event.ID)) {
 		blocked[id] = true
@@ -99,20 +97,25 @@ func (s *server) suggestPeople(w http.ResponseWriter, r *http.Request) {
 		if name == "" || blocked[id] || !strings.HasPrefix(name, typed) && !strings.Contains(name, " "+typed) {
 			continue
 		}
-		one := suggestedPerson{Name: p.Name, Text: markdown.Mention(p.Name, string(id)), rank: 1}
+		one := suggestedPerson{Name: p.Name, Text: markdown.Mention(p.Name, string(id))}
+		rank := "1"
 		for _, role := range []qa.Role{qa.RoleAuthor, qa.RoleModerator, qa.RoleOrganiser} {
 			if v.Event.HasRole(id, role) {
-				one.Note, one.rank = string(role), 0
+				one.Note, rank = string(role), "0"
 				break
 			}
 		}
 		if m.named[name] > 1 {
 			one.Note = strings.TrimPrefix(one.Note+", "+id.Short(), ", ")
 		}
-		out = append(out, one)
+		key := rank + name + string(id)
+		found[key] = one
+		keys = append(keys, key)
 	}
-	slices.SortFunc(out, func(a, b suggestedPerson) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Text, b.Text))
-	})
-	writeJSON(w, http.StatusOK, map[string]any{"people": out[:min(len(out), maxSuggestedPeople)]})
+	slices.Sort(keys)
+	out := []suggestedPerson{}
+	for _, key := range keys[:min(len(keys), maxSuggestedPeople)] {
+		out = append(out, found[key])
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"people": out})
 }

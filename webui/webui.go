@@ -200,7 +200,6 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("GET /files/published", s.published)
 	mux.HandleFunc("GET /digest", s.digest)
 	mux.HandleFunc("POST /digest", s.rememberDigest)
-	mux.HandleFunc("GET /digest/file", s.digestFile)
 	mux.HandleFunc("GET /you", s.you)
 	mux.HandleFunc("POST /you", s.setPerson)
 	mux.HandleFunc("POST /you/phrase", s.phrase)
