@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -228,7 +229,7 @@ func (d *Device) Find(ctx context.Context, q Query) (Found, error) {
 			}
 			return c.facts.at
 		}
-		slices.SortFunc(all, func(a, b candidate) int {
+		smallsort.Func(all, func(a, b candidate) int {
 			return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.facts.at, a.facts.at), cmp.Compare(a.Post, b.Post))
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -122,6 +123,6 @@ func (d *Device) PrizeClaims(ctx context.Context, event qa.EventID) ([]qa.Claim,
 		}
 		out = append(out, c)
 	}
-	slices.SortFunc(out, func(a, b qa.Claim) int { return strings.Compare(string(a.By), string(b.By)) })
+	smallsort.Func(out, func(a, b qa.Claim) int { return strings.Compare(string(a.By), string(b.By)) })
 	return out, nil
 }

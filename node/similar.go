@@ -8,6 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -82,7 +83,7 @@ func (s *Similar) Find(w *qa.Week, text string, except qa.PostID, limit int) []*
 		}
 		found = append(found, match{t, shared/total + shared/own})
 	}
-	slices.SortStableFunc(found, func(a, b match) int { return cmp.Compare(b.score, a.score) })
+	smallsort.StableFunc(found, func(a, b match) int { return cmp.Compare(b.score, a.score) })
 	var out []*qa.Thread
 	for _, m := range found[:min(limit, len(found))] {
 		out = append(out, m.thread)

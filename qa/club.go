@@ -2,9 +2,9 @@ package qa
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/schema"
 )
 
@@ -100,11 +100,11 @@ func NewClub(e Event, nowMillis int64) Club {
 		return schema.MaxInteger // weeks without a date come last
 	}
 	rest := func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) }
-	slices.SortFunc(c.Now, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.end(), b.end()), rest(a, b)) })
-	slices.SortFunc(c.Upcoming, func(a, b ListedWeek) int {
+	smallsort.Func(c.Now, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(a.end(), b.end()), rest(a, b)) })
+	smallsort.Func(c.Upcoming, func(a, b ListedWeek) int {
 		return cmp.Or(cmp.Compare(first(a), first(b)), rest(a, b))
 	})
-	slices.SortFunc(c.Archive, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(b.end(), a.end()), rest(a, b)) })
+	smallsort.Func(c.Archive, func(a, b ListedWeek) int { return cmp.Or(cmp.Compare(b.end(), a.end()), rest(a, b)) })
 	return c
 }
 
@@ -162,7 +162,7 @@ func (w *ListedWeek) Act(atMillis int64) Act {
 // TrimWeeks sorts a club's weeks by their first day, the latest first, then by title, and drops those
 // beyond MaxWeeks.
 func TrimWeeks(weeks []ListedWeek) []ListedWeek {
-	slices.SortFunc(weeks, func(a, b ListedWeek) int {
+	smallsort.Func(weeks, func(a, b ListedWeek) int {
 		return cmp.Or(cmp.Compare(b.StartsAtMillis, a.StartsAtMillis), strings.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID))
 	})
 	return weeks[:min(len(weeks), MaxWeeks)]

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/schema"
 )
 
@@ -173,7 +174,7 @@ func (w *Week) Entrants() []Entrant {
 			out = append(out, EntrantOf(&q.Post))
 		}
 	}
-	slices.SortFunc(out, Entrant.compare)
+	smallsort.Func(out, Entrant.compare)
 	return slices.Compact(out)
 }
 
@@ -207,7 +208,7 @@ type Drawn struct {
 // device. ErrBadID is returned for invalid IDs.
 func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, error) {
 	entrants = slices.Clone(entrants)
-	slices.SortFunc(entrants, Entrant.compare)
+	smallsort.Func(entrants, Entrant.compare)
 	out := Drawn{Entrants: slices.Compact(entrants)}
 	revealed, err := d.revealed(event, founder, &out)
 	if err != nil {
@@ -257,7 +258,7 @@ func (d *Draw) Run(event EventID, founder Identity, entrants []Entrant) (Drawn, 
 // Unrevealed and Excluded of out.
 func (d *Draw) revealed(event EventID, founder Identity, out *Drawn) ([]Commitment, error) {
 	all := slices.Clone(d.Commitments)
-	slices.SortFunc(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
+	smallsort.Func(all, func(a, b Commitment) int { return cmp.Compare(a.By, b.By) })
 	founderRevealed := slices.ContainsFunc(all, func(c Commitment) bool { return c.By == founder && c.Revealed() && !c.TooEarly })
 	var counted []Commitment
 	for _, c := range all {

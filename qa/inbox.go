@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"flyleaf/internal/smallsort"
 )
 
 // InboxOrder is how an author's inbox is sorted.
@@ -103,7 +105,7 @@ func (w *Week) NewInbox(me Identity, later Postponed, nowMillis int64, order Inb
 		}
 	}
 	for _, list := range []*[]InboxItem{&in.Waiting, &in.Mine, &in.Others, &in.Later, &in.Answered} {
-		slices.SortStableFunc(*list, order.compare)
+		smallsort.StableFunc(*list, order.compare)
 	}
 	return in
 }

@@ -11,6 +11,7 @@ import (
 	core "flyleaf/crdt/document"
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -213,7 +214,7 @@ func (doc *document) noteVoid(ctx context.Context, actor wire.ActorID) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	slices.SortFunc(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
+	smallsort.Func(rows, func(a, b storage.Entry) int { return cmp.Compare(a.Position, b.Position) })
 	for i := range rows {
 		doc.excluded.noteIneffective(&rows[i])
 	}

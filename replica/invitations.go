@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"flyleaf/crdt"
+	"flyleaf/internal/smallsort"
 	"flyleaf/keys"
 	"flyleaf/qa"
 	"flyleaf/replica/invitation"
@@ -123,7 +124,7 @@ func (n *Node) Invitations(ctx context.Context, id qa.EventID) ([]qa.InviteInfo,
 		}
 		out = append(out, info)
 	}
-	slices.SortFunc(out, func(a, b qa.InviteInfo) int {
+	smallsort.Func(out, func(a, b qa.InviteInfo) int {
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Key, b.Key))
 	})
 	return out, nil

@@ -12,6 +12,7 @@ import (
 	"flyleaf/crdt"
 	"flyleaf/crdt/policy"
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -238,7 +239,7 @@ func (n *Node) Refusals(ctx context.Context, id qa.EventID) ([]qa.NotAccepted, e
 			Post: act.Post, Act: act, AtMillis: en.ReceivedAtMillis,
 		})
 	}
-	slices.SortStableFunc(out, func(a, b qa.NotAccepted) int {
+	smallsort.StableFunc(out, func(a, b qa.NotAccepted) int {
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.Hash, b.Hash))
 	})
 	return out, nil

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/replica/relayclient"
 )
@@ -245,6 +245,6 @@ func (doc *document) refusals() []Refusal {
 		out = append(out, refusalOf(h, why))
 	}
 	doc.mu.Unlock()
-	slices.SortFunc(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
+	smallsort.Func(out, func(a, b Refusal) int { return bytes.Compare(a.Hash[:], b.Hash[:]) })
 	return out
 }

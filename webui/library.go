@@ -5,11 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/schema"
@@ -140,7 +140,7 @@ func (s *server) showLibrary(w http.ResponseWriter, r *http.Request, status int,
 		}
 	}
 	p.addOthers(s, others, now)
-	slices.SortStableFunc(p.Sections, func(a, b weekSection) int {
+	smallsort.StableFunc(p.Sections, func(a, b weekSection) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(strings.ToLower(a.Title), strings.ToLower(b.Title)))
 	})
 	if len(p.Sections) == 1 {

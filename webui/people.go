@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -97,7 +98,7 @@ func (s *server) showPeople(w http.ResponseWriter, r *http.Request, status int, 
 			Name: v.personName(id), Short: id.Short(), ID: id, Reason: e.Text, By: v.nameOrYou(e.By), When: v.cal.moment(e.AtMillis),
 		})
 	}
-	slices.SortFunc(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	smallsort.Func(page.Blocked, func(a, b blockedPerson) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	if v.can.Organise {
 		all, err := s.node.Invitations(ctx, v.Event.ID)
 		if err != nil {
@@ -173,7 +174,7 @@ func (v *weekView) roleCandidates() []choice {
 		}
 		out = append(out, choice{ID: string(f.ID), Words: words})
 	}
-	slices.SortFunc(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
+	smallsort.Func(out, func(a, b choice) int { return cmp.Or(cmp.Compare(a.Words, b.Words), cmp.Compare(a.ID, b.ID)) })
 	you := choice{ID: string(v.me), Words: "You, " + people.Of(&v.Week, v.me)[0].RoleWords()}
 	return append([]choice{you}, out[:min(len(out), maxRoleCandidates)]...)
 }

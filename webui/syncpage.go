@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -88,7 +88,7 @@ func (s *server) syncPage(w http.ResponseWriter, r *http.Request) {
 	cal := calendar{zone: s.zone, now: s.now()}
 	p.Checked = moment{Words: s.now().In(s.zone).Format("15:04:05"), Machine: s.now().UTC().Format("2006-01-02T15:04:05Z")}
 	pending, far := 0, &farCount{}
-	slices.SortStableFunc(all, func(a, b qa.Status) int { return oneIf(b.Waiting() > 0) - oneIf(a.Waiting() > 0) })
+	smallsort.StableFunc(all, func(a, b qa.Status) int { return oneIf(b.Waiting() > 0) - oneIf(a.Waiting() > 0) })
 	for _, st := range all {
 		pending += st.Waiting()
 		p.Posts += st.Posts

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
@@ -222,7 +223,7 @@ func (v *weekView) anonymous(p *qa.PostView) bool { return p.By != v.me && v.min
 
 // pinnedFirst puts pinned questions before the others, which keep their order.
 func (v *weekView) pinnedFirst() {
-	slices.SortStableFunc(v.Threads, func(a, b qa.Thread) int {
+	smallsort.StableFunc(v.Threads, func(a, b qa.Thread) int {
 		return cmp.Or(oneIf(pinned(&b))-oneIf(pinned(&a)), oneIf(a.Question.AfterClosing)-oneIf(b.Question.AfterClosing))
 	})
 }

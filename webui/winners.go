@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
@@ -200,7 +201,7 @@ func (v *weekView) choosers() []chooser {
 	for _, win := range v.Event.Winners {
 		add(win.By)
 	}
-	slices.SortStableFunc(out, func(a, b chooser) int {
+	smallsort.StableFunc(out, func(a, b chooser) int {
 		return cmp.Or(oneIf(b.Me)-oneIf(a.Me), cmp.Compare(a.Name, b.Name))
 	})
 	return out
@@ -308,7 +309,7 @@ func (v *weekView) winnersRows(choosers []chooser) (rows []winnersRow, mine int)
 		}
 		rows = append(rows, row)
 	}
-	slices.SortStableFunc(rows, func(a, b winnersRow) int { return b.Wants - a.Wants })
+	smallsort.StableFunc(rows, func(a, b winnersRow) int { return b.Wants - a.Wants })
 	return rows, mine
 }
 

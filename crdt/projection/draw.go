@@ -9,6 +9,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/wire"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -29,7 +30,7 @@ func (f *Projection) winners() []qa.Winner {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b qa.Winner) int { return cmp.Or(cmp.Compare(a.Post, b.Post), cmp.Compare(a.By, b.By)) })
+	smallsort.Func(out, func(a, b qa.Winner) int { return cmp.Or(cmp.Compare(a.Post, b.Post), cmp.Compare(a.By, b.By)) })
 	return out
 }
 
@@ -195,7 +196,7 @@ func (f *Projection) reveals() []reveal {
 	if len(written) == 0 {
 		return nil
 	}
-	slices.SortFunc(written, func(a, b revealWrite) int { return f.compareWrites(a.e, b.e) })
+	smallsort.Func(written, func(a, b revealWrite) int { return f.compareWrites(a.e, b.e) })
 	closings := f.closings()
 	// A person's commitment at a closing is looked up once, because the person may have
 	// written many commitments and many reveals.
@@ -361,7 +362,7 @@ func (f *Projection) draw() *qa.Draw {
 	if len(d.Commitments) == 0 {
 		return nil
 	}
-	slices.SortFunc(d.Commitments, func(a, b qa.Commitment) int { return cmp.Compare(a.By, b.By) })
+	smallsort.Func(d.Commitments, func(a, b qa.Commitment) int { return cmp.Compare(a.By, b.By) })
 	return d
 }
 

@@ -3,9 +3,9 @@ package projection
 import (
 	"bytes"
 	"cmp"
-	"slices"
 
 	"flyleaf/crdt/authority"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -80,7 +80,7 @@ func (f *Projection) Log() []qa.LogEntry {
 			}
 		}
 	}
-	slices.SortFunc(lines, func(a, b line) int {
+	smallsort.Func(lines, func(a, b line) int {
 		x, y := f.hash(a.change), f.hash(b.change) // an equivocating actor has two operations with one ID
 		return cmp.Or(a.Op.Compare(b.Op), bytes.Compare(x[:], y[:]))
 	})

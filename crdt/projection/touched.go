@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -54,7 +55,8 @@ func (f *Projection) Touched() Touched {
 	for _, id := range slices.Sorted(maps.Keys(f.touched.people)) {
 		t.People = append(t.People, qa.Identity(id))
 	}
-	keys := slices.SortedFunc(maps.Keys(f.touched.reactions), func(a, b reactionKey) int {
+	keys := slices.Collect(maps.Keys(f.touched.reactions))
+	smallsort.Func(keys, func(a, b reactionKey) int {
 		return cmp.Or(cmp.Compare(a.post, b.post), cmp.Compare(a.emoji, b.emoji), cmp.Compare(a.by, b.by))
 	})
 	for _, k := range keys {

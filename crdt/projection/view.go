@@ -7,6 +7,7 @@ import (
 
 	"flyleaf/crdt/authority"
 	"flyleaf/crdt/graph"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -97,7 +98,7 @@ func (f *Projection) grants() []qa.Grant {
 			out = append(out, qa.Grant{ID: p.Identity(), Role: role})
 		}
 	})
-	slices.SortFunc(out, func(a, b qa.Grant) int {
+	smallsort.Func(out, func(a, b qa.Grant) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Role, b.Role))
 	})
 	return out
@@ -132,7 +133,7 @@ func (f *Projection) People() []qa.Person {
 			out = append(out, p)
 		}
 	}
-	slices.SortFunc(out, func(a, b qa.Person) int { return cmp.Compare(a.ID, b.ID) })
+	smallsort.Func(out, func(a, b qa.Person) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 
@@ -158,7 +159,7 @@ func (f *Projection) PostsWithOrigin(origin qa.PostID) []qa.Post {
 }
 
 func sortPosts(posts []qa.Post) {
-	slices.SortFunc(posts, func(a, b qa.Post) int {
+	smallsort.Func(posts, func(a, b qa.Post) int {
 		return a.Op.Compare(b.Op)
 	})
 }
@@ -317,7 +318,7 @@ func (f *Projection) reactions(o *object) []qa.Reaction {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b qa.Reaction) int {
+	smallsort.Func(out, func(a, b qa.Reaction) int {
 		return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
 	})
 	return out

@@ -12,13 +12,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"flyleaf/crdt/sync/repo"
 	"flyleaf/internal/lockorder"
+	"flyleaf/internal/smallsort"
 	"flyleaf/keys"
 	"flyleaf/qa"
 )
@@ -232,7 +232,7 @@ func (b *Board) List(now time.Time, answering time.Duration) []qa.Presence {
 		out = append(out, qa.Presence{Kind: s.Kind, By: s.By, Post: s.Post, AtMillis: at})
 	}
 	b.mu.Unlock()
-	slices.SortFunc(out, func(a, b qa.Presence) int {
+	smallsort.Func(out, func(a, b qa.Presence) int {
 		return cmp.Or(cmp.Compare(a.AtMillis, b.AtMillis), cmp.Compare(a.By, b.By), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Kind, b.Kind))
 	})
 	return out

@@ -10,6 +10,7 @@ import (
 	"github.com/agnivade/levenshtein"
 
 	"flyleaf/internal/lockorder"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/schema"
 	"flyleaf/storage"
@@ -254,7 +255,7 @@ func (x *index) candidates(week *qa.Imported) []importedWeek {
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(a, b importedWeek) int {
+	smallsort.StableFunc(out, func(a, b importedWeek) int {
 		x, y := similarTitles(a.week.Title, week.Event.Title), similarTitles(b.week.Title, week.Event.Title)
 		switch {
 		case x == y:

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"slices"
 	"time"
 
 	"flyleaf/internal/lockorder"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 )
 
@@ -121,7 +121,7 @@ func (c *connection) documents() []Document {
 	for _, on := range c.events {
 		out = append(out, on.doc)
 	}
-	slices.SortFunc(out, func(a, b Document) int { return cmp.Compare(a.ID(), b.ID()) })
+	smallsort.Func(out, func(a, b Document) int { return cmp.Compare(a.ID(), b.ID()) })
 	return out
 }
 

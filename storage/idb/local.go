@@ -7,10 +7,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"syscall/js"
 
 	"flyleaf/internal/jsvalue"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -65,7 +65,7 @@ func (s *Store) Following(ctx context.Context) (all []storage.Following, err err
 			return nil
 		})
 	})
-	slices.SortFunc(all, func(a, b storage.Following) int {
+	smallsort.Func(all, func(a, b storage.Following) int {
 		return cmp.Or(cmp.Compare(a.JoinedAtMillis, b.JoinedAtMillis), cmp.Compare(a.Event, b.Event))
 	})
 	return all, err

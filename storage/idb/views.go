@@ -5,11 +5,11 @@ package idb
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"syscall/js"
 
 	"flyleaf/internal/jsvalue"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 	"flyleaf/storage"
 )
@@ -87,7 +87,7 @@ func (t *tx) reactions(keys js.Value) (map[qa.PostID][]qa.Reaction, error) {
 		return nil
 	})
 	for _, all := range found { // sort again, because IndexedDB orders strings by UTF-16 code units
-		slices.SortFunc(all, func(a, b qa.Reaction) int {
+		smallsort.Func(all, func(a, b qa.Reaction) int {
 			return cmp.Or(cmp.Compare(a.Emoji, b.Emoji), cmp.Compare(a.By, b.By))
 		})
 	}
