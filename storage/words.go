@@ -7,9 +7,10 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"flyleaf/internal/casefold"
+	"flyleaf/internal/smallsort"
 	"flyleaf/qa"
 )
 
@@ -225,7 +226,7 @@ func fold(word []rune) string {
 	if !slices.ContainsFunc(word, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return strings.ToLower(s)
 	}
-	s = norm.NFKD.String(strings.ToLower(cases.Fold().String(s))) // folding may compose characters, so decompose again
+	s = norm.NFKD.String(strings.ToLower(casefold.String(s))) // folding may compose characters, so decompose again
 	return plainLetters.Replace(strings.Map(func(r rune) rune {
 		if r >= 0x300 && r <= 0x36f {
 			return -1
@@ -289,7 +290,7 @@ func (h *Hits) Add(hit SearchHit, score float64) {
 
 // Best returns the posts with the highest scores, the best first, at most limit.
 func (h Hits) Best(limit int) (found []SearchHit) {
-	slices.SortFunc(h, func(a, b scoredHit) int {
+	smallsort.Func(h, func(a, b scoredHit) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.Post, b.Post), cmp.Compare(a.Event, b.Event))
 	})
 	for _, hit := range h[:max(0, min(limit, len(h)))] {

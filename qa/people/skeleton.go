@@ -9,9 +9,9 @@ import (
 	"unicode"
 
 	"github.com/mtibben/confusables"
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
+	"flyleaf/internal/casefold"
 	"flyleaf/qa"
 	"flyleaf/schema"
 )
@@ -51,7 +51,7 @@ func Skeleton(name string) string {
 	return words
 }
 
-func lookUp(s string) string { return cases.Fold().String(confusables.Skeleton(s)) }
+func lookUp(s string) string { return casefold.String(confusables.Skeleton(s)) }
 
 // unboxed is NFKC, with ordinary letters also for those in boxes and circles for which
 // NFKC has none, flags among them.
