@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -46,6 +47,12 @@ func overlay(dir, root, pkg string) (string, error) {
 	switch err := limitTemplates(replace, dir, root, pkg); {
 	case errors.Is(err, errOtherTemplates):
 		fmt.Fprintf(os.Stderr, "buildweb: %v, so %s is larger by a fifth\n", err, pkg)
+	case err != nil:
+		return "", err
+	}
+	switch err := limitZones(replace, dir, root); {
+	case errors.Is(err, errZone), errors.Is(err, fs.ErrNotExist):
+		fmt.Fprintf(os.Stderr, "buildweb: the time zones of this Go are not as expected, so %s is larger by a fiftieth: %v\n", pkg, err)
 	case err != nil:
 		return "", err
 	}
