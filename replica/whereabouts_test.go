@@ -52,7 +52,7 @@ func TestAnAuthorsChangeProvesThatAQuestionArrived(t *testing.T) {
 	for told := false; !told; { // an open page shows it
 		select {
 		case u := <-updates:
-			told = slices.Contains(u.Posts, q)
+			told = slices.Contains(u.Posts, q) && whereaboutsOf(t, asker, id).Seen[q] != "" // that the relay has it is told as well
 		case <-testContext(t).Done():
 			t.Fatal("no update about the question")
 		}
