@@ -33,6 +33,22 @@ func TestBrowserMentionsAndCode(t *testing.T) {
 	b.run(chromedp.KeyEvent(kb.Escape))
 	b.until("Escape closes it", `!document.getElementById('mentions')`)
 
+	// The answer to the second letter comes after the arrow key.
+	b.eval(`window.held = [], window.realFetch = fetch, window.fetch = async (...args) => { const r = await realFetch(...args); if (String(args[0]).endsWith('q=ma')) await new Promise(go => held.push(go)); return r }`)
+	b.run(chromedp.SendKeys("#q", " @m"))
+	b.until("the people for one letter", offered+` === 'Ilse Marrow, author *; Maren Holt'`)
+	b.run(chromedp.SendKeys("#q", "a"), chromedp.KeyEvent(kb.ArrowDown))
+	b.until("the next is chosen", offered+` === 'Ilse Marrow, author; Maren Holt *' && held.length === 1`)
+	b.eval(`document.getElementById('mentions').dataset.old = '', held[0]()`)
+	b.until("the answer has come", `!!document.getElementById('mentions') && !('old' in document.getElementById('mentions').dataset)`)
+	if now := value[string](b, offered); now != "Ilse Marrow, author; Maren Holt *" {
+		t.Errorf("after the answer: %s", now)
+	}
+	b.run(chromedp.SendKeys("#q", "r"))
+	b.until("a third letter that both have", offered+` === 'Ilse Marrow, author; Maren Holt *'`)
+	b.run(chromedp.KeyEvent(kb.Escape))
+	b.eval(`window.fetch = realFetch`)
+
 	b.until("a button below code", `document.querySelectorAll('.post .words pre + .copy-code').length === document.querySelectorAll('.post .words pre').length`)
 	b.eval(`window.copied = '', navigator.clipboard.writeText = async text => { window.copied = text }`)
 	b.eval(`document.querySelector('.copy-code').click()`)

@@ -3,6 +3,7 @@ import { byID, eventPath } from './dom.js';
 
 let field, start = 0;      // the box, and where the @ is in it
 let people = [], here = 0; // who is offered, and which of them is chosen
+let byHand = false;        // an arrow key has chosen
 let wanted = 0;            // version of what is typed
 
 const list = () => byID('mentions');
@@ -24,14 +25,17 @@ async function offer(box) {
     if (response.ok) found = (await response.json()).people;
   } catch { /* the words can be written without */ }
   if (version !== wanted || document.activeElement !== box) return;
+  // Who was chosen with an arrow key, perhaps while the answer was on its way, stays chosen.
+  const kept = field && byHand ? found.findIndex(person => person.text === people[here].text) : -1;
   close();
-  if (found.length) open(box, found);
+  if (found.length) open(box, found, kept);
 }
 
-function open(box, found) {
+function open(box, found, chosen) {
   field = box;
   people = found;
-  here = 0;
+  byHand = chosen >= 0;
+  here = byHand ? chosen : 0;
   const ul = document.createElement('ul');
   ul.id = 'mentions';
   ul.setAttribute('role', 'listbox');
@@ -80,6 +84,7 @@ function pressed(e) {
   switch (e.key) {
     case 'ArrowDown':
     case 'ArrowUp':
+      byHand = true;
       here = (here + (e.key === 'ArrowDown' ? 1 : people.length - 1)) % people.length;
       mark();
       break;
