@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -350,4 +351,35 @@ func TestBrowserRunsNothingAndFetchesNothing(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond) // polling, with the deadline above
 	}
+}
+
+// TestBrowserClickDuringAnUpdate: what was found changes while the mouse button is down on it. The click opens what was found
+// before.
+func TestBrowserClickDuringAnUpdate(t *testing.T) {
+	b := openBrowserOn(t)
+	b.size(1280, 900, false)
+	b.enter("/")
+	b.run(chromedp.Navigate(b.url("/search")), main())
+	const link = `document.querySelector('#found a[href*="/e/"]')`
+	b.run(chromedp.SendKeys("main [name=q]", "pencil"))
+	b.until("something to be found", `!!`+link)
+	place := value[[]float64](b, `(r => [r.x + r.width / 2, r.y + r.height / 2])(`+link+`.getClientRects()[0])`)
+	mouse := func(what input.DispatchMouseEventType) chromedp.Action[chromedp.Void] {
+		return chromedp.MouseEvent(what, place[0], place[1], chromedp.ButtonLeft, chromedp.ClickCount(1))
+	}
+	b.eval(`window.path = ` + link + `.pathname, window.realFetch = fetch, window.fetch = async (...args) => {
+		const response = await realFetch(...args), text = response.text.bind(response);
+		await new Promise(go => window.answer = go);
+		response.text = async () => { const got = await text(); setTimeout(() => { window.came = true }); return got };
+		return response;
+	}`)
+	b.run(chromedp.SendKeys("main [name=q]", "s"))
+	b.until("another search", `!!window.answer`)
+	b.run(mouse(chromedp.MousePressed))
+	b.eval(`answer()`)
+	b.until("its answer", `!!window.came`)
+	path := value[string](b, `path`)
+	b.run(mouse(chromedp.MouseReleased))
+	b.until("the post to open", `location.pathname === '`+path+`' && document.readyState === 'complete'`)
+	b.checkNoForeignRequests()
 }

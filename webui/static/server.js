@@ -1,12 +1,28 @@
 // Requests to the program that served the page.
 import { inWorker } from './worker.js';
 
-// readPage fetches a page and returns it as a document. With fields it sends a form.
+let pressed = false; // a mouse button or a finger is down
+let waiting = [];    // what waits until it is up
+
+addEventListener('pointerdown', () => { pressed = true }, true);
+for (const up of ['pointerup', 'pointercancel']) addEventListener(up, release, true);
+addEventListener('blur', release);
+addEventListener('pointermove', e => { if (!e.buttons) release() }, true); // it went up outside the window
+
+function release() {
+  pressed = false;
+  for (const go of waiting.splice(0)) setTimeout(go); // after the click that follows
+}
+
+// readPage fetches a page and returns it as a document. With fields it sends a form. While a mouse button
+// or a finger is down it waits, because a click on what is replaced before the button is up is lost.
 export async function readPage(url, fields) {
   fields?.set('csrf', document.body.dataset.csrf);
   const response = await fetch(url, { credentials: 'same-origin', ...fields && { method: 'POST', body: fields, redirect: 'error' } });
   if (!response.ok) throw new Error(response.status);
-  return new DOMParser().parseFromString(await response.text(), 'text/html');
+  const text = await response.text();
+  while (pressed) await new Promise(go => waiting.push(go));
+  return new DOMParser().parseFromString(text, 'text/html');
 }
 
 const unreachable = inWorker ?
