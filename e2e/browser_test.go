@@ -141,10 +141,8 @@ func TestReadmePicture(t *testing.T) {
 	ctx := browser(t, chromedp.WindowSize(1280, 1700))
 	a := newDevice(t)
 	p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
-	line := p.line("http://")
-	do(t, ctx, chromedp.Navigate(line[strings.Index(line, "http://"):]), chromedp.WaitVisible(`#main`))
-	// Not with the mouse: the list may be updated while the mouse is down.
-	do(t, ctx, chromedp.Navigate(ask[string](t, ctx, `document.querySelector('main a[href*="/e/"]').href`)), chromedp.WaitVisible(`article.question`))
+	do(t, ctx, chromedp.Navigate(p.address()), chromedp.WaitVisible(`#main`))
+	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
 	eventually(t, "the sample is on the relay", func() error {
 		if words := ask[string](t, ctx, `document.querySelector('#sync-summary').innerText`); !strings.Contains(words, "on the relay") {
 			return errors.New(words)

@@ -305,8 +305,15 @@ func (r *relay) up(flags ...string) *relay {
 func (d *device) serve() (*process, string) {
 	d.t.Helper()
 	p := start(d.t, d.env(), "flyleaf", "serve", "--listen", "127.0.0.1:0", "--no-open")
-	line := p.line("http://")
-	return p, line[strings.Index(line, "http://"):]
+	return p, p.address()
+}
+
+// address waits for the start link of a device's web UI.
+func (p *process) address() string {
+	p.t.Helper()
+	const before = "Flyleaf is on "
+	line := p.line(before)
+	return line[strings.Index(line, before)+len(before):]
 }
 
 type made struct {

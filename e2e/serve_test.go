@@ -147,7 +147,7 @@ func TestDemo(t *testing.T) {
 	a := newDevice(t)
 	for i := range 2 {
 		p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
-		p.line("http://")
+		p.address()
 		demo := &device{t, filepath.Join(a.dir, "demo", "device"), a.home}
 		events := decode[[]struct {
 			Event string `json:"event"`

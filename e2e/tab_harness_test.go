@@ -48,13 +48,17 @@ func try[T any](p tab, expression string) (T, error) {
 	return chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
 }
 
+// workers lists the states of the Service Workers, as far as they are known: the first time it asks for them.
+const workers = `[navigator.serviceWorker?.getRegistration().then(r => { globalThis.registered = r }), globalThis.registered?.active, globalThis.registered?.waiting,
+	globalThis.registered?.installing].map(worker => worker?.state).join()`
+
 // holds waits until an expression is true in the page.
 func (p tab) holds(what, expression string) {
 	p.t.Helper()
 	eventually(p.t, what, func() error {
 		ok, err := try[bool](p, "Boolean("+expression+")")
 		if err == nil && !ok {
-			text, _ := try[string](p, `location.pathname + ": " + (document.body?.innerText ?? "")`)
+			text, _ := try[string](p, `location.pathname + ": " + (document.body?.innerText ?? "") + "; workers: " + `+workers)
 			err = fmt.Errorf("the page shows %.2500q", text)
 		}
 		return err

@@ -124,6 +124,11 @@ func TestUpdateIsOffered(t *testing.T) {
 	second := tab{t, other, p.site}
 	second.open("/you")
 	second.finds("#name")
+	other, cancel = chromedp.NewContext(p.ctx)
+	t.Cleanup(cancel)
+	third := tab{t, other, p.site}
+	third.open("/")
+	third.finds("#main")
 
 	relay.stop()
 	relay.up("--web=" + newer)
@@ -133,6 +138,7 @@ func TestUpdateIsOffered(t *testing.T) {
 	const offered = `!document.getElementById("update").hidden && document.getElementById("update").innerText.includes("A new version of Flyleaf is ready.")`
 	p.holds("the new version is offered", offered)
 	second.holds("in every tab", offered)
+	third.holds("in every tab", offered)
 	versions := `caches.keys().then(all => { globalThis.versions = all.join(" ") }), globalThis.versions`
 	p.holds("the old version goes on", `document.querySelector("#q").value === "I am in the middle of" && (`+versions+`)?.includes("newer-") && globalThis.versions.split(" ").length > 3`)
 
@@ -145,6 +151,7 @@ func TestUpdateIsOffered(t *testing.T) {
 	if name := second.value("#name"); name != "Priya Lund" {
 		t.Errorf("in the other tab it is %q", name)
 	}
+	third.press("#update button")               // although the first tab has loaded it
 	second.press("form.section button.primary") // a form of the old version
 	second.sees("Saved on this device.")
 }

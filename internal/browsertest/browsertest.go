@@ -42,9 +42,21 @@ func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Contex
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { logPage(t, ctx) })
 	ctx, cancel = context.WithTimeout(ctx, patience)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// logPage logs what the page shows when a test has failed: what it waited for may be on another page.
+func logPage(t testing.TB, ctx context.Context) {
+	if !t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + ": " + (document.body?.innerText ?? "")`))
+	t.Logf("at the end, the page was %.2500q (%v)", text, err)
 }
 
 func find() string {

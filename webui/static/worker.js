@@ -62,6 +62,7 @@ async function offerUpdate() {
     const button = document.createElement('button');
     button.textContent = 'Reload';
     button.addEventListener('click', () => {
+      if (!registration.waiting) return location.reload(); // another tab has loaded the new version
       navigator.serviceWorker.addEventListener('controllerchange', () => location.reload());
       registration.waiting.postMessage({ ask: 'skipWaiting' });
     });
