@@ -79,9 +79,6 @@ func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBro
 			}
 		}
 	}
-	if err := chromedp.Do(ctx); err != nil { // starts the browser
-		t.Fatal(err)
-	}
 	if err := chromedp.Listen(ctx, watch); err != nil {
 		t.Fatal(err)
 	}

@@ -42,10 +42,13 @@ func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Contex
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // starts it here, so that it lasts longer than the context below
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { logPage(t, ctx) })
-	ctx, cancel = context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, patience)
 	t.Cleanup(cancel)
-	return ctx
+	return bounded
 }
 
 // logPage logs what the page shows when a test has failed: what it waited for may be on another page.
