@@ -44,6 +44,9 @@ func withoutTLS(replace map[string]string) (map[string]string, error) {
 // built with it.
 func overlay(dir, root, pkg string) (string, error) {
 	replace := map[string]string{}
+	if err := dropComments(replace, dir); err != nil {
+		return "", err
+	}
 	switch err := limitTemplates(replace, dir, root, pkg); {
 	case errors.Is(err, errOtherTemplates):
 		fmt.Fprintf(os.Stderr, "buildweb: %v, so %s is larger by a fifth\n", err, pkg)
