@@ -47,9 +47,15 @@ const browserToken = "start-token-of-the-test"
 
 func openBrowserOn(t *testing.T, options ...chromedp.ExecAllocatorOption) *inBrowser {
 	t.Helper()
+	n, event := sample(t)
+	return openBrowserOf(t, n, event, options...)
+}
+
+// openBrowserOf starts a browser for the pages of a node.
+func openBrowserOf(t *testing.T, n *testNode, event qa.EventID, options ...chromedp.ExecAllocatorOption) *inBrowser {
+	t.Helper()
 	ctx := browsertest.Start(t, options...)
-	b := &inBrowser{t: t, ctx: ctx}
-	b.node, b.event = sample(t)
+	b := &inBrowser{t: t, ctx: ctx, node: n, event: event}
 	b.srv = httptest.NewUnstartedServer(nil)
 	handler := New(Config{
 		Converter: convert.Direct{},

@@ -229,7 +229,7 @@ func TestFilesPageAsksBeforeASecondClub(t *testing.T) {
 		return len(list)
 	}
 	page := send("club", "The Lamplight")
-	mustContain(t, page, "but there is “The Lamplight Readers”; nothing was changed.", "Then choose the file again.", `name="club" autocomplete="off" maxlength="300" value="The Lamplight"`, `name="newclub" value="1"`)
+	mustContain(t, page, "but there is “The Lamplight Readers”; nothing was changed.", "Then choose the file again.", `name="club" dir="auto" autocomplete="off" maxlength="300" value="The Lamplight"`, `name="newclub" value="1"`)
 	if n := clubs(); n != 1 {
 		t.Fatalf("%d clubs", n)
 	}

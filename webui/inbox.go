@@ -16,6 +16,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 )
 
@@ -48,7 +49,7 @@ type inboxPage struct {
 // form for an answer.
 type entryView struct {
 	ID                 qa.PostID
-	Elem               string
+	Elem, Lang         string // Lang: see weekView.lang
 	Path, Week         string // of the post's forms, and the post's address on the page of the week
 	URL                string // address of the inbox with this question open
 	Who, LookalikeNote string
@@ -425,11 +426,12 @@ func (v *weekView) othersAnswering() []string {
 func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, later qa.Postponed) entryView {
 	t, q := item.Thread, &item.Thread.Question
 	e := entryView{
-		ID: q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: view.address(q.ID) + "#" + postElem(q.ID),
+		Lang: v.lang,
+		ID:   q.ID, Elem: postElem(q.ID), Path: postPath(v.Event.ID, q.ID), Week: v.address(q.ID), URL: view.address(q.ID) + "#" + postElem(q.ID),
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, CameBack: item.Back, Answered: t.Answered,
-		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], DraftSaved: v.ownCal.draftSaved(v.drafts[string(q.ID)]), CSRF: v.csrf, Me: isolateDirection(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], DraftSaved: v.ownCal.draftSaved(v.drafts[string(q.ID)]), CSRF: v.csrf, Me: people.Isolate(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
 	}
 	_, saved := later[q.ID]
 	e.Later = saved && !item.Back
@@ -443,7 +445,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		}
 	}
 	if len(others) > 0 {
-		e.TakenBy = and(others)
+		e.TakenBy = people.And(others)
 	}
 	if e.Open {
 		e.Snooze = v.cal.snoozeTimes(v.Event.AnswersUntilMillis)

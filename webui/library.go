@@ -12,6 +12,7 @@ import (
 	"flyleaf/internal/smallsort"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 	"flyleaf/style"
 )
@@ -158,7 +159,7 @@ func (s *server) cardOf(e qa.Event) weekCard {
 	e = e.Consistent()
 	c := s.calendar(e)
 	b := weekCard{
-		Title: e.Title, By: and(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: style.CoverColour(string(e.ID)),
+		Title: e.Title, By: people.ByLine(authorsOf(e)), Path: eventPath(e.ID), Days: c.days(e), CoverColour: style.CoverColour(string(e.ID)),
 		Cover: coverPath(e), id: e.ID, starts: e.StartsAtMillis,
 	}
 	b.Ask = !e.Closed

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // newsWords says what the new posts are: "your question was answered, 2 questions".
@@ -30,7 +31,7 @@ func newsWords(n qa.NewsCounts) string {
 			parts = append(parts, plural(p.count, p.one, p.many))
 		}
 	}
-	return and(parts)
+	return people.And(parts)
 }
 
 // freshLine says what is new on the page of a week.

@@ -165,12 +165,12 @@ func (v *weekView) roleCandidates() []choice {
 	}
 	var out []choice
 	for _, f := range people.Of(&v.Week, ids...) {
-		words := isolateDirection(f.Name) + " (" + f.ID.Short() + "), " + f.RoleWords()
+		words := people.Isolate(f.Name) + " (" + f.ID.Short() + "), " + f.RoleWords()
 		if not := v.lookalikes().Person(f.ID, f.Name).String(); not != "" {
 			words += ", " + not
 		}
 		if first := f.FirstWords(); first != "" {
-			words += ", wrote first: " + isolateDirection(first)
+			words += ", wrote first: " + people.Isolate(first)
 		}
 		out = append(out, choice{ID: string(f.ID), Words: words})
 	}

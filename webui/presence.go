@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // announceEvery is the shortest time between two announcements that the reader is
@@ -84,7 +85,7 @@ func (v *weekView) answering(post qa.PostID) string {
 	case 1:
 		return names[0] + " is answering"
 	}
-	return and(names) + " are answering"
+	return people.And(names) + " are answering"
 }
 
 // whereIs returns where a post of the reader's is, and the author whose device has it.

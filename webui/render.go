@@ -17,6 +17,7 @@ import (
 	"flyleaf/internal/bounded"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 )
 
@@ -43,6 +44,7 @@ func newTemplates() *templates {
 		"upper":  upperFirst,
 		// capital begins a line with a capital letter.
 		"capital": upperFirstLetter,
+		"isolate": people.Isolate,
 		"section": func(c weekSection, sections int) any {
 			return struct {
 				Section weekSection

@@ -87,8 +87,14 @@ func onDay(day, hour, minute int) int64 {
 	return time.Date(2026, 11, day, hour, minute, 0, 0, time.UTC).UnixMilli()
 }
 
-// sampleOnce writes the sample, with one device for each person in it.
-var sampleOnce = sync.OnceValue(func() sampleWeek {
+// sampleOnce writes the sample once for all tests.
+var sampleOnce = sync.OnceValue(func() sampleWeek { return writeSample(inEnglish) })
+
+// inEnglish is for writeSample: the words as they are.
+func inEnglish(words string) string { return words }
+
+// writeSample writes the sample, with one device for each person in it. It passes all that people write through in.
+func writeSample(in func(string) string) sampleWeek {
 	ctx := context.Background()
 	devices := map[qa.Identity]*node.Device{}
 	var last *node.Device
@@ -106,6 +112,10 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 		return d
 	}
 	do := func(who qa.Identity, act qa.Act) qa.PostID {
+		if act.Mark != "duplicateOf" {
+			act.Text = in(act.Text)
+		}
+		act.OnBehalfOf = in(act.OnBehalfOf)
 		id, err := as(who).Do(ctx, out.event, act)
 		if err != nil {
 			panic(err)
@@ -113,17 +123,17 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 		return id
 	}
 	inv, err := as(noor).CreateEvent(ctx, qa.Event{
-		Kind: "event", Access: "open", Title: "The Patient Ledger", Authors: "Ilse Marrow, Teodor Anand",
-		Zone: "UTC", Description: "Append-only thinking for people who would *like to sleep* at night.",
+		Kind: "event", Access: "open", Title: in("The Patient Ledger"), Authors: in("Ilse Marrow, Teodor Anand"),
+		Zone: "UTC", Description: in("Append-only thinking for people who would *like to sleep* at night."),
 		StartsAtMillis: onDay(9, 0, 0), EndsAtMillis: onDay(13, 23, 59), AnswersUntilMillis: onDay(12, 12, 0), WinnersAtMillis: onDay(13, 10, 0), Prizes: 3,
-		Links: []qa.Link{{Text: "The book", URL: "https://example.org/ledger"}, {Text: "no", URL: "javascript:alert(1)"}}, Relays: []string{sampleRelay},
+		Links: []qa.Link{{Text: in("The book"), URL: "https://example.org/ledger"}, {Text: "no", URL: "javascript:alert(1)"}}, Relays: []string{sampleRelay},
 	}, sampleRelay)
 	if err != nil {
 		panic(err)
 	}
 	out.event = inv.Event
 	for who, name := range map[qa.Identity]string{ilse: "Ilse Marrow", teodor: "Teodor Anand", maren: "Maren Holt", obi: "Obi Tamsin", noor: "Noor Adeyemi"} {
-		do(who, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: name}})
+		do(who, qa.Act{Kind: qa.ActPerson, Person: &qa.Person{Name: in(name)}})
 	}
 	for who, role := range map[qa.Identity]qa.Role{ilse: qa.RoleAuthor, teodor: qa.RoleAuthor, noor: qa.RoleModerator} {
 		do(noor, qa.Act{Kind: qa.ActRole, Identity: who, Role: role, On: true})
@@ -165,7 +175,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 	}
 	for i, d := range []*node.Device{laptop, phone} {
 		text := [...]string{"How long should a volunteer association keep its ledger?", "How long should a sports association keep its ledger?"}[i]
-		if _, err := d.Do(ctx, out.event, qa.Act{Kind: qa.ActEdit, Post: forked, Text: text, AtMillis: onDay(10, 18, 2+3*i)}); err != nil {
+		if _, err := d.Do(ctx, out.event, qa.Act{Kind: qa.ActEdit, Post: forked, Text: in(text), AtMillis: onDay(10, 18, 2+3*i)}); err != nil {
 			panic(err)
 		}
 	}
@@ -182,7 +192,7 @@ var sampleOnce = sync.OnceValue(func() sampleWeek {
 	}
 	_ = phone.Close()
 	return out
-})
+}
 
 // testNode is a real node on storage/mem. It records the acts of pages. With editViews a test
 // supplies what only a network or another version of the program could write.
@@ -331,13 +341,15 @@ func (n *testNode) start() {
 }
 
 // sample returns a node with one week in which every state occurs.
-func sample(t testing.TB) (*testNode, qa.EventID) {
-	week := sampleOnce()
+func sample(t testing.TB) (*testNode, qa.EventID) { return sampleIn(t, sampleOnce(), inEnglish) }
+
+// sampleIn is sample with a week that writeSample wrote with in.
+func sampleIn(t testing.TB, week sampleWeek, in func(string) string) (*testNode, qa.EventID) {
 	n := newNode(t)
 	if _, err := n.Merge(context.Background(), week.bundle); err != nil {
 		t.Fatal(err)
 	}
-	last, err := n.Node.Do(context.Background(), week.event, qa.Act{Kind: qa.ActPost, Text: "On page 140 you `fsync` after every entry. Is once a minute a sin? 🙈", AtMillis: onDay(11, 10, 2)})
+	last, err := n.Node.Do(context.Background(), week.event, qa.Act{Kind: qa.ActPost, Text: in("On page 140 you `fsync` after every entry. Is once a minute a sin? 🙈"), AtMillis: onDay(11, 10, 2)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"flyleaf/cover"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 	"flyleaf/style"
 )
@@ -127,7 +128,7 @@ func (c calendar) daysInWords(e qa.Event) string {
 func (s *server) showSetup(w http.ResponseWriter, r *http.Request, status int, v *weekView, p setupPage) {
 	p.Event, p.Path, p.CSRF, p.New = v.Event, eventPath(v.Event.ID), v.csrf, r.URL.Query().Has("new")
 	p.Days = strings.TrimPrefix(v.cal.days(v.Event)+". "+v.cal.daysInWords(v.Event), ". ")
-	p.Cover, p.CoverColour, p.By = coverPath(v.Event), style.CoverColour(string(v.Event.ID)), and(authorsOf(v.Event))
+	p.Cover, p.CoverColour, p.By = coverPath(v.Event), style.CoverColour(string(v.Event.ID)), people.ByLine(authorsOf(v.Event))
 	clubs, err := s.node.Clubs(r.Context())
 	if err != nil {
 		s.readFailed(w, r, err)

@@ -10,12 +10,14 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 )
 
 // stagePage is the body of the presenter view, which shows one question to a room.
 type stagePage struct {
 	Event      qa.Event
+	Lang       string // see weekView.lang
 	Week       string // address of the week
 	N, Of      int    // the question's place in the list, which starts at 1, and the length of the list
 	Question   *stageQuestion
@@ -59,7 +61,7 @@ func (s *server) stage(w http.ResponseWriter, r *http.Request) {
 	}
 	here := qa.PostID(r.URL.Query().Get("q"))
 	all := stageQuestions(v, here)
-	p := stagePage{Event: v.Event, Week: eventPath(v.Event.ID), Of: len(all)}
+	p := stagePage{Event: v.Event, Lang: v.lang, Week: eventPath(v.Event.ID), Of: len(all)}
 	inv, err := s.node.Invitation(r.Context(), v.Event.ID)
 	if err == nil && !v.Event.Closed && v.Event.Access != schema.AccessInvited {
 		link, _ := s.linksOf(inv)
@@ -105,10 +107,10 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
 	text := v.Event.PublishedText(&p.Post)
-	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: isolateDirection(p.Name), Words: v.words(text), Wants: t.Wants, Presence: v.answering(p.ID)}
+	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: people.Isolate(p.Name), Words: v.words(text), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for i := range t.Replies {
 		if a := &t.Replies[i]; a.ByAuthor && v.Event.Published(&a.Post) {
-			out.Answers = append(out.Answers, stageAnswer{isolateDirection(a.Name), v.words(v.Event.PublishedText(&a.Post))})
+			out.Answers = append(out.Answers, stageAnswer{people.Isolate(a.Name), v.words(v.Event.PublishedText(&a.Post))})
 		}
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // syncPageBody is the body of the page with the sync status.
@@ -279,7 +280,7 @@ func unsentWords(u qa.Unsent) string {
 			what = append(what, w.words)
 		}
 	}
-	return "Your " + and(what) + " on"
+	return "Your " + people.And(what) + " on"
 }
 
 // syncHeading returns the page's heading: the worst state of all weeks.

@@ -50,7 +50,7 @@ func importedReactions(x map[string]string) []importedReaction {
 		}
 		words := "from " + plural(r.Count, "person", "people") + ", before this post was imported"
 		if len(r.By) > 0 {
-			words = "from " + and(r.By) + ", before this post was imported"
+			words = "from " + people.And(r.By) + ", before this post was imported"
 		}
 		out = append(out, importedReaction{fmt.Sprintf("%s %d", r.Emoji, r.Count), words})
 	}
@@ -62,6 +62,7 @@ func importedReactions(x map[string]string) []importedReaction {
 type postView struct {
 	ID                qa.PostID
 	Elem, Path        string
+	Lang              string // of the words, see weekView.lang
 	Thread            string // HTML element of the post's thread
 	Kind              string // "question", "answer", "reply"
 	Class             string
@@ -155,6 +156,7 @@ func threadElem(p qa.PostID) string { return "t-" + string(p) }
 type weekView struct {
 	qa.Week
 	me             qa.Identity
+	lang           string        // BCP 47, of what people write: the language of the event; "" if it is not known
 	keys           []qa.Identity // me, and the keys of the reader's anonymous questions
 	can            permissions
 	presence       map[qa.PostID][]qa.Presence
@@ -280,7 +282,7 @@ func (v *weekView) writerName(p *qa.PostView) string {
 	if v.mine(p) && p.OnBehalfOf == "" {
 		return "you"
 	}
-	return isolateDirection(p.Name)
+	return people.Isolate(p.Name)
 }
 
 // post makes the view of a thread's question (i = -1) or of its reply i.
@@ -291,7 +293,7 @@ func (v *weekView) post(t *qa.Thread, i int) postView {
 	}
 	mine := v.mine(p)
 	out := postView{
-		ID: p.ID, Elem: postElem(p.ID), Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
+		ID: p.ID, Elem: postElem(p.ID), Lang: v.lang, Path: postPath(v.Event.ID, p.ID), Thread: threadElem(t.Question.ID),
 		CSRF: v.csrf, Kind: kindOf(p), Mine: mine, Author: p.ByAuthor, Open: !v.Event.Closed,
 		When: v.writtenAt(p), Replyable: i >= 0,
 	}
@@ -396,7 +398,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 			verb = "adds"
 		}
 		if p.ReplyTo != "" && p.ReplyTo != p.Name {
-			verb += ", to " + isolateDirection(p.ReplyTo)
+			verb += ", to " + people.Isolate(p.ReplyTo)
 		}
 	} else if you(p) {
 		verb = "asked"
@@ -415,7 +417,7 @@ func (v *weekView) verb(t *qa.Thread, i int) string {
 }
 
 func (v *weekView) personName(id qa.Identity) string {
-	return isolateDirection(v.PersonName(id))
+	return people.Isolate(v.PersonName(id))
 }
 
 // firstName returns the first name of a person, or what they are called without a name.
@@ -423,7 +425,7 @@ func (v *weekView) firstName(id qa.Identity) string {
 	if v.People[id].Name == "" {
 		return v.PersonName(id)
 	}
-	return isolateDirection(firstName(v.People[id].Name))
+	return people.Isolate(firstName(v.People[id].Name))
 }
 
 // lookalikes returns the detector of names that look like another person's name.
@@ -432,18 +434,6 @@ func (v *weekView) lookalikes() *people.Lookalikes {
 		v.look = people.NewLookalikes(&v.Week)
 	}
 	return v.look
-}
-
-// isolateDirection returns a name for use inside a text where <bdi> is not possible. A name
-// written from right to left is isolated, so that it does not reorder the text around it.
-func isolateDirection(name string) string {
-	const from, to = "\u2068", "\u2069" // first strong isolate, and its end
-	for _, r := range name {
-		if r >= 0x590 && r < 0x900 || r >= 0xfb1d && r < 0xfe00 || r >= 0xfe70 && r < 0xff00 || r >= 0x10800 && r < 0x11000 || r >= 0x1e800 && r < 0x1f000 {
-			return from + name + to
-		}
-	}
-	return name
 }
 
 // upperFirstLetter returns s with its first letter, an ASCII letter, in upper case.
@@ -610,5 +600,5 @@ func (v *weekView) linkTo(id qa.PostID) *postLink {
 	if i >= 0 {
 		p = &t.Replies[i]
 	}
-	return &postLink{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: isolateDirection(p.Name)}
+	return &postLink{URL: eventPath(v.Event.ID) + "/go/" + url.PathEscape(string(id)), Name: people.Isolate(p.Name)}
 }

@@ -40,6 +40,11 @@ const testHost = "127.0.0.1:7117"
 func newSite(t *testing.T, token string) *site {
 	t.Helper()
 	n, event := sample(t)
+	return newSiteOf(t, token, n, event)
+}
+
+// newSiteOf returns the pages of a node.
+func newSiteOf(t *testing.T, token string, n *testNode, event qa.EventID) *site {
 	s := &site{t: t, node: n, event: event, token: token, clock: testNow, converter: convert.Direct{}}
 	s.serve(n)
 	return s

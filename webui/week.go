@@ -11,6 +11,7 @@ import (
 	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 	"flyleaf/style"
 )
@@ -18,6 +19,7 @@ import (
 // weekPage is the body of the page of a week.
 type weekPage struct {
 	Event          qa.Event
+	Lang           string // see weekView.lang
 	Path           string
 	Days           string
 	By             string
@@ -124,7 +126,7 @@ func (s *server) load(w http.ResponseWriter, r *http.Request) (v *weekView, ok b
 // newWeekView returns the view of a week, with its threads in the order of the page. keys
 // are the reader's identities: their own key first, then the keys of anonymous questions.
 func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
-	v := &weekView{Week: week, keys: keys, cal: s.calendar(week.Event), ownCal: s.calendar(qa.Event{})}
+	v := &weekView{Week: week, lang: week.Event.Consistent().Language, keys: keys, cal: s.calendar(week.Event), ownCal: s.calendar(qa.Event{})}
 	if len(keys) > 0 {
 		v.me = keys[0]
 	}
@@ -188,7 +190,7 @@ func (s *server) week(w http.ResponseWriter, r *http.Request) {
 func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v *weekView, ask *askBox) {
 	e, q := v.Event, r.URL.Query()
 	p := weekPage{
-		Event: e, Path: eventPath(e.ID), Contradictions: contradictionWords(&e), Days: v.cal.days(e), By: and(authorsOf(e)), Line: v.cal.weekline(e),
+		Event: e, Lang: v.lang, Path: eventPath(e.ID), Contradictions: contradictionWords(&e), Days: v.cal.days(e), By: people.ByLine(authorsOf(e)), Line: v.cal.weekline(e),
 		Zone: s.zoneToName(e, v.cal), CoverColour: style.CoverColour(string(e.ID)), Cover: coverPath(e), Setup: v.can.Organise,
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)

@@ -12,6 +12,7 @@ import (
 	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 	"flyleaf/schema"
 )
 
@@ -321,13 +322,13 @@ func (v *weekView) askerName(a *qa.Asker) string {
 		name = v.lookalikes().Call(q.By) // tells apart two people with one name
 	}
 	if q.OnBehalfOf != "" && !q.IsImported() && !v.mine(q) {
-		name += ", through " + v.personName(q.By)
+		name = people.Isolate(name) + ", through " + v.personName(q.By)
 	}
 	return name
 }
 
 func (v *weekView) entrant(e qa.Entrant) string {
-	return isolateDirection(v.EntrantName(e))
+	return people.Isolate(v.EntrantName(e))
 }
 
 func (v *weekView) wonCopy(p qa.Prize) wonCopy {
@@ -337,7 +338,7 @@ func (v *weekView) wonCopy(p qa.Prize) wonCopy {
 		for _, id := range p.ChosenBy {
 			names = append(names, v.personName(id))
 		}
-		out.How = "chosen by " + and(names)
+		out.How = "chosen by " + people.And(names)
 	}
 	if p.OnBehalfOf != "" {
 		out.Through = "goes to " + v.personName(p.By) + ", who asked on their behalf"
@@ -352,12 +353,12 @@ const shownWinners = 5
 func winnersWords(names []string) string {
 	out := make([]string, 0, shownWinners+1)
 	for _, name := range names[:min(len(names), shownWinners)] {
-		out = append(out, isolateDirection(name))
+		out = append(out, people.Isolate(name))
 	}
 	if n := len(names) - shownWinners; n > 0 {
 		out = append(out, fmt.Sprintf("%d more", n))
 	}
-	return and(out)
+	return people.And(out)
 }
 
 // announce shows a text of the organiser to everybody, or removes it. The week may be closed.
@@ -403,7 +404,7 @@ func (v *weekView) drawView(d qa.Drawn) drawView {
 		for _, id := range ids {
 			list = append(list, v.personName(id))
 		}
-		return and(list)
+		return people.And(list)
 	}
 	if len(d.Excluded) > 0 {
 		out.LeftOut = names(d.Excluded)

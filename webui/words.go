@@ -6,6 +6,7 @@ import (
 
 	"flyleaf/node"
 	"flyleaf/qa"
+	"flyleaf/qa/people"
 )
 
 // This file has all words for the states of delivery and of the relay connection.
@@ -260,17 +261,6 @@ func plural(n int, one string, many ...string) string {
 	return fmt.Sprintf("%d %s", n, word)
 }
 
-// and joins names for a sentence: "A, B and C".
-func and(names []string) string {
-	switch len(names) {
-	case 0:
-		return ""
-	case 1:
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-}
-
 func authorsOf(e qa.Event) []string {
 	var out []string
 	for name := range strings.SplitSeq(e.Authors, ",") {
@@ -295,12 +285,12 @@ func firstName(name string) string {
 func askTitle(e qa.Event) string {
 	var first []string
 	for _, name := range authorsOf(e) {
-		first = append(first, firstName(name))
+		first = append(first, people.Isolate(firstName(name)))
 	}
 	if len(first) == 0 {
 		return "Ask a question"
 	}
-	return "Ask " + and(first)
+	return "Ask " + people.And(first)
 }
 
 // contradictionWords describes which details of an event contradict each other; "" for none.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"flyleaf/internal/testfixture"
 	"flyleaf/qa"
 )
 
@@ -215,5 +216,31 @@ func TestDigestTellsOfWinners(t *testing.T) {
 	w.Event.Announcement += " And to Dag."
 	if again := New([]qa.Week{w}, Options{Me: []qa.Identity{maren}, Listed: listed}); len(again.Weeks) != 1 || again.Weeks[0].News.Len() != 1 {
 		t.Errorf("another announcement: %+v", again.Weeks)
+	}
+}
+
+// TestEveryTextOfPeopleHasItsOwnDirection looks at the digest of a week in Hebrew.
+func TestEveryTextOfPeopleHasItsOwnDirection(t *testing.T) {
+	he := testfixture.InHebrew
+	w := week(post{"q1", "", maren, he("May a ledger be changed?"), nil}, post{"a1", "q1", ilse, he("Never."), nil})
+	w.Event.Title, w.Event.Authors = he(w.Event.Title), he(w.Event.Authors)
+	for id, p := range w.People {
+		p.Name = he(p.Name)
+		w.People[id] = p
+	}
+	for i := range w.Threads {
+		w.Threads[i].Question.Name = he(w.Threads[i].Question.Name)
+		for j := range w.Threads[i].Replies {
+			w.Threads[i].Replies[j].Name = he(w.Threads[i].Replies[j].Name)
+		}
+	}
+	d := New([]qa.Week{w}, Options{})
+	page, err := d.HTML(until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, wrong := testfixture.Direction(page)
+	if found < 5 || len(wrong) > 0 {
+		t.Errorf("%d texts of people were found; wrong: %q", found, wrong)
 	}
 }

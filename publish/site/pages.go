@@ -175,7 +175,7 @@ func (b *builder) phase(e *qa.Event) string {
 func (b *builder) weekPage(w *week, p part) error {
 	e, root := w.event, up(p.number)
 	body := weekBody{
-		Title: e.Title, Subtitle: e.Subtitle, By: and(people.SplitNames(e.Authors)), Days: days(e), CoverColour: style.CoverColour(w.Key),
+		Title: e.Title, Subtitle: e.Subtitle, By: people.ByLine(people.SplitNames(e.Authors)), Days: days(e), CoverColour: style.CoverColour(w.Key),
 		Count: countWords(w.counts), Lang: cmp.Or(e.Language, b.Language), Pager: w.pagerOf(p.number), Further: p.number > 1,
 	}
 	if body.Lang == "en" {
@@ -316,7 +316,7 @@ func (b *builder) indexPage() error {
 		w := b.weeks[len(b.weeks)-1-i] // the latest first
 		e := w.event
 		x := book{
-			Title: e.Title, By: and(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
+			Title: e.Title, By: people.ByLine(people.SplitNames(e.Authors)), Path: escapePath(w.path()), Days: days(e), Cover: w.cover,
 			CoverColour: style.CoverColour(w.Key), Count: countWords(w.counts),
 		}
 		switch b.phase(e) {

@@ -113,7 +113,7 @@ func (b *builder) search() {
 			weeks = append(weeks, [2]string{w.event.Title, escapePath(w.pagePath(p.number))})
 		}
 		about := markdown.Text(w.event.Description)
-		add(searchDoc{i, "", 0, and(people.SplitNames(w.event.Authors)), beginning(about)}, w.event.Title, w.event.Subtitle, w.event.Authors, about)
+		add(searchDoc{i, "", 0, people.And(people.SplitNames(w.event.Authors)), beginning(about)}, w.event.Title, w.event.Subtitle, w.event.Authors, about)
 		post := func(p *publish.PublishedPost, kind int) {
 			if p.Placeholder != "" {
 				return

@@ -244,7 +244,7 @@ func (b *builder) pictures() {
 			continue
 		}
 		d := &drawing{path: "pictures/" + w.slug + ".png"}
-		d.picture = picture{Title: w.event.Title, By: and(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColour: style.CoverColour(w.Key)}
+		d.picture = picture{Title: w.event.Title, By: people.And(people.SplitNames(w.event.Authors)), Club: b.Title, Days: days(w.event), CoverColour: style.CoverColour(w.Key)}
 		if w.cover != "" {
 			d.picture.cover = w.Cover
 		}

@@ -1,7 +1,6 @@
 package site
 
 import (
-	"strings"
 	"time"
 	_ "time/tzdata" // time zones, for systems that have no list of them
 
@@ -38,12 +37,4 @@ func day(e *qa.Event, ms int64) string {
 		return t.Format("Monday")
 	}
 	return t.Format("Monday 2 January 2006")
-}
-
-// and joins names: "A, B and C".
-func and(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

@@ -274,7 +274,7 @@ func OfWeek(p publish.Published, id, page string) Feed {
 			who += " (" + x.Not + ")"
 		}
 		entry := Entry{
-			ID: id + "#" + weekfile.Anchor(x.ID), URL: page + "#" + weekfile.Anchor(x.ID), HTML: string(markdown.HTML(x.Text)), Authors: []string{name},
+			ID: id + "#" + weekfile.Anchor(x.ID), URL: page + "#" + weekfile.Anchor(x.ID), HTML: `<div dir="auto">` + string(markdown.HTML(x.Text)) + "</div>", Authors: []string{name},
 			PublishedMillis: x.AtMillis, UpdatedMillis: max(at, 1), Summary: markdown.Line(x.Text, 200),
 		}
 		entry.Title = who + " asks: " + markdown.Line(x.Text, 80)

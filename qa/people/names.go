@@ -38,3 +38,32 @@ func SplitNames(list string) []string {
 	}
 	return out
 }
+
+// ByLine lists the names of the authors of a book: "Ilse Marrow and Teodor Anand".
+func ByLine(names []string) string {
+	isolated := make([]string, len(names))
+	for i, name := range names {
+		isolated[i] = Isolate(name)
+	}
+	return And(isolated)
+}
+
+// And joins the parts of a list: "A, B and C".
+func And(parts []string) string {
+	if len(parts) < 2 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
+}
+
+// Isolate returns a name for use inside a text where <bdi> is not possible. A name
+// written from right to left is isolated, so that it does not reorder the text around it.
+func Isolate(name string) string {
+	const from, to = "\u2068", "\u2069" // first strong isolate, and its end
+	for _, r := range name {
+		if r >= 0x590 && r < 0x900 || r >= 0xfb1d && r < 0xfe00 || r >= 0xfe70 && r < 0xff00 || r >= 0x10800 && r < 0x11000 || r >= 0x1e800 && r < 0x1f000 {
+			return from + name + to
+		}
+	}
+	return name
+}

@@ -106,12 +106,15 @@
       if (kind === 2) li.className = "author";
       const head = document.createElement("span"), b = document.createElement("b"), i = document.createElement("i");
       mark(b, kind ? name : title, query);
-      i.textContent = kind ? says[kind] : name ? " by " + name : "";
+      b.dir = "auto";
+      if (kind) i.textContent = says[kind];
+      else if (name) i.append(" by ", Object.assign(document.createElement("bdi"), { textContent: name }));
       head.append(b, i);
       const p = document.createElement("p");
+      p.dir = "auto";
       mark(p, text, query);
       a.append(head, p);
-      if (kind) a.append(Object.assign(document.createElement("span"), { className: "note", textContent: title }));
+      if (kind) a.append(Object.assign(document.createElement("span"), { className: "note", dir: "auto", textContent: title }));
       li.append(a);
       return li;
     }));
