@@ -173,7 +173,7 @@ func TestPostsHaveTheLanguageOfTheWeek(t *testing.T) {
 			page := s.raw(path)
 			words := `<div class="words" dir="auto"` + want + ">"
 			if strings.HasSuffix(path, "/stage") {
-				words = ` dir="auto"` + want + ` data-question`
+				words = `dir="auto"` + want + ` data-question`
 			}
 			if !strings.Contains(page, words) {
 				t.Errorf("%q, %s: no %s", language, path, words)
