@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -65,8 +66,8 @@ func TestOutputThatCannotBeWrittenIsAnError(t *testing.T) {
 func TestOutputToPipesAndLinksDoesNotReplaceThem(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Skip(err)
+	if err := exec.Command("mkfifo", fifo).Run(); err != nil {
+		t.Skip(err) // on Windows
 	}
 	r, err := os.OpenFile(fifo, os.O_RDWR, 0) // read-write, because opening one side of a pipe blocks
 	if err != nil {
