@@ -265,6 +265,12 @@ func (p *process) stop() int {
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		p.t.Fatal(err)
 	}
+	return p.exitCode()
+}
+
+// exitCode waits until the process ends, and returns its exit code.
+func (p *process) exitCode() int {
+	p.t.Helper()
 	select {
 	case <-p.done:
 	case <-time.After(patience):

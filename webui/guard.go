@@ -207,11 +207,13 @@ const maxStartForm = 4 << 10
 func (g *guard) start(w http.ResponseWriter, r *http.Request, s *server) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxStartForm)
 	if err := r.ParseForm(); err != nil || !g.starts.use(r.PostForm.Get("token")) {
-		s.render.plain(w, http.StatusUnauthorized, "locked", nil)
+		// Another window of this browser may have used the token. The browser does not send the cookie
+		// with this request, but with the one for the page to which this response leads.
+		s.render.plain(w, http.StatusUnauthorized, "entered", "/")
 		return
 	}
 	g.setCookie(w, r)
-	s.render.plain(w, http.StatusOK, "entered", "/")
+	s.render.plain(w, http.StatusOK, "entered", localPath(r.PostForm.Get("path")))
 }
 
 // cookieFor is the lifetime of the cookie in seconds: 30 days, so that a bookmark of the

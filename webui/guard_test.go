@@ -1,6 +1,8 @@
 package webui
 
 import (
+	"bytes"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -413,15 +415,40 @@ func TestAStartTokenWorksOnce(t *testing.T) {
 		}
 	}
 	var page strings.Builder
-	if err := WriteStartPage(&page, "http://127.0.0.1:7117", "a<b"); err != nil {
+	if err := WriteStartPage(&page, "http://127.0.0.1:7117", "a<b", "/?c<d"); err != nil {
 		t.Fatal(err)
 	}
-	mustContain(t, page.String(), `action="http://127.0.0.1:7117/start"`, `value="a&lt;b"`, `method="post"`)
+	mustContain(t, page.String(), `action="http://127.0.0.1:7117/start"`, `value="a&lt;b"`, `value="/?c&lt;d"`, `method="post"`)
 	old := starts.New()
 	for range maxStartTokens {
 		starts.New()
 	}
 	if code, in := ask("GET", old); code != http.StatusUnauthorized || in {
 		t.Errorf("one of too many: %d, let in: %v", code, in)
+	}
+}
+
+// TestTheStartPageLeadsToItsPath: the form of the start page leads to its path if that is a path of
+// Flyleaf's, with the invitation in it as it was. With an invalid token it leads to the first page, without
+// the cookie: a browser that already has it is let in there, others are not.
+func TestTheStartPageLeadsToItsPath(t *testing.T) {
+	s := newSite(t, testToken)
+	open := func(token, path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("POST", "/start", strings.NewReader(url.Values{"token": {token}, "path": {path}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return s.do(r)
+	}
+	inv := qa.Invitation{Event: s.event, Relay: "wss://relay.example/a?b", Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}
+	for path, want := range map[string]string{
+		JoinPath(inv): JoinPath(inv), "/sync": "/sync", "": "/", "https://elsewhere.example/": "/", "//elsewhere.example": "/", "javascript:alert(1)": "/",
+	} {
+		mustContain(t, html.UnescapeString(open(starts.New(), path).Body.String()), `content="0;url=`+want+`"`)
+	}
+	if u, err := url.Parse(JoinPath(inv)); err != nil || u.Query().Get(joinParam) != inv.String() {
+		t.Errorf("%s contains %q (%v), not %s", JoinPath(inv), u.Query().Get(joinParam), err, inv)
+	}
+	w := open("used", JoinPath(inv))
+	if mustContain(t, w.Body.String(), `content="0;url=/"`); w.Code != http.StatusUnauthorized || len(w.Result().Cookies()) != 0 {
+		t.Errorf("an invalid token: %d, cookies %v", w.Code, w.Result().Cookies())
 	}
 }

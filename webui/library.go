@@ -72,9 +72,17 @@ type libraryForms struct {
 	JoinMove                            string // the relay to which joining would move the event, for the reader to confirm
 }
 
+// joinParam is the parameter of the list of weeks with an invitation, which fills in the form for joining.
+const joinParam = "join"
+
+// JoinPath returns the path of the page that asks whether to join with an invitation.
+func JoinPath(inv qa.Invitation) string {
+	return "/?" + url.Values{joinParam: {inv.String()}}.Encode() + "#join"
+}
+
 func (s *server) library(w http.ResponseWriter, r *http.Request) {
 	f := libraryForms{Starts: nextMonday(s.now().In(s.zone)).Format(time.DateOnly)}
-	if inv := r.URL.Query().Get("join"); inv != "" {
+	if inv := r.URL.Query().Get(joinParam); inv != "" {
 		f.Open, f.Invitation = "join", inv
 	}
 	s.showLibrary(w, r, http.StatusOK, f, clubForm{})

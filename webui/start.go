@@ -57,9 +57,9 @@ var startHTML string
 
 var startPage = template.Must(template.New("start").Parse(startHTML))
 
-// WriteStartPage writes a page that takes the browser that opens it to the UI at base. The
-// caller must store it in a file that nobody else can read. The token is in the page's form,
-// so it appears neither in an address nor in the arguments of the program that opens the browser.
-func WriteStartPage(w io.Writer, base, token string) error {
-	return startPage.Execute(w, struct{ Action, Token string }{base + startPath, token})
+// WriteStartPage writes a page that takes the browser that opens it to a path of the UI at base.
+// The caller must store it in a file that nobody else can read. Token and path are in the page's
+// form, so they do not appear in the arguments of the program that opens the browser.
+func WriteStartPage(w io.Writer, base, token, path string) error {
+	return startPage.Execute(w, struct{ Action, Token, Path string }{base + startPath, token, path})
 }

@@ -77,6 +77,9 @@ func readDir(dir string, fn func(name string, content []byte)) {
 // staticAddress returns the address of a static file.
 func staticAddress(name string) string { return staticPath + staticVersion + "/" + name }
 
+// Icon returns Flyleaf's icon, an SVG picture.
+func Icon() []byte { return staticFiles["icon.svg"] }
+
 // static serves a static file. Browsers may cache the current version for good. A page of
 // an earlier version of the program asks for another version of the file. It gets the current
 // file, which the browser then does not cache.

@@ -39,9 +39,9 @@ your name with your first post there, or with an invitation to a role.`,
 			if err != nil {
 				return err
 			}
-			inv, err := qa.ParseInvitation(link)
+			inv, err := parseInvitation(link)
 			if err != nil {
-				return codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf event invite` prints it. Nothing was joined", err)
+				return err
 			}
 			inv.Move = move
 			return a.with(c.Context(), func(ctx context.Context, b backend) error {
@@ -83,6 +83,15 @@ your name with your first post there, or with an invitation to a role.`,
 	c.Flags().StringVar(&name, "name", "", "your `name`, as others see it")
 	c.Flags().BoolVar(&move, "move", false, "move an event that is on this device to the relay of the invitation")
 	return a.jsonFlag(c)
+}
+
+// parseInvitation finds the invitation in a text that the user typed or pasted.
+func parseInvitation(text string) (qa.Invitation, error) {
+	inv, err := qa.ParseInvitation(text)
+	if err != nil {
+		return inv, codedf(exitUsage, "%w\nAn invitation looks like flyleaf:EVENT@ws://relay:3030; `flyleaf event invite` prints it. Nothing was joined", err)
+	}
+	return inv, nil
 }
 
 func (a *app) syncCmd() *cobra.Command {

@@ -84,7 +84,7 @@ next start continues with it.`,
 			if err != nil {
 				return err
 			}
-			return a.demo(c.Context(), filepath.Join(h.dir, "demo"), listen, relayListen, !noOpen)
+			return a.demo(c.Context(), filepath.Join(h.dir, "demo"), listen, relayListen, noOpen)
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:7117", "the `address` of the pages")
@@ -93,7 +93,7 @@ next start continues with it.`,
 	return c
 }
 
-func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bool) (err error) {
+func (a *app) demo(ctx context.Context, dir, listen, relayListen string, noOpen bool) (err error) {
 	relayURL, stopRelay, err := a.demoRelay(ctx, filepath.Join(dir, "relay"), relayListen)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (a *app) demo(ctx context.Context, dir, listen, relayListen string, open bo
 		link := qa.Invitation{Event: event, Relay: relayURL}.WebLink()
 		a.printf("As a reader in a browser tab, with nothing installed: %s\n", link)
 	}
-	return a.serve(ctx, h, listen, open, nil)
+	return a.serve(ctx, h, listen, a.browserUnless(noOpen, h))
 }
 
 // demoRelay runs a relay in this process.

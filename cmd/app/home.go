@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -27,6 +28,7 @@ import (
 //	serve.json     where a running `flyleaf serve` can be reached
 //	web-secret     the secret from which cookies and API tokens are derived; mode 0600
 //	start.html     redirects the browser to the pages, once; mode 0600
+//	window         the profile of the browser that `flyleaf desktop` starts; mode 0700
 type home struct {
 	dir string
 	// ask returns the passphrase of a key file; what is the file's name for the prompt. ask is
@@ -35,10 +37,7 @@ type home struct {
 }
 
 func (a *app) home(ctx context.Context) (home, error) {
-	dir := a.dataDir
-	if dir == "" {
-		dir = os.Getenv("FLYLEAF_DATA")
-	}
+	dir := a.chosenDir()
 	if dir == "" {
 		var err error
 		if dir, err = defaultDir(); err != nil {
@@ -50,10 +49,18 @@ func (a *app) home(ctx context.Context) (home, error) {
 	return h, err
 }
 
-// defaultDir returns Flyleaf's directory in the user's data directory. If HOME is not set it
-// returns an error, because a guess could put data at the root of the disk or into the working
-// directory.
+// chosenDir returns the data directory that the user has chosen; "" means the default.
+func (a *app) chosenDir() string { return cmp.Or(a.dataDir, os.Getenv("FLYLEAF_DATA")) }
+
+// defaultDir returns Flyleaf's directory in the user's data directory.
 func defaultDir() (string, error) {
+	data, err := userDataDir()
+	return filepath.Join(data, "flyleaf"), err
+}
+
+// userDataDir returns the user's data directory. If HOME is not set it returns an error, because a
+// guess could put data at the root of the disk or into the working directory.
+func userDataDir() (string, error) {
 	if data := os.Getenv("XDG_DATA_HOME"); !filepath.IsAbs(data) && runtime.GOOS != "windows" { // the specification says to ignore a relative path
 		if userHome := os.Getenv("HOME"); !filepath.IsAbs(userHome) {
 			why := "is not set"
@@ -64,7 +71,7 @@ func defaultDir() (string, error) {
 		}
 	}
 	xdg.Reload() // tests change the environment
-	return filepath.Join(xdg.DataHome, "flyleaf"), nil
+	return xdg.DataHome, nil
 }
 
 func openHome(dir string) (home, error) {

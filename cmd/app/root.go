@@ -82,7 +82,7 @@ func newRoot(std streams) *cobra.Command {
 		commands []*cobra.Command
 	}{
 		{"Read and write", []*cobra.Command{a.askCmd(), a.replyCmd(), a.listCmd(), a.showCmd(), a.searchCmd()}},
-		{"Connect", []*cobra.Command{a.joinCmd(), a.syncCmd(), a.statusCmd(), serve, a.demoCmd()}},
+		{"Connect", []*cobra.Command{a.joinCmd(), a.syncCmd(), a.statusCmd(), serve, a.desktopCmd(), a.demoCmd()}},
 		{"Groups of commands", []*cobra.Command{
 			a.eventGroup(), a.clubGroup(), a.postGroup(), a.modGroup(), a.authorGroup(), a.winnersGroup(), a.identityGroup(),
 		}},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/pkg/browser"
 	"github.com/spf13/cobra"
 
@@ -44,18 +45,40 @@ time: they connect to this process.`,
 			if err != nil {
 				return err
 			}
-			return a.serve(c.Context(), home, address, !noOpen, nil)
+			return a.serve(c.Context(), home, address, a.browserUnless(noOpen, home))
 		},
 	}
-	c.Flags().StringVar(&address, "listen", defaultListen, "the `address` to serve on; port 0 picks a free one")
+	listenFlag(c, &address)
 	c.Flags().BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	c.AddCommand(a.serveTokenCmd())
 	return c
 }
 
-// serve runs until ctx ends. When the pages can be opened, it calls ready, if not nil, with the
-// start link.
-func (a *app) serve(ctx context.Context, h home, address string, open bool, ready func(url string)) (err error) {
+// listenFlag adds --listen.
+func listenFlag(c *cobra.Command, address *string) {
+	c.Flags().StringVar(address, "listen", defaultListen, "the `address` to serve on; port 0 picks a free one")
+}
+
+// opener opens the pages at base for the user, and lets the browser in with a start token. When the
+// user has closed them, ended has nil, or an error if the browser failed; then it is closed. ended is
+// nil if it cannot be known when the user closes them. The end of ctx closes them.
+type opener func(ctx context.Context, base, token string) (ended <-chan error, err error)
+
+// browserUnless returns an opener that opens the default browser, or nil with --no-open.
+func (a *app) browserUnless(noOpen bool, h home) opener {
+	if noOpen {
+		return nil
+	}
+	return func(_ context.Context, base, token string) (<-chan error, error) {
+		if err := a.openBrowser(h, base, token, "/"); err != nil {
+			a.log().Warn("the browser was not opened", "error", err) // the user has the printed link
+		}
+		return nil, nil
+	}
+}
+
+// serve runs until ctx ends, or until the user closes the pages, if open, which may be nil, can know that.
+func (a *app) serve(ctx context.Context, h home, address string, open opener) error {
 	if err := listen.Check(address); err != nil {
 		return codedf(exitUsage, "--listen: %w", err)
 	}
@@ -66,6 +89,11 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 	if !ok {
 		return alreadyRunningError(ctx, h)
 	}
+	return a.serveLocked(ctx, h, lock, address, open)
+}
+
+// serveLocked is serve for a data directory that this process has locked. It unlocks it.
+func (a *app) serveLocked(ctx context.Context, h home, lock *flock.Flock, address string, open opener) (err error) {
 	l, err := openLocal(ctx, h, lock, a.log())
 	if err != nil {
 		_ = lock.Unlock()
@@ -121,21 +149,28 @@ func (a *app) serve(ctx context.Context, h home, address string, open bool, read
 
 	start := webui.StartURL(base, starts.New())
 	a.printf("Flyleaf is on %s\n", start)
-	if ready != nil {
-		ready(start)
-	}
-	_ = os.Unsetenv(envPassphrase) // programs that are started from here do not need it
-	if open {
-		browser.Stdout, browser.Stderr = a.std.err, a.std.err
-		if err := h.openBrowser(base, starts); err != nil {
-			a.log().Warn("the browser was not opened", "error", err)
-		}
-		defer func() { _ = os.Remove(h.path(startFile)) }()
+	_ = os.Unsetenv(envPassphrase)                      // programs that are started from here do not need it
+	defer func() { _ = os.Remove(h.path(startFile)) }() // `flyleaf desktop` may have written it in another process
+	opened, closeOpened := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeOpened()
+	var ended <-chan error
+	if open != nil {
+		ended, err = open(opened, base, starts.New())
 	}
 
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		case err = <-ended:
+			if ctx.Err() != nil { // the terminal interrupts the browser, too
+				err = nil
+			}
+		}
+	}
+	closeOpened() // first: while the server answers, pages can save what was typed last
+	if ended != nil {
+		<-ended
 	}
 	endRequests()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
@@ -167,21 +202,34 @@ func routeAPI(api, pages http.Handler) http.Handler {
 	})
 }
 
-// openBrowser opens the pages if there is a desktop. It gives the browser a file that leads to the
-// pages, and not the start link: all users can see the arguments of a running program, but only
-// this user can read the file. If it fails, the user still has the printed link.
-func (h home) openBrowser(base string, starts *webui.StartTokens) error {
-	if os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" && runtime.GOOS != "darwin" && runtime.GOOS != "windows" {
+// openBrowser opens a path of the pages in the default browser, if there is a desktop.
+func (a *app) openBrowser(h home, base, token, path string) error {
+	if !hasDesktop(runtime.GOOS, os.Getenv) {
 		return nil
 	}
+	file, err := h.writeStartPage(base, token, path)
+	if err != nil {
+		return err
+	}
+	browser.Stdout, browser.Stderr = a.std.err, a.std.err
+	return browser.OpenFile(file)
+}
+
+// hasDesktop reports whether this process can open windows.
+func hasDesktop(goos string, getenv func(string) string) bool {
+	return goos == "darwin" || goos == "windows" || getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != ""
+}
+
+// writeStartPage writes the file that leads a browser to a path of the pages, and returns its name. A
+// browser gets this file and not the start link: all users can see the arguments of a running
+// program, but only this user can read the file.
+func (h home) writeStartPage(base, token, path string) (string, error) {
 	var page bytes.Buffer
-	if err := webui.WriteStartPage(&page, base, starts.New()); err != nil {
-		return err
+	if err := webui.WriteStartPage(&page, base, token, path); err != nil {
+		return "", err
 	}
-	if err := writeFileSynced(h.path(startFile), page.Bytes(), 0o600); err != nil {
-		return err
-	}
-	return browser.OpenFile(h.path(startFile))
+	file := h.path(startFile)
+	return file, writeFileSynced(file, page.Bytes(), 0o600)
 }
 
 // hostsOf lists the accepted Host headers of a listener. For a listener on all interfaces,

@@ -26,10 +26,7 @@ const patience = 4 * time.Minute
 // missing, the test is skipped, or fails if FLYLEAF_REQUIRE_ALL is set.
 func Start(t testing.TB, options ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	path := find()
-	if path == "" {
-		missing(t, "Chromium", "chromium")
-	}
+	path := Program(t)
 	if testing.Short() {
 		t.Skip("a browser is slow; run without -short")
 	}
@@ -62,12 +59,16 @@ func logPage(t testing.TB, ctx context.Context) {
 	t.Logf("at the end, the page was %.2500q (%v)", text, err)
 }
 
-func find() string {
+// Program returns the path of Chromium. If it is missing, the test is skipped, or fails if
+// FLYLEAF_REQUIRE_ALL is set.
+func Program(t testing.TB) string {
+	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if p, err := exec.LookPath(name); err == nil {
 			return p
 		}
 	}
+	missing(t, "Chromium", "chromium")
 	return ""
 }
 

@@ -386,7 +386,7 @@ func WebKit(t testing.TB, profile string) *Window {
 		missing(t, "WebKit's MiniBrowser", "webkit2gtk-driver")
 	}
 	library := buildKeepData(t)
-	display := virtualDisplay(t)
+	display := Display(t)
 	home := t.TempDir()
 	port := freePort(t)
 	cmd := exec.Command(driver, "--host=127.0.0.1", "--port="+port)
@@ -502,8 +502,8 @@ func (w *webDriver) call(ctx context.Context, method, path string, body, v any) 
 	return json.Unmarshal(answer.Value, v)
 }
 
-// virtualDisplay starts an X server without a screen and returns its name.
-func virtualDisplay(t testing.TB) string {
+// Display starts an X server without a screen, which ends with the test, and returns its name.
+func Display(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("Xvfb")
 	if err != nil {
