@@ -40,7 +40,12 @@ const maxLinks = 1000
 
 var (
 	// In posts a line end is a line break, as in a chat. In prose it is a space, as in Markdown.
-	postParser  = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
+	postParser = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
+	mathParser = sync.OnceValue(func() goldmark.Markdown {
+		md := newParser(html.WithHardWraps())
+		formulas{}.Extend(md)
+		return md
+	})
 	proseParser = sync.OnceValue(func() goldmark.Markdown { return newParser() })
 )
 
@@ -85,6 +90,7 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^language-[A-Za-z0-9_+#-]{1,30}$`)).OnElements("code")
 	p.AllowAttrs("class").Matching(regexp.MustCompile(`^hl-(comment|string|number|keyword)$`)).OnElements("span")
 	p.AllowAttrs("data-person").Matching(regexp.MustCompile(`^[0-9a-f]{16}$`)).OnElements("span")
+	allowMath(p)
 	p.AllowAttrs("start").Matching(regexp.MustCompile(`^[0-9]{1,9}$`)).OnElements("ol")
 	p.AllowAttrs("href").OnElements("a")
 	p.AllowAttrs("rel").Matching(regexp.MustCompile("^" + LinkRel + "$")).OnElements("a")
@@ -247,12 +253,13 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 }
 
 // htmlCache caches rendered texts, because a week is shown many times.
-var htmlCache = renderCache{limit: 8 << 20}
+var htmlCache = renderCache{limit: 8 << 20, render: render}
 
 // renderCache holds two generations of at most limit bytes each. When the young generation is full,
 // it replaces the old one. Entries in use are copied back to the young one.
 type renderCache struct {
 	limit      int
+	render     func(text string) template.HTML
 	mu         sync.Mutex
 	young, old map[string]template.HTML
 	size       int
@@ -270,7 +277,7 @@ func (c *renderCache) get(text string) template.HTML {
 	if ok {
 		return h
 	}
-	h = render(text)
+	h = c.render(text)
 	c.mu.Lock()
 	c.put(text, h)
 	c.mu.Unlock()
