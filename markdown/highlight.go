@@ -98,6 +98,12 @@ var onlySQL = func() map[string]bool {
 // renderFenced renders a block of code between fences.
 func renderFenced(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
 	block := n.(*ast.FencedCodeBlock)
+	if html, ok := block.Attribute(formulaHTML); ok {
+		if b, ok := html.([]byte); ok && entering {
+			_, _ = w.Write(b)
+		}
+		return ast.WalkSkipChildren, nil
+	}
 	if !entering {
 		_, _ = w.WriteString("</code></pre>\n")
 		return ast.WalkContinue, nil

@@ -43,7 +43,7 @@ var (
 	postParser = sync.OnceValue(func() goldmark.Markdown { return newParser(html.WithHardWraps()) })
 	mathParser = sync.OnceValue(func() goldmark.Markdown {
 		md := newParser(html.WithHardWraps())
-		formulas{}.Extend(md)
+		md.Parser().AddOptions(formulaParsers()...)
 		return md
 	})
 	proseParser = sync.OnceValue(func() goldmark.Markdown { return newParser() })
@@ -120,10 +120,10 @@ func Prose(text string) template.HTML { return renderWith(proseParser(), text) }
 
 func render(text string) template.HTML { return renderWith(postParser(), text) }
 
-func renderWith(md goldmark.Markdown, text string) template.HTML {
+func renderWith(md goldmark.Markdown, text string, options ...parser.ParseOption) template.HTML {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	var b bytes.Buffer
-	if tooDeep(text) || strings.Count(text, "](") > maxLinks || md.Convert([]byte(text), &b) != nil {
+	if tooDeep(text) || strings.Count(text, "](") > maxLinks || md.Convert([]byte(text), &b, options...) != nil {
 		b.Reset()
 		b.WriteString("<pre><code>")
 		template.HTMLEscape(&b, []byte(text))
@@ -253,13 +253,12 @@ func renderHeading(w util.BufWriter, _ []byte, _ ast.Node, entering bool) (ast.W
 }
 
 // htmlCache caches rendered texts, because a week is shown many times.
-var htmlCache = renderCache{limit: 8 << 20, render: render}
+var htmlCache = renderCache{limit: 8 << 20}
 
 // renderCache holds two generations of at most limit bytes each. When the young generation is full,
 // it replaces the old one. Entries in use are copied back to the young one.
 type renderCache struct {
 	limit      int
-	render     func(text string) template.HTML
 	mu         sync.Mutex
 	young, old map[string]template.HTML
 	size       int
@@ -277,7 +276,7 @@ func (c *renderCache) get(text string) template.HTML {
 	if ok {
 		return h
 	}
-	h = c.render(text)
+	h = render(text)
 	c.mu.Lock()
 	c.put(text, h)
 	c.mu.Unlock()

@@ -118,7 +118,7 @@ func depth(html string) int {
 }
 
 func TestRenderCacheIsBoundedAndCorrect(t *testing.T) {
-	c := renderCache{limit: 2000, render: render}
+	c := renderCache{limit: 2000}
 	var wait sync.WaitGroup
 	for g := range 4 {
 		wait.Go(func() {

@@ -4,82 +4,59 @@ import (
 	"bytes"
 	"html/template"
 	"regexp"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/microcosm-cc/bluemonday"
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
-
-	"flyleaf/markdown/mathml"
 )
 
-// PostHTML is HTML. If math is set, what is between dollar signs is a formula in the notation of TeX, and shown as MathML:
-// $a^2$ in a line, $$a^2$$ on a line of its own. A formula that cannot be read is shown as it was typed.
-func PostHTML(source string, math bool) template.HTML {
-	if !math {
-		return htmlCache.get(source)
+// Formula turns a formula in the notation of TeX into MathML, as package mathml does. display says whether the formula has a
+// line of its own. The error says that there is none now.
+type Formula func(tex string, display bool) (mathml string, err error)
+
+// maxFormula is the maximum length of a formula in bytes, with its dollar signs.
+const maxFormula = 2000
+
+// PostHTML is HTML, and shows what is between dollar signs as a formula: $a^2$ in a line, $$a^2$$ on lines of its own.
+// A formula for which f has an error is shown as it was typed, as code. If f is nil, there are no formulas.
+func PostHTML(source string, f Formula) template.HTML {
+	if f == nil || !strings.Contains(source, "$") {
+		return HTML(source)
 	}
-	return mathCache.get(source)
-}
-
-// mathCache is htmlCache for texts with formulas.
-var mathCache = renderCache{limit: 8 << 20, render: func(source string) template.HTML { return renderWith(mathParser(), source) }}
-
-// formulas finds and renders formulas.
-type formulas struct{}
-
-// Extend is called by goldmark.
-func (f formulas) Extend(m goldmark.Markdown) {
-	m.Parser().AddOptions(
-		parser.WithInlineParsers(util.Prioritized(inlineFormulas{}, 150)),
-		parser.WithBlockParsers(util.Prioritized(blockFormulas{}, 650)), // before fenced code
-	)
-	m.Renderer().AddOptions(renderer.WithNodeRenderers(util.Prioritized(f, 10)))
-}
-
-// RegisterFuncs is called by goldmark.
-func (formulas) RegisterFuncs(reg renderer.NodeRendererFuncRegisterer) {
-	reg.Register(kindFormula, renderFormula)
-	reg.Register(kindFormulaBlock, renderFormula)
+	c := parser.NewContext()
+	c.Set(formulaKey, f)
+	return renderWith(mathParser(), source, parser.WithContext(c))
 }
 
 var (
-	kindFormula      = ast.NewNodeKind("Formula")
-	kindFormulaBlock = ast.NewNodeKind("FormulaBlock")
+	formulaKey  = parser.NewContextKey()
+	formulaHTML = []byte("formula") // the attribute of a block that has the HTML of a formula
 )
 
-// formula is a formula in a line.
-type formula struct {
-	ast.BaseInline
-	source  []byte // with its dollar signs
-	dollars int    // on each side
+// formulaParsers find formulas. They need no nodes and no renderer of their own, which would make the program in a browser larger:
+// a formula in a line becomes a string that is HTML, and one with lines of its own a block of code with an attribute.
+func formulaParsers() []parser.Option {
+	return []parser.Option{
+		parser.WithInlineParsers(util.Prioritized(inlineFormulas{}, 150)),
+		parser.WithBlockParsers(util.Prioritized(blockFormulas{}, 650)), // before fenced code
+	}
 }
 
-// Kind implements ast.Node.
-func (*formula) Kind() ast.NodeKind { return kindFormula }
-
-// Dump implements ast.Node.
-func (f *formula) Dump(source []byte, level int) { ast.DumpHelper(f, source, level, nil, nil) }
-
-// formulaBlock is a formula with lines of its own. Its Lines have its dollar signs.
-type formulaBlock struct {
-	ast.BaseBlock
-	closed bool
+// renderFormula returns the HTML of a formula with dollar signs on both sides.
+func renderFormula(c parser.Context, shown []byte, dollars int, begin, end string) []byte {
+	f, _ := c.Get(formulaKey).(Formula)
+	if tex, ok := bytes.CutSuffix(shown, []byte("$$")[:dollars]); ok && len(tex) >= dollars && len(shown) <= maxFormula {
+		if mathml, err := f(string(tex[dollars:]), dollars == 2); err == nil {
+			return []byte(mathml)
+		}
+	}
+	return append(append([]byte(begin), util.EscapeHTML(shown)...), end...)
 }
-
-// Kind implements ast.Node.
-func (*formulaBlock) Kind() ast.NodeKind { return kindFormulaBlock }
-
-// IsRaw implements ast.Node: there is no Markdown in it.
-func (*formulaBlock) IsRaw() bool { return true }
-
-// Dump implements ast.Node.
-func (f *formulaBlock) Dump(source []byte, level int) { ast.DumpHelper(f, source, level, nil, nil) }
 
 type inlineFormulas struct{}
 
@@ -88,7 +65,7 @@ func (inlineFormulas) Trigger() []byte { return []byte{'$'} }
 
 // Parse implements parser.InlineParser. Prices are no formulas: there is no space inside of the dollar signs, and no
 // letter or digit outside of them.
-func (inlineFormulas) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
+func (inlineFormulas) Parse(_ ast.Node, block text.Reader, c parser.Context) ast.Node {
 	line, _ := block.PeekLine()
 	dollars := 1
 	if bytes.HasPrefix(line, []byte("$$")) {
@@ -102,14 +79,14 @@ func (inlineFormulas) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast
 		return nil
 	}
 	block.Advance(end)
-	return &formula{source: line[:end], dollars: dollars}
+	html := ast.NewString(renderFormula(c, line[:end], dollars, "<code>", "</code>"))
+	html.SetCode(true)
+	return html
 }
 
 // formulaEnd returns the length of the formula at the beginning of a line; -1 if there is none.
 func formulaEnd(line []byte, dollars int) int {
-	if len(line) > mathml.MaxSource {
-		line = line[:mathml.MaxSource]
-	}
+	line = line[:min(len(line), maxFormula)]
 	first, _ := utf8.DecodeRune(line[dollars:])
 	if dollars == 1 && unicode.IsSpace(first) || first == '$' {
 		return -1
@@ -151,42 +128,43 @@ func (blockFormulas) Open(_ ast.Node, reader text.Reader, _ parser.Context) (ast
 	if !bytes.HasPrefix(rest, []byte("$$")) {
 		return nil, parser.NoChildren
 	}
-	f := &formulaBlock{}
 	if at := bytes.Index(rest[2:], []byte("$$")); at >= 0 {
 		if at+4 != len(rest) || at == 0 {
 			return nil, parser.NoChildren // a formula in a line of words
 		}
-		f.closed = true
 	} else {
 		// It ends before the next empty line, or it is none.
 		after := reader.Source()[segment.Stop:]
+		after = after[:min(len(after), maxFormula)]
 		if empty := bytes.Index(after, []byte("\n\n")); empty >= 0 {
 			after = after[:empty]
 		}
-		if !bytes.Contains(after[:min(len(after), mathml.MaxSource)], []byte("$$")) {
+		if !bytes.Contains(after, []byte("$$")) {
 			return nil, parser.NoChildren
 		}
 	}
-	f.Lines().Append(segment)
+	block := ast.NewFencedCodeBlock(nil)
+	block.Lines().Append(segment)
 	reader.AdvanceToEOL()
-	return f, parser.NoChildren
+	return block, parser.NoChildren
 }
 
 // Continue implements parser.BlockParser.
-func (blockFormulas) Continue(node ast.Node, reader text.Reader, _ parser.Context) parser.State {
-	f := node.(*formulaBlock)
+func (blockFormulas) Continue(block ast.Node, reader text.Reader, _ parser.Context) parser.State {
 	line, segment := reader.PeekLine()
-	if f.closed || util.IsBlank(line) {
+	if sofar := block.Lines().Value(reader.Source()); util.IsBlank(line) || bytes.Contains(bytes.TrimSpace(sofar)[2:], []byte("$$")) || len(sofar) > maxFormula {
 		return parser.Close
 	}
-	f.closed = bytes.Contains(line, []byte("$$"))
-	f.Lines().Append(segment)
+	block.Lines().Append(segment)
 	reader.AdvanceToEOL()
 	return parser.Continue | parser.NoChildren
 }
 
 // Close implements parser.BlockParser.
-func (blockFormulas) Close(ast.Node, text.Reader, parser.Context) {}
+func (blockFormulas) Close(block ast.Node, reader text.Reader, c parser.Context) {
+	shown := bytes.TrimSpace(block.Lines().Value(reader.Source()))
+	block.SetAttribute(formulaHTML, renderFormula(c, shown, 2, "<pre><code>", "</code></pre>\n"))
+}
 
 // CanInterruptParagraph implements parser.BlockParser.
 func (blockFormulas) CanInterruptParagraph() bool { return true }
@@ -194,39 +172,16 @@ func (blockFormulas) CanInterruptParagraph() bool { return true }
 // CanAcceptIndentedLine implements parser.BlockParser.
 func (blockFormulas) CanAcceptIndentedLine() bool { return false }
 
-// renderFormula renders a formula as MathML, or as code if it cannot be read.
-func renderFormula(w util.BufWriter, source []byte, n ast.Node, entering bool) (ast.WalkStatus, error) {
-	if !entering {
-		return ast.WalkContinue, nil
-	}
-	shown, dollars, begin, end := []byte(nil), 2, "<pre><code>", "</code></pre>\n"
-	switch f := n.(type) {
-	case *formula:
-		shown, dollars, begin, end = f.source, f.dollars, "<code>", "</code>"
-	case *formulaBlock:
-		shown = bytes.TrimSpace(f.Lines().Value(source))
-	}
-	if tex, ok := bytes.CutSuffix(shown, []byte("$$")[:dollars]); ok && len(tex) >= dollars {
-		if xml, err := mathml.FromTeX(string(tex[dollars:]), dollars == 2); err == nil {
-			_, _ = w.WriteString(xml)
-			return ast.WalkSkipChildren, nil
-		}
-	}
-	_, _ = w.WriteString(begin)
-	_, _ = w.Write(util.EscapeHTML(shown))
-	_, _ = w.WriteString(end)
-	return ast.WalkSkipChildren, nil
-}
-
-// allowMath lets what package mathml writes through a sanitiser.
+// allowMath lets what a Formula returns through a sanitiser, if it is MathML that loads and runs nothing.
 func allowMath(p *bluemonday.Policy) {
-	p.AllowElements("math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup",
-		"munder", "mover", "munderover", "mtable", "mtr", "mtd")
+	elements := []string{
+		"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "mroot", "msub", "msup", "msubsup",
+		"munder", "mover", "munderover", "mtable", "mtr", "mtd",
+	}
+	p.AllowElements(elements...)
+	p.AllowNoAttrs().OnElements(elements...)
 	p.AllowAttrs("alttext").OnElements("math")
-	p.AllowAttrs("display").Matching(regexp.MustCompile(`^block$`)).OnElements("math")
-	p.AllowAttrs("mathvariant").Matching(regexp.MustCompile(`^normal$`)).OnElements("mi")
-	p.AllowAttrs("fence", "stretchy", "movablelimits", "accent", "accentunder").Matching(regexp.MustCompile(`^(true|false)$`)).OnElements("mo", "mover", "munder")
-	p.AllowAttrs("form").Matching(regexp.MustCompile(`^(prefix|postfix)$`)).OnElements("mo")
-	p.AllowAttrs("minsize", "maxsize", "width", "linethickness").Matching(regexp.MustCompile(`^(0|-?[0-9.]{1,6}em)$`)).OnElements("mo", "mspace", "mfrac")
-	p.AllowAttrs("class").Matching(regexp.MustCompile(`^math-(left|right)$`)).OnElements("mtd")
+	p.AllowAttrs("display", "mathvariant", "fence", "stretchy", "movablelimits", "accent", "accentunder", "form", "minsize", "maxsize", "width", "linethickness", "class").
+		Matching(regexp.MustCompile(`^(block|normal|true|false|prefix|postfix|math-left|math-right|0|-?[0-9.]{1,6}em)$`)).
+		OnElements("math", "mi", "mo", "mover", "munder", "mspace", "mfrac", "mtd")
 }

@@ -1,10 +1,12 @@
 package markdown
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
 
+	"flyleaf/markdown/mathml"
 	"flyleaf/schema"
 )
 
@@ -45,7 +47,7 @@ func TestFormulasAreFound(t *testing.T) {
 		"$" + strings.Repeat("a", 3000) + "$": nil,
 		"($a$), “$b$”; $c$.":                  {"a", "b", "c"},
 	} {
-		out := string(PostHTML(text, true))
+		out := string(PostHTML(text, mathml.FromTeX))
 		var got []string
 		for _, m := range mathElement.FindAllStringSubmatch(out, -1) {
 			got = append(got, strings.ReplaceAll(m[1], "\n", " "))
@@ -53,7 +55,7 @@ func TestFormulasAreFound(t *testing.T) {
 		if strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Errorf("%.60q has the formulas %q, want %q\n%.300s", text, got, want, out)
 		}
-		if out := string(PostHTML(text, false)); strings.Contains(out, "<math") {
+		if out := string(PostHTML(text, nil)); strings.Contains(out, "<math") {
 			t.Errorf("%.60q has a formula although the week has none: %s", text, out)
 		}
 	}
@@ -67,7 +69,7 @@ func TestNothingOfAFormulaIsLost(t *testing.T) {
 		"> $$\n> a\n> b $$ c":             "<blockquote>\n<pre tabindex=\"0\"><code>$$\na\nb $$ c</code></pre>\n</blockquote>\n",
 		`$\href{javascript:alert(1)}{x}$`: `<p><code>$\href{javascript:alert(1)}{x}$</code></p>` + "\n",
 	} {
-		if got := string(PostHTML(text, true)); got != want {
+		if got := string(PostHTML(text, mathml.FromTeX)); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -77,7 +79,7 @@ func TestNothingOfAFormulaIsLost(t *testing.T) {
 func TestHostileFormulasAreBounded(t *testing.T) {
 	n := schema.MaxText
 	for _, s := range []string{"$", "$$", "$a", "$a$ ", "$$\n", "$$a\n", "$$ $", `$\frac`, "$a`", `$\`, "$x^{", "> $$\n> a\n", "- $$\n"} {
-		out := PostHTML(strings.Repeat(s, n/len(s)), true)
+		out := PostHTML(strings.Repeat(s, n/len(s)), mathml.FromTeX)
 		if len(out) > 100*n {
 			t.Errorf("%q gives %d bytes", s, len(out))
 		}
@@ -94,7 +96,7 @@ func FuzzPostHTML(f *testing.F) {
 		if len(text) > 2000 {
 			return
 		}
-		out := string(PostHTML(text, true))
+		out := string(PostHTML(text, mathml.FromTeX))
 		for _, m := range element.FindAllStringSubmatch(out, -1) {
 			math := strings.HasPrefix(m[2], "m") && mathAttributes.MatchString(m[3]) && !strings.Contains(m[3], " on")
 			if !math && (!allowed[m[2]] || !attributes.MatchString(m[3])) {
@@ -102,4 +104,19 @@ func FuzzPostHTML(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestFormulasThatAreNotThere are shown as they were typed: the program that knows them may be missing.
+func TestFormulasThatAreNotThere(t *testing.T) {
+	none := func(string, bool) (string, error) { return "", errors.New("offline") }
+	want := "<p>so <code>$a&lt;b$</code></p>\n<pre tabindex=\"0\"><code>$$c$$</code></pre>\n"
+	if got := string(PostHTML("so $a<b$\n\n$$c$$", none)); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	hostile := func(string, bool) (string, error) {
+		return `<math href="https://x.example" onclick="x"><mi style="x">a</mi><maction>b</maction></math><script>c</script>`, nil
+	}
+	if got := string(PostHTML("$a$", hostile)); got != "<p><math><mi>a</mi>b</math></p>\n" {
+		t.Errorf("%q", got)
+	}
 }

@@ -24,6 +24,8 @@ type Converter interface {
 	// ShrinkPicture makes a picture small enough for an event, see resize.Shrink. An error that says what is wrong
 	// with the picture is of kind Invalid.
 	ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error)
+	// Formula is mathml.FromTeX. An error that says what is wrong with the formula is of kind Invalid.
+	Formula(ctx context.Context, tex string, display bool) (mathml string, err error)
 	// SealContact is encrypted.SealContact.
 	SealContact(ctx context.Context, founder qa.Identity, contact string) ([]byte, error)
 	// OpenContact is encrypted.OpenContact.

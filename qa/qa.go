@@ -57,7 +57,9 @@ type Event struct {
 	Description string `json:"description,omitempty"`
 	// Announcement is a text of the organisers for everybody, such as who won. It can be written in a closed event.
 	Announcement string `json:"announcement,omitempty"`
-	Source       string `json:"source,omitempty"`
+	// Math is schema.MathTeX if posts have formulas, see HasMath. Other values are for later versions.
+	Math   string `json:"math,omitempty"`
+	Source string `json:"source,omitempty"`
 
 	StartsAtMillis     int64 `json:"startsAt,omitempty"` // 0: not set
 	EndsAtMillis       int64 `json:"endsAt,omitempty"`
@@ -89,6 +91,16 @@ type Event struct {
 	CoverIn string `json:"coverIn,omitempty"`
 	// Edits counts the later changes to the event's own fields.
 	Edits int `json:"edits,omitempty"`
+}
+
+// HasMath reports whether posts have formulas in the notation of TeX, see markdown.PostHTML.
+func (e *Event) HasMath() bool { return e.Math == schema.MathTeX }
+
+// SetMath turns formulas on or off.
+func (e *Event) SetMath(on bool) {
+	if e.Math = ""; on {
+		e.Math = schema.MathTeX
+	}
 }
 
 // OutdatedView reports whether an earlier version of Flyleaf wrote this view of the event, so that it does not

@@ -23,6 +23,7 @@ const (
 	KeyAuthors      = "authors"
 	KeySubtitle     = "subtitle"
 	KeyAnnouncement = "announcement"
+	KeyMath         = "math"
 	KeyLanguage     = "language"
 	KeyZone         = "zone"
 	KeyDescription  = "description"
@@ -91,6 +92,8 @@ const (
 	StateWithdrawn = "withdrawn"
 	AsAuthor       = "author"
 
+	MathTeX = "tex"
+
 	PublishName     = "name"
 	PublishInitials = "initials"
 	PublishNothing  = "none"
@@ -156,6 +159,7 @@ var table = []struct {
 	{MapEventX, []Row{
 		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
 		{Key: KeyAnnouncement, Type: Text, Max: MaxXValue, By: Organiser, Noun: "the announcement"},
+		{Key: KeyMath, Type: Line, Max: MaxShort, By: Organiser, Label: "setting for formulas", On: "turned on formulas", Off: "turned off formulas"},
 		{
 			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,
 			On: "set the extra field {key} to {value}", Off: "removed the extra field {key}",

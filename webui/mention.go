@@ -50,7 +50,7 @@ func (v *weekView) mentions() *mentionable {
 // words renders a text of the week. Who is mentioned is shown by the name that the person has in the week now, whatever the
 // text calls them, and with the short ID if others have the same name.
 func (v *weekView) words(text string) template.HTML {
-	return markdown.ReplaceMentions(markdown.HTML(text), func(key, words string) template.HTML {
+	return markdown.ReplaceMentions(markdown.PostHTML(text, v.formula), func(key, words string) template.HTML {
 		m := v.mentions()
 		id := m.byKey[key]
 		if id == "" {

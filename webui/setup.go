@@ -71,6 +71,7 @@ type setupPage struct {
 	Days        string // what happens on which days; "" for a week without dates
 	Times       []setupTime
 	Copies      string
+	Math        bool
 	Clubs       []choice
 	Error       string
 }
@@ -95,7 +96,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 // setupOf fills the form with the week's current settings.
 func (s *server) setupOf(v *weekView) setupPage {
 	e := v.Event
-	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Language: e.Language, Zone: e.Zone}
+	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Language: e.Language, Zone: e.Zone, Math: e.HasMath()}
 	for _, l := range e.Links {
 		p.Links += strings.TrimSpace(l.URL+" "+l.Text) + "\n"
 	}
@@ -183,7 +184,7 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 	f := r.PostForm
 	p := setupPage{
 		Title: f.Get("title"), Subtitle: f.Get("subtitle"), Authors: f.Get("authors"), Description: f.Get("description"), Links: f.Get("links"),
-		Language: f.Get("language"), Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"),
+		Language: f.Get("language"), Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"), Math: f.Get("math") == "1",
 	}
 	for _, t := range setupTimes {
 		p.Times = append(p.Times, setupTime{t.key, t.words, f.Get(t.key)})
@@ -198,6 +199,9 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	want := v.Event
 	want.Title, want.Subtitle, want.Authors = text("title"), text("subtitle"), text("authors")
 	want.Description, want.Zone = text("description"), text("zone")
+	if on := f.Get("math") == "1"; on != want.HasMath() { // the value of a later version stays
+		want.SetMath(on)
+	}
 	if f.Has("language") {
 		want.Language = text("language")
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"flyleaf/internal/smallsort"
+	"flyleaf/markdown"
 	"flyleaf/node"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
@@ -156,8 +157,9 @@ func threadElem(p qa.PostID) string { return "t-" + string(p) }
 type weekView struct {
 	qa.Week
 	me             qa.Identity
-	lang           string        // BCP 47, of what people write: the language of the event; "" if it is not known
-	keys           []qa.Identity // me, and the keys of the reader's anonymous questions
+	formula        markdown.Formula // renders those of posts; nil if the week has none
+	lang           string           // BCP 47, of what people write: the language of the event; "" if it is not known
+	keys           []qa.Identity    // me, and the keys of the reader's anonymous questions
 	can            permissions
 	presence       map[qa.PostID][]qa.Presence
 	rejectedByPost map[qa.PostID]qa.NotAccepted

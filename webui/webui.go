@@ -104,6 +104,7 @@ type server struct {
 	pending   pendingImport
 
 	announced announcer
+	formulas  formulas
 	similar   node.Similar
 }
 

@@ -130,6 +130,9 @@ func (s *server) newWeekView(week qa.Week, keys []qa.Identity) *weekView {
 	if len(keys) > 0 {
 		v.me = keys[0]
 	}
+	if week.Event.HasMath() {
+		v.formula = s.formula
+	}
 	v.pinnedFirst()
 	v.index()
 	return v

@@ -17,6 +17,7 @@ import (
 var flagValues = map[string][]string{
 	"access":  {schema.AccessOpen, schema.AccessInvited},
 	"approve": {"on", "off"},
+	"math":    {"on", "off"},
 	"role":    {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
 }
 

@@ -59,7 +59,7 @@ type weekFlags struct {
 	title, subtitle, by, starts, zone, description, language, cover, club string
 	links                                                                 []string
 	copies                                                                uint64
-	approve                                                               string
+	approve, math                                                         string
 }
 
 func (w *weekFlags) add(f *pflag.FlagSet) {
@@ -74,6 +74,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.Uint64Var(&w.copies, "copies", 0, "the `number` of copies to win")
 	f.StringVar(&w.cover, "cover", "", "the cover: a JPEG, PNG, GIF or WebP `file`, which is scaled down")
 	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on|off`")
+	f.StringVar(&w.math, "math", "", "whether posts have formulas in the notation of TeX between dollar signs: `on|off`")
 	clubName := "add the week to the list of this club: the club's `ID`, or a unique beginning of its ID or its name"
 	f.StringVar(&w.club, "club", "", clubName)
 }
@@ -108,12 +109,20 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	if given("copies") {
 		e.Prizes = w.copies
 	}
-	if given("approve") {
-		on, ok := map[string]bool{"on": true, "off": false}[w.approve]
-		if !ok {
-			return codedf(exitUsage, "--approve must be on or off; nothing was changed")
+	for _, s := range []struct {
+		flag, value string
+		set         func(on bool)
+	}{
+		{"approve", w.approve, func(on bool) { e.Approve = on }},
+		{"math", w.math, e.SetMath},
+	} {
+		if !given(s.flag) {
+			continue
 		}
-		e.Approve = on
+		if s.value != "on" && s.value != "off" {
+			return codedf(exitUsage, "--%s must be on or off; nothing was changed", s.flag)
+		}
+		s.set(s.value == "on")
 	}
 	if given("link") {
 		links, err := qa.ParseLinks(w.links)

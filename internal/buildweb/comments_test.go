@@ -4,8 +4,9 @@ import "testing"
 
 func TestCommentsAreDropped(t *testing.T) {
 	for _, c := range []struct{ ext, text, want string }{
-		{".js", "// one\nlet a = 'http://x'; // kept\n\t// two\nlet b = `\n// text\n`;\n  // three\n", "let a = 'http://x'; // kept\nlet b = `\n// text\n`;\n"},
-		{".css", "/* one\n   line */\na { b: c } /* kept */\n  /* two */\nd { content: '/*' }\n", "a { b: c } /* kept */\nd { content: '/*' }\n"},
+		{".js", "// one\nlet a = 'http://x'; // kept\n\t// two\nlet b = `\n  // text\n`;\n  // three\n  f();\n", "let a = 'http://x'; // kept\nlet b = `\n  // text\n`;\nf();\n"},
+		{".html", "<p>\n  {{.A}}\n</p>\n", "<p>\n{{.A}}\n</p>\n"},
+		{".css", "/* one\n   line */\na { b: c } /* kept */\n  /* two */\n  d { content: '/*' }\n", "a { b: c } /* kept */\nd { content: '/*' }\n"},
 	} {
 		if got := withoutComments(c.ext, c.text); got != c.want {
 			t.Errorf("%s: %q, want %q", c.ext, got, c.want)

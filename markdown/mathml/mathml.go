@@ -1,7 +1,7 @@
 // Package mathml turns formulas in the notation of TeX into MathML, which browsers show without a script or a font.
 //
 // It knows the common commands of LaTeX's mathematics, and no macros. The time and the length of the result are
-// proportional to the length of the formula, and the result has only elements and attributes of MathML Core that
+// proportional to the length of the formula, which the caller bounds. The result has only elements and attributes of MathML Core that
 // load and run nothing.
 package mathml
 
@@ -15,18 +15,12 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSource is the maximum length of a formula in bytes.
-const MaxSource = 2000
-
 // maxDepth is how deep groups, fractions and the like can be nested.
 const maxDepth = 40
 
 // FromTeX returns the element <math> of a formula. display says whether it has a line of its own. The error says why
 // the formula could not be read.
 func FromTeX(tex string, display bool) (string, error) {
-	if len(tex) > MaxSource {
-		return "", fmt.Errorf("a formula has at most %d bytes", MaxSource)
-	}
 	if i := strings.IndexFunc(tex, notInXML); i >= 0 || !utf8.ValidString(tex) {
 		return "", errors.New("it has a character that is not allowed")
 	}
@@ -561,7 +555,8 @@ func (p *parser) letters(name, text string) string {
 		return element(name, text)
 	}
 	return element(name, strings.Map(func(r rune) rune {
-		if other, ok := a.except[r]; ok {
+		if i := strings.IndexRune(a.except, r); i >= 0 && r < utf8.RuneSelf {
+			other, _ := utf8.DecodeRuneInString(a.except[i+1:])
 			return other
 		}
 		switch {
@@ -578,20 +573,20 @@ func (p *parser) letters(name, text string) string {
 
 // alphabet is where Unicode has the letters and digits of an alphabet for mathematics.
 type alphabet struct {
-	letters, digits rune // A and 0; 0 for the usual ones
-	except          map[rune]rune
+	letters, digits rune   // A and 0; 0 for the usual ones
+	except          string // pairs: a letter, and what stands for it
 }
 
 var alphabets = map[string]alphabet{
-	"mathrm": {}, "mathit": {letters: 0x1d434, except: map[rune]rune{'h': 'ℎ'}}, "mathbf": {letters: 0x1d400, digits: 0x1d7ce}, "boldsymbol": {letters: 0x1d400, digits: 0x1d7ce},
+	"mathrm": {}, "mathit": {letters: 0x1d434, except: "hℎ"}, "mathbf": {letters: 0x1d400, digits: 0x1d7ce}, "boldsymbol": {letters: 0x1d400, digits: 0x1d7ce},
 	"mathsf": {letters: 0x1d5a0, digits: 0x1d7e2}, "mathtt": {letters: 0x1d670, digits: 0x1d7f6},
-	"mathbb":   {letters: 0x1d538, digits: 0x1d7d8, except: map[rune]rune{'C': 'ℂ', 'H': 'ℍ', 'N': 'ℕ', 'P': 'ℙ', 'Q': 'ℚ', 'R': 'ℝ', 'Z': 'ℤ'}},
+	"mathbb":   {letters: 0x1d538, digits: 0x1d7d8, except: "CℂHℍNℕPℙQℚRℝZℤ"},
 	"mathcal":  script,
 	"mathscr":  script,
-	"mathfrak": {letters: 0x1d504, except: map[rune]rune{'C': 'ℭ', 'H': 'ℌ', 'I': 'ℑ', 'R': 'ℜ', 'Z': 'ℨ'}},
+	"mathfrak": {letters: 0x1d504, except: "CℭHℌIℑRℜZℨ"},
 }
 
-var script = alphabet{letters: 0x1d49c, except: map[rune]rune{'B': 'ℬ', 'E': 'ℰ', 'F': 'ℱ', 'H': 'ℋ', 'I': 'ℐ', 'L': 'ℒ', 'M': 'ℳ', 'R': 'ℛ', 'e': 'ℯ', 'g': 'ℊ', 'o': 'ℴ'}}
+var script = alphabet{letters: 0x1d49c, except: "BℬEℰFℱHℋIℐLℒMℳRℛeℯgℊoℴ"}
 
 var spaces = map[string]string{
 	",": "0.1667em", ":": "0.2222em", ">": "0.2222em", ";": "0.2778em", "!": "-0.1667em", " ": "0.25em", "\n": "0.25em", "quad": "1em", "qquad": "2em",
@@ -615,8 +610,19 @@ var environments = map[string][2]string{
 	"pmatrix": {"(", ")"}, "bmatrix": {"[", "]"}, "Bmatrix": {"{", "}"}, "vmatrix": {"|", "|"}, "Vmatrix": {"‖", "‖"}, "cases": {"{", ""},
 }
 
-// symbols are the commands that stand for one sign or name.
-var symbols = sync.OnceValue(func() map[string]node {
+var (
+	symbolsOnce sync.Once
+	allSymbols  map[string]node
+)
+
+// symbols are the commands that stand for one sign or name. They are no variable with a value, because every program that
+// imports the package would have them.
+func symbols() map[string]node {
+	symbolsOnce.Do(func() { allSymbols = makeSymbols() })
+	return allSymbols
+}
+
+func makeSymbols() map[string]node {
 	all := map[string]node{}
 	add := func(list, begin, end string, k kind) {
 		words := strings.Fields(list)
@@ -639,7 +645,7 @@ var symbols = sync.OnceValue(func() map[string]node {
 		all[name] = node{xml: `<mo movablelimits="true">` + name + "</mo>", n: 1, kind: limits}
 	}
 	return all
-})
+}
 
 const (
 	letterSigns = `alpha α beta β gamma γ delta δ epsilon ϵ varepsilon ε zeta ζ eta η theta θ vartheta ϑ iota ι kappa κ lambda λ mu μ nu ν xi ξ

@@ -16,6 +16,7 @@ import (
 	"flyleaf/importer/slack"
 	"flyleaf/keys"
 	"flyleaf/keys/encrypted"
+	"flyleaf/markdown/mathml"
 	"flyleaf/node"
 	"flyleaf/publish"
 	"flyleaf/qa"
@@ -134,6 +135,12 @@ func (Direct) ShrinkPicture(_ context.Context, picture []byte) ([]byte, error) {
 		return nil, node.Errorf(node.Invalid, "%w; nothing was changed", err)
 	}
 	return small, nil
+}
+
+// Formula implements node.Converter.
+func (Direct) Formula(_ context.Context, tex string, display bool) (string, error) {
+	xml, err := mathml.FromTeX(tex, display)
+	return xml, node.WithKind(node.Invalid, err)
 }
 
 // SealContact implements node.Converter.

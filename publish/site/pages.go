@@ -13,6 +13,7 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/publish"
+	"flyleaf/publish/syndication"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/style"
@@ -111,7 +112,7 @@ var placeholderWords = map[string]string{
 func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
 	return post{
 		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: p.ShownName(), Say: say, Author: p.Author, Not: p.Not, Placeholder: placeholderWords[p.Placeholder], Late: p.Late,
-		To: p.ReplyTo, Words: markdown.HTML(p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
+		To: p.ReplyTo, Words: syndication.PostHTML(e, p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }
 

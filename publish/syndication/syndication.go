@@ -10,11 +10,14 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"html/template"
 	"io"
 	"time"
 
 	"flyleaf/markdown"
+	"flyleaf/markdown/mathml"
 	"flyleaf/publish"
+	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/weekfile"
 )
@@ -246,6 +249,14 @@ func authors(names []string) []jsonAuthor {
 	return out
 }
 
+// PostHTML renders a post of a published week, with its formulas.
+func PostHTML(e *qa.Event, text string) template.HTML {
+	if e.HasMath() {
+		return markdown.PostHTML(text, mathml.FromTeX)
+	}
+	return markdown.HTML(text)
+}
+
 // MaxEntries bounds the feed of a week, which has the newest entries.
 const MaxEntries = 200
 
@@ -274,7 +285,7 @@ func OfWeek(p publish.Published, id, page string) Feed {
 			who += " (" + x.Not + ")"
 		}
 		entry := Entry{
-			ID: id + "#" + weekfile.Anchor(x.ID), URL: page + "#" + weekfile.Anchor(x.ID), HTML: `<div dir="auto">` + string(markdown.HTML(x.Text)) + "</div>", Authors: []string{name},
+			ID: id + "#" + weekfile.Anchor(x.ID), URL: page + "#" + weekfile.Anchor(x.ID), HTML: `<div dir="auto">` + string(PostHTML(e, x.Text)) + "</div>", Authors: []string{name},
 			PublishedMillis: x.AtMillis, UpdatedMillis: max(at, 1), Summary: markdown.Line(x.Text, 200),
 		}
 		entry.Title = who + " asks: " + markdown.Line(x.Text, 80)

@@ -65,7 +65,7 @@ func TestIndependentReadersReadBothFormats(t *testing.T) {
 		if first.GUID != id+"#p-r1" || first.Link != page+"#p-r1" || first.Title != "Orla Quist answers: Because." || first.Authors[0].Name != "Orla Quist" {
 			t.Errorf("%s: %+v", what, first)
 		}
-		if first.UpdatedParsed.UnixMilli() != monday+5000 || first.PublishedParsed.UnixMilli() != monday+5000 || first.Content != "<p>Because.</p>\n" {
+		if first.UpdatedParsed.UnixMilli() != monday+5000 || first.PublishedParsed.UnixMilli() != monday+5000 || first.Content != "<div dir=\"auto\"><p>Because.</p>\n</div>" {
 			t.Errorf("%s: %+v", what, first)
 		}
 		if last := got.Items[3]; what == "json" && last.PublishedParsed != nil || last.UpdatedParsed.UnixMilli() != monday || last.Authors[0].Name != "Somebody" {

@@ -23,6 +23,7 @@ const (
 	writeWeek     = "writeWeek"
 	writeOutline  = "writeOutline"
 	shrinkPicture = "shrinkPicture"
+	formula       = "formula"
 	sealContact   = "sealContact"
 	openContact   = "openContact"
 	openKeyFile   = "openKeyFile"
@@ -87,6 +88,13 @@ func serve(ctx context.Context, c node.Converter, name string, head, body []byte
 		return c.WriteOutline(ctx, w)
 	case shrinkPicture:
 		return c.ShrinkPicture(ctx, body)
+	case formula:
+		display, err := read[bool](head)
+		if err != nil {
+			return nil, err
+		}
+		xml, err := c.Formula(ctx, string(body), display)
+		return []byte(xml), err
 	case sealContact:
 		founder, err := read[qa.Identity](head)
 		if err != nil {
@@ -162,6 +170,12 @@ func (c Client) WriteOutline(ctx context.Context, week qa.Imported) ([]byte, err
 func (c Client) ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error) {
 	_, data, err := c.call(ctx, shrinkPicture, nil, picture)
 	return data, err
+}
+
+// Formula implements node.Converter.
+func (c Client) Formula(ctx context.Context, tex string, display bool) (string, error) {
+	_, data, err := c.call(ctx, formula, display, []byte(tex))
+	return string(data), err
 }
 
 // SealContact implements node.Converter.
