@@ -131,9 +131,12 @@ func renderWith(md goldmark.Markdown, text string, options ...parser.ParseOption
 	}
 	clean := sanitiser().SanitizeBytes(b.Bytes())
 	// Every "<" in the text has been escaped, so these elements were generated here.
-	out := strings.ReplaceAll(string(clean), "<pre>", `<pre tabindex="0">`)
+	out := scrolled.Replace(string(clean))
 	return template.HTML(out) //nolint:gosec // sanitised above
 }
+
+// scrolled lets people scroll elements that may be wider than the page with the keyboard.
+var scrolled = strings.NewReplacer("<pre>", `<pre tabindex="0">`, `<math display="block"`, `<math tabindex="0" display="block"`)
 
 // tooDeep reports whether a line opens more than maxNesting quotes and lists.
 func tooDeep(text string) bool {

@@ -98,15 +98,13 @@ func formulaEnd(line []byte, dollars int) int {
 		case '`': // code begins
 			return -1
 		case '$':
-			if dollars == 2 && !bytes.HasPrefix(line[i:], []byte("$$")) {
-				return -1
-			}
 			end := i + dollars
 			before, _ := utf8.DecodeLastRune(line[:i])
-			after, size := utf8.DecodeRune(line[end:])
-			if dollars == 2 || !unicode.IsSpace(before) && (size == 0 || !joinsFormula(after)) {
+			after, size := utf8.DecodeRune(line[min(end, len(line)):])
+			if dollars == 2 && bytes.HasPrefix(line[i:], []byte("$$")) || dollars == 1 && !unicode.IsSpace(before) && (size == 0 || !joinsFormula(after)) {
 				return end
 			}
+			return -1
 		}
 	}
 	return -1

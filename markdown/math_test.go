@@ -10,7 +10,7 @@ import (
 	"flyleaf/schema"
 )
 
-var mathElement = regexp.MustCompile(`<math(?: display="block")? alttext="([^"]*)">`)
+var mathElement = regexp.MustCompile(`<math(?: tabindex="0" display="block")? alttext="([^"]*)">`)
 
 // TestFormulasAreFound: what is a formula, what is a price, what is code.
 func TestFormulasAreFound(t *testing.T) {
@@ -18,7 +18,8 @@ func TestFormulasAreFound(t *testing.T) {
 		"$a^2$":                               {"a^2"},
 		"Is $a+b$ or $c$ right?":              {"a+b", "c"},
 		"$5 and $6":                           nil,
-		"from $5 to $6, or 7$ each":           nil,
+		"from $5 to $6, or $7 each":           nil,
+		"$5 or $6, and $a$":                   {"a"},
 		"US$5 and NZ$6":                       nil,
 		"It costs 5$. Or 6$?":                 nil,
 		"$20,000 and $30,000":                 nil,
