@@ -232,3 +232,15 @@ func TestACallThatCannotBeMadeChangesNothing(t *testing.T) {
 		t.Error("there is no such call")
 	}
 }
+
+func TestAFormulaIsTheSameThroughCalls(t *testing.T) {
+	for name, c := range converters {
+		got, err := c.Formula(t.Context(), `\frac12`, true)
+		if want := `<math display="block" alttext="\frac12"><mfrac><mn>1</mn><mn>2</mn></mfrac></math>`; err != nil || got != want {
+			t.Errorf("%s: %v, %s", name, err, got)
+		}
+		if got, err := c.Formula(t.Context(), `\foo`, false); node.KindOf(err) != node.Invalid || got != "" {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
