@@ -314,3 +314,23 @@ func TestFilesInTheTab(t *testing.T) {
 	imports(empty, nil)
 	p.sees("nothing was imported")
 }
+
+// TestFormulasInTheTab: the program of the tab asks the second one for formulas.
+func TestFormulasInTheTab(t *testing.T) {
+	relay := newRelay(t).upWithWeb()
+	p := newTab(t, "http://"+relay.addr)
+	p.open("/files")
+	do(t, p.ctx, chromedp.SetUploadFiles("#f-file", []string{filepath.Join(root(t), "importer", "testdata", "tides.md")}))
+	p.press(`form[enctype] button.primary`)
+	p.finds("#imported")
+	p.press("#main .roster a")
+	p.finds("article.question")
+	week := ask[string](t, p.ctx, `location.pathname`)
+	p.open(week + "/setup")
+	p.click("#s-math")
+	p.press(`form[enctype] button.primary`)
+	p.finds("#q")
+	p.fill("#q", `Is $\frac12$ of it mine?`)
+	p.click("#ask button.primary")
+	p.finds("article.question math mfrac")
+}
