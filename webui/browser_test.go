@@ -406,7 +406,7 @@ func TestBrowserLooks(t *testing.T) {
 	b.checkNoForeignRequests()
 }
 
-// checkLooks opens a page in every size and theme, checks it with basics, and takes screenshots.
+// checkLooks opens a page in every size and theme, checks it as it is and with all details open, and takes screenshots.
 func (b *inBrowser) checkLooks(name string, open func()) {
 	b.t.Helper()
 	for _, v := range []struct {
@@ -417,23 +417,33 @@ func (b *inBrowser) checkLooks(name string, open func()) {
 	}{{"desktop", 1440, 1000, false}, {"dark", 1440, 1000, true}, {"phone", 390, 844, false}, {"narrow", 320, 640, false}} {
 		b.size(v.width, v.height, v.dark)
 		open()
-		report := value[struct {
-			Width    float64  `json:"width"`
-			Room     float64  `json:"room"`
-			Problems []string `json:"problems"`
-		}](b, basics)
-		if report.Width > report.Room {
-			b.t.Errorf("%s at %d px is %v px wide: it scrolls sideways", name, v.width, report.Width)
-		}
-		if v.name == "desktop" || v.name == "phone" {
-			report.Problems = append(report.Problems, b.axe()...)
-		}
-		for _, p := range report.Problems {
-			b.t.Errorf("%s, %s: %s", name, v.name, p)
-		}
+		withAxe := v.name == "desktop" || v.name == "phone"
+		b.checkPage(name+", "+v.name, withAxe)
 		if v.name != "narrow" || name == "week" {
 			b.shot(name + "-" + v.name)
 		}
+		if withAxe && value[bool](b, `(closed => (closed.forEach(e => e.open = true), closed.length > 0))([...document.querySelectorAll('details:not([open])')])`) {
+			b.checkPage(name+", "+v.name+", all details open", true)
+		}
+	}
+}
+
+// checkPage checks the page as it is.
+func (b *inBrowser) checkPage(name string, withAxe bool) {
+	b.t.Helper()
+	report := value[struct {
+		Width    float64  `json:"width"`
+		Room     float64  `json:"room"`
+		Problems []string `json:"problems"`
+	}](b, basics)
+	if report.Width > report.Room {
+		b.t.Errorf("%s: it is %v px wide, and the window %v px: it scrolls sideways", name, report.Width, report.Room)
+	}
+	if withAxe {
+		report.Problems = append(report.Problems, b.axe()...)
+	}
+	for _, p := range report.Problems {
+		b.t.Errorf("%s: %s", name, p)
 	}
 }
 
