@@ -13,6 +13,9 @@ import (
 	"flyleaf/storage"
 )
 
+// outdated is the version of whereabouts that do not know what the relay has now.
+const outdated = -1
+
 // whereabouts is what is known about where this person's posts are, as of a version of the cached summary.
 type whereabouts struct {
 	version int
@@ -137,8 +140,12 @@ func (doc *document) noteSeen() []qa.PostID {
 // noteRelayHeads records what the relay has, as far as it is known here. mu is held and the document is loaded.
 func (doc *document) noteRelayHeads(theirs []wire.Hash) {
 	heads := slices.DeleteFunc(slices.Clone(theirs), func(h wire.Hash) bool { return !doc.contents.Graph().Has(h) })
-	if !slices.Equal(heads, doc.relayHeads) {
-		doc.relayHeads, doc.where = heads, nil
+	if slices.Equal(heads, doc.relayHeads) {
+		return
+	}
+	doc.relayHeads = heads
+	if doc.where != nil {
+		doc.where.version = outdated // it is still good for noticing what authors have seen
 	}
 }
 

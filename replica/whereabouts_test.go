@@ -89,6 +89,45 @@ func TestAnAuthorsChangeProvesThatAQuestionArrived(t *testing.T) {
 	}
 }
 
+// A page asked where a question is, and what the relay has has changed since. A change by an author that then comes in a
+// file is announced as proof.
+func TestProofIsAnnouncedAfterTheRelayHasMore(t *testing.T) {
+	host := startRelay(t)
+	author, asker := device(t, mem.New()), device(t, mem.New())
+	asker.Start(t.Context())
+	author.Start(t.Context())
+	id := createEvent(t, author, host.url())
+	do(t, author, id, qa.Act{Kind: qa.ActRole, Identity: author.Identity(), Role: qa.RoleAuthor, On: true})
+	other := ask(t, author, id, "Another question")
+	join(t, asker, id, host.url())
+	waitSynced(t, asker, id, 1)
+	q := ask(t, asker, id, "Has it arrived?")
+	sameHeads(t, id, author, asker)
+	eventually(t, asker, "the relay to have the question", func() bool { return whereaboutsOf(t, asker, id).OnRelay[q] })
+	do(t, asker, id, qa.Act{Kind: qa.ActReact, Post: other, Emoji: "a", On: true})
+	waitSynced(t, asker, id, 2) // the relay has more
+	host.stop()
+	for _, n := range []*replica.Node{author, asker} {
+		eventually(t, n, "being offline", func() bool { return statusOf(t, n, id).Relay.State == qa.RelayOffline })
+	}
+	do(t, author, id, qa.Act{Kind: qa.ActReact, Post: other, Emoji: "b", On: true})
+	updates, cancel := asker.Subscribe(id)
+	defer cancel()
+	if _, err := asker.Merge(testContext(t), id, bundleChanges(t, author, id)); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case u := <-updates:
+			if slices.Contains(u.Posts, q) {
+				return
+			}
+		case <-testContext(t).Done():
+			t.Fatal("no update about the question")
+		}
+	}
+}
+
 // What another device of the same person wrote is told apart, and counts as on the relay only once the relay has said so.
 func TestPostsOfAnotherDeviceOfTheSamePerson(t *testing.T) {
 	host := startRelay(t)
