@@ -44,7 +44,7 @@ func withoutTLS(replace map[string]string) (map[string]string, error) {
 // built with it.
 func overlay(dir, root, pkg string) (string, error) {
 	replace := map[string]string{}
-	if err := dropComments(replace, dir); err != nil {
+	if err := limitPageFiles(replace, dir); err != nil {
 		return "", err
 	}
 	switch err := limitTemplates(replace, dir, root, pkg); {
