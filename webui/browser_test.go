@@ -447,6 +447,15 @@ func (b *inBrowser) checkPage(name string, withAxe bool) {
 	}
 }
 
+// checkState checks what a page shows now with axe-core, and takes a screenshot.
+func (b *inBrowser) checkState(name string) {
+	b.t.Helper()
+	for _, problem := range b.axe() {
+		b.t.Errorf("%s: %s", name, problem)
+	}
+	b.shot(name)
+}
+
 // axe returns what axe-core finds in the page, and nothing if it is not installed.
 func (b *inBrowser) axe() []string {
 	b.t.Helper()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"path"
 	"reflect"
 	"regexp"
 	"strings"
@@ -56,6 +57,7 @@ func newTemplates() *templates {
 		"static":  staticAddress,
 		"modules": func() []string { return staticModules },
 		"thread":  r.thread,
+		"base":    path.Base,
 		"palette": func() template.HTML { return paletteButtons },
 		// The maximum length in bytes of the value at a path of the schema. Any word stands
 		// for a key that differs between documents: people/IDENTITY/name.
@@ -197,11 +199,8 @@ func (s *server) topNow(w http.ResponseWriter, r *http.Request) {
 	l := layout{Nav: q.Get("nav"), Sync: s.syncSummary(ctx)}
 	if event := qa.EventID(q.Get("event")); event != "" {
 		_ = s.node.Visit(ctx, event) // the week may have arrived while the page was open
-		week, err := s.node.Week(ctx, event)
-		keys, errKeys := s.node.Keys(ctx, event)
-		if err == nil && errKeys == nil && week.Event.Title != "" { // otherwise the page is not shown either
-			v := s.newWeekView(week, keys)
-			v.can, l.Event = permissionsOf(week.Event, v.me), eventPath(event)
+		if v := s.weekForNav(ctx, event); v != nil {
+			l.Event = eventPath(event)
 			v.nav(&l)
 		}
 	}

@@ -159,6 +159,7 @@ func New(c Config) http.Handler {
 	mux.HandleFunc("POST /e/{event}/p/{post}/block", s.block)
 
 	mux.HandleFunc("GET /search", s.search)
+	mux.HandleFunc("GET "+gotoPath, s.showGoto)
 	mux.HandleFunc("GET /club/{event}", s.clubWeeks)
 	mux.HandleFunc("GET /e/{event}/calendar.ics", s.ics)
 	mux.HandleFunc("GET /e/{event}/blob/{key}", s.blob)

@@ -9,7 +9,6 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/node"
-	"flyleaf/publish/ical"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -31,11 +30,10 @@ type weekPage struct {
 	Line           []weekday
 	PhaseBold      string
 	Phase          string
-	Next           string // what happens next in the week, and when
-	Contradictions string // details of the event that contradict each other
-	Calendar       bool   // the week has dates for a calendar file
-	ForAuthors     bool   // also offer the authors' calendar file
-	Zone           string // the event's zone, if it differs from the reader's
+	Next           string        // what happens next in the week, and when
+	Contradictions string        // details of the event that contradict each other
+	OtherPages     []destination // of the week, besides those of the header
+	Zone           string        // the event's zone, if it differs from the reader's
 	CoverColour    int
 	Cover          string // address of the cover picture; "" when there is none
 	Setup          bool   // the reader may change the week's settings
@@ -198,8 +196,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	}
 	p.PhaseBold, p.Phase = v.cal.phase(e)
 	p.Next = s.nextPhaseWords(e, v.cal)
-	p.Calendar = len(ical.Readers(&e, string(e.ID), "")) > 0
-	p.ForAuthors = p.Calendar && (v.can.Organise || e.HasRole(v.me, qa.RoleAuthor))
+	p.OtherPages = v.otherPages()
 	if e.Description != "" {
 		p.About = markdown.Prose(e.Description)
 	}

@@ -152,6 +152,7 @@ func TestBrowserInboxByKeyboard(t *testing.T) {
 	b.run(shortcut('?'))
 	b.until("the keys are shown", `document.getElementById('keys').open`)
 	b.eval(`document.getElementById('keys-off').click()`)
+	b.run(chromedp.KeyEvent(kb.Escape))
 	before := value[string](b, `document.querySelector('.entry.here').id`)
 	b.eval(`document.activeElement.blur()`)
 	b.run(shortcut('j'))

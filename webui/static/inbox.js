@@ -3,7 +3,7 @@
 import { adopt, all, byID, eventPath, here, one, replaceFilters } from './dom.js';
 import { addCopyButtons } from './copy.js';
 import { restoreDrafts } from './drafts.js';
-import { showKeys, showKeysSetting, startKeys } from './keys.js';
+import { startKeys } from './keys.js';
 import { newsWords, showNews } from './news.js';
 import { paced } from './pace.js';
 import { keepPlace } from './place.js';
@@ -83,7 +83,6 @@ export function startInboxKeys() {
 }
 
 function startInbox() {
-  showKeysSetting();
   comeBackAt(byID('inbox').dataset.comesBack);
 }
 
@@ -117,12 +116,5 @@ function pressed(e, key) {
       else control.click();
       break;
     }
-    case '/':
-      e.preventDefault();
-      byID('find').focus();
-      break;
-    case '?':
-      showKeys(e);
-      break;
   }
 }

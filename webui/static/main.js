@@ -8,7 +8,9 @@ import { addCopyButtons, startCode } from './copy.js';
 import { startDrafts } from './drafts.js';
 import { startFind } from './find.js';
 import { startForms } from './forms.js';
+import { startGoto } from './goto.js';
 import { startInboxKeys } from './inbox.js';
+import { startSiteKeys } from './keys.js';
 import { startMentions } from './mention.js';
 import { startNotifications } from './notify.js';
 import { startPaste } from './paste.js';
@@ -21,6 +23,8 @@ import { startWorker } from './worker.js';
 
 addCopyButtons(document);
 startCode();
+startSiteKeys();
+startGoto();
 startInboxKeys();
 startQueue();
 startStream();

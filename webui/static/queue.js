@@ -1,6 +1,6 @@
 // The posts that wait for a moderator, decided about many at once: by mouse with the boxes, and by key.
 import { all, byID, here, one } from './dom.js';
-import { showKeys, startKeys } from './keys.js';
+import { startKeys } from './keys.js';
 import { newsWords, showNews } from './news.js';
 import { paced } from './pace.js';
 import { readPage } from './server.js';
@@ -58,9 +58,6 @@ function pressed(e, key) {
       e.preventDefault();
       if (key === 'h') byID('reason').focus();
       else byID('approve').click();
-      break;
-    case '?':
-      if (byID('keys')) showKeys(e);
       break;
   }
 }

@@ -1,7 +1,7 @@
 // New posts: which of them the reader has seen, how many there are in the tab's title, and the keys that go to the
 // next and the previous one.
 import { all, byID, eventPath, here, one, root } from './dom.js';
-import { showKeys, startKeys } from './keys.js';
+import { startKeys } from './keys.js';
 import { paced } from './pace.js';
 import { focusPost } from './place.js';
 import { send } from './server.js';
@@ -96,14 +96,10 @@ export function startUnread() {
   watch();
   new MutationObserver(watch).observe(byID('main'), { childList: true, subtree: true });
   addEventListener('pagehide', () => tell(true));
-  if (!byID('threads') || !byID('keys')) return;
+  if (!byID('threads')) return;
   startKeys((e, key) => {
-    if (key === 'n' || key === 'p') {
-      e.preventDefault();
-      go(key === 'p');
-    } else if (key === '/') {
-      e.preventDefault();
-      byID('find').focus();
-    } else if (key === '?') showKeys(e);
+    if (key !== 'n' && key !== 'p') return;
+    e.preventDefault();
+    go(key === 'p');
   });
 }
