@@ -142,6 +142,14 @@ func TestUpdateIsOffered(t *testing.T) {
 	versions := `caches.keys().then(all => { globalThis.versions = all.join(" ") }), globalThis.versions`
 	p.holds("the old version goes on", `document.querySelector("#q").value === "I am in the middle of" && (`+versions+`)?.includes("newer-") && globalThis.versions.split(" ").length > 3`)
 
+	ask[bool](t, p.ctx, `(post => { // the first message to the new version is lost
+		let lost = false;
+		ServiceWorker.prototype.postMessage = function (...args) {
+			if (lost || args[0].ask !== "skipWaiting") post.apply(this, args);
+			else lost = true;
+		};
+		return true;
+	})(ServiceWorker.prototype.postMessage)`)
 	p.press("#update button")
 	p.finds("#q")
 	p.holds("the new version runs alone", `(`+versions+`) && globalThis.versions.split(" ").length === 3 && globalThis.versions.includes("newer-")`)

@@ -8,6 +8,8 @@ export const inWorker = document.body.dataset.worker !== undefined;
 
 const pingEvery = 10_000; // ms; a worker without anything to do is ended after some 30 s
 
+const askAgain = 2000; // ms until a new version is asked for again to take over
+
 const lookEvery = 3_600_000; // ms between two looks for a new version
 
 // ask sends the worker a request and returns its response.
@@ -62,9 +64,15 @@ async function offerUpdate() {
     const button = document.createElement('button');
     button.textContent = 'Reload';
     button.addEventListener('click', () => {
-      if (!registration.waiting) return location.reload(); // another tab has loaded the new version
+      button.disabled = true;
       navigator.serviceWorker.addEventListener('controllerchange', () => location.reload());
-      registration.waiting.postMessage({ ask: 'skipWaiting' });
+      // Asked for again until it happens: while the browser is busy, it may lose the message to a worker that it has ended.
+      const change = () => {
+        if (registration.waiting) registration.waiting.postMessage({ ask: 'skipWaiting' });
+        else location.reload(); // perhaps another tab has loaded the new version
+      };
+      change();
+      setInterval(change, askAgain);
     });
     box.replaceChildren('A new version of Flyleaf is ready. ', button);
     box.hidden = false;
