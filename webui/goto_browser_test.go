@@ -3,7 +3,6 @@
 package webui
 
 import (
-
 	"testing"
 
 	"github.com/chromedp/chromedp"
