@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"flyleaf/internal/casefold"
 	"flyleaf/node"
 	"flyleaf/publish/ical"
 	"flyleaf/qa"
@@ -210,9 +209,9 @@ func firstOf(links []destination, n int) []destination { return links[:min(len(l
 
 // fitting returns the links whose names or notes have a word that begins with each of the typed words.
 func fitting(typed string, links []destination) (out []destination) {
-	words := strings.Fields(casefold.String(typed))
+	words := strings.Fields(strings.ToLower(typed))
 	for _, link := range links {
-		name, fits := " "+casefold.String(link.Name+" "+link.Note), true
+		name, fits := " "+strings.ToLower(link.Name+" "+link.Note), true
 		for _, word := range words {
 			fits = fits && strings.Contains(name, " "+word)
 		}
