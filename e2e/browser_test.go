@@ -135,13 +135,13 @@ func TestPageInARealBrowser(t *testing.T) {
 	same(t, week.Event, reader, author, count(3))
 }
 
-// TestReadmePicture takes the README's screenshot of the demo. With FLYLEAF_UPDATE=1 it writes
-// docs/week.png.
-func TestReadmePicture(t *testing.T) {
+// TestReadmePictures takes the README's screenshots: the demo's week, on a telephone too, and the inbox of an author who
+// has been invited. With FLYLEAF_UPDATE=1 it writes them to docs.
+func TestReadmePictures(t *testing.T) {
 	ctx := browser(t, chromedp.WindowSize(1280, 1700))
-	a := newDevice(t)
-	p := start(t, a.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
-	do(t, ctx, chromedp.Navigate(p.address()), chromedp.WaitVisible(`#main`))
+	organiser, author := newDevice(t), newDevice(t)
+	demo := start(t, organiser.env(), "flyleaf", "demo", "--listen", "127.0.0.1:0", "--relay-listen", "127.0.0.1:0", "--no-open")
+	do(t, ctx, chromedp.Navigate(demo.address()), chromedp.WaitVisible(`#main`))
 	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
 	eventually(t, "the sample is on the relay", func() error {
 		if words := ask[string](t, ctx, `document.querySelector('#sync-summary').innerText`); !strings.Contains(words, "on the relay") {
@@ -149,6 +149,28 @@ func TestReadmePicture(t *testing.T) {
 		}
 		return nil
 	})
+	picture(t, ctx, "week", 1280, 1700, false)
+	picture(t, ctx, "phone", 390, 844, true)
+
+	organiser.dir = filepath.Join(organiser.dir, "demo", "device")
+	author.run("join", decode[struct{ Invitation string }](organiser, "event", "invite", "--role", "author").Invitation)
+	author.run("identity", "name", "Juno Vale")
+	author.run("sync")
+	_, address := author.serve()
+	do(t, ctx, chromedp.Navigate(address), chromedp.WaitVisible(`#main`))
+	do(t, ctx, chromedp.Click(`main a[href*="/e/"]`), chromedp.WaitVisible(`article.question`))
+	do(t, ctx, chromedp.Click(`header a[href$="/inbox"]`), chromedp.WaitVisible(`#inbox`))
+	picture(t, ctx, "inbox", 1280, 1100, false)
+}
+
+// picture takes a screenshot of a page for the README, of a size in CSS pixels.
+func picture(t *testing.T, ctx context.Context, name string, width, height int64, dark bool) {
+	t.Helper()
+	if err := browsertest.Look(ctx, width, height, dark); err != nil {
+		t.Fatal(err)
+	}
+	// Opened anew, so that no colour is on its way from light to dark.
+	do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`#main`))
 	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		t.Fatal(err)
@@ -165,10 +187,10 @@ func TestReadmePicture(t *testing.T) {
 		}
 	}
 	if len(colours) < 20 {
-		t.Errorf("the picture has only %d colours; is it a page?", len(colours))
+		t.Errorf("the picture %s has only %d colours; is it a page?", name, len(colours))
 	}
 	if os.Getenv("FLYLEAF_UPDATE") != "" {
-		if err := os.WriteFile(filepath.Join(root(t), "docs", "week.png"), shot, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root(t), "docs", name+".png"), shot, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

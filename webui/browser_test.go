@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -160,16 +159,9 @@ func (b *inBrowser) live() {
 
 func (b *inBrowser) size(width, height int64, dark bool) {
 	b.t.Helper()
-	scheme := "light"
-	if dark {
-		scheme = "dark"
+	if err := browsertest.Look(b.ctx, width, height, dark); err != nil {
+		b.t.Fatal(err)
 	}
-	b.run(chromedp.EmulateViewport(width, height), func(ctx context.Context, t *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-		})
-		return chromedp.Void{}, err
-	})
 }
 
 // shot takes a screenshot of the page into the directory FLYLEAF_SHOTS, or a temporary one.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/gorilla/websocket"
@@ -140,6 +141,21 @@ func Chromium(ctx context.Context) *Window {
 			return run(chromedp.EmulateViewport(phoneWidth, phoneHeight, chromedp.EmulateMobile))
 		},
 	}
+}
+
+// Look gives a page in Chromium a size in CSS pixels, and its reader a dark or a light system.
+func Look(ctx context.Context, width, height int64, dark bool) error {
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	_, err := chromedp.Run(ctx, chromedp.Steps(chromedp.EmulateViewport(width, height), func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		return chromedp.Void{}, err
+	}))
+	return err
 }
 
 // SetOffline takes the network from a page in Chromium and its Service Worker, or gives it back.
