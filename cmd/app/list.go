@@ -261,13 +261,13 @@ func (a *app) showCmd() *cobra.Command {
 					if t.Question.ID == post {
 						j := newJSONThread(t)
 						j.annotate(&week, look)
-						return a.show(j, t.Question.Revisions)
+						return a.show(j, &t.Question)
 					}
 					for k := range t.Replies {
 						if t.Replies[k].ID == post {
 							j := newJSONPost(&t.Replies[k])
 							j.annotate(&week, look)
-							return a.show(j, t.Replies[k].Revisions)
+							return a.show(j, &t.Replies[k])
 						}
 					}
 				}
@@ -278,7 +278,8 @@ func (a *app) showCmd() *cobra.Command {
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
-func (a *app) show(p jsonPost, revisions []qa.Revision) error {
+func (a *app) show(p jsonPost, view *qa.PostView) error {
+	revisions := view.Revisions
 	if a.json {
 		history := revisions
 		if p.Withdrawn || p.Void {
@@ -286,8 +287,9 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 		}
 		return a.printJSON(struct {
 			jsonPost
+			Appeal  string        `json:"appeal,omitempty"` // what the writer answers to the reason for hiding it
 			History []qa.Revision `json:"history"`
-		}{p, history})
+		}{p, view.Appeal(), history})
 	}
 	a.printThread(&p)
 	concealed := p.Hidden != "" || p.Blocked
@@ -302,6 +304,12 @@ func (a *app) show(p jsonPost, revisions []qa.Revision) error {
 			for line := range strings.SplitSeq(plain(r.Text), "\n") {
 				a.printf("    %s\n", line)
 			}
+		}
+	}
+	if appeal := view.Appeal(); appeal != "" {
+		a.printf("Its writer asks for it to be shown again:\n")
+		for line := range strings.SplitSeq(plain(appeal), "\n") {
+			a.printf("    %s\n", line)
 		}
 	}
 	return nil

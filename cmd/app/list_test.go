@@ -71,7 +71,7 @@ func TestTextsThatAreNotShown(t *testing.T) {
 		}
 		var out bytes.Buffer
 		a := &app{std: streams{strings.NewReader(""), &out, &out}}
-		if err := a.show(j, versions); err != nil {
+		if err := a.show(j, &post); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Contains(out.String(), "first version"); got != c.history {

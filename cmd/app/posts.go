@@ -115,6 +115,36 @@ replied. Devices that have the post keep the text in their copy.`,
 	return a.jsonFlag(eventFlag(undoFlag(c, &undo, "show the post again"), &event))
 }
 
+func (a *app) postAppealCmd() *cobra.Command {
+	var event string
+	c := &cobra.Command{
+		Use:   "appeal [flags] POST TEXT|-",
+		Short: "Ask for a hidden post of yours to be shown again",
+		Long: `Ask for a hidden post of yours to be shown again: answer the reason for which it is hidden.
+Moderators and organisers see the answer beside the post, and ` + "`flyleaf show`" + ` prints it. It is stored
+on all devices of the event. A second answer replaces the first.`,
+		Example: `  flyleaf post appeal 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "She agreed to be named."`,
+		Args:    atLeast(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			text, err := a.textArg(args[1:])
+			if err != nil {
+				return err
+			}
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				p, err := b.Post(ctx, id, post)
+				if err != nil {
+					return err
+				}
+				if p.Marks.Hidden == "" {
+					return codedf(exitRefused, "this post is not hidden; nothing was changed")
+				}
+				return a.act(ctx, b, id, p.AppealAct(text), "Sent to the moderators and organisers.")
+			})
+		},
+	}
+	return a.jsonFlag(eventFlag(c, &event))
+}
+
 func (a *app) postReactCmd() *cobra.Command {
 	var event string
 	var undo bool

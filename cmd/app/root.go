@@ -138,7 +138,7 @@ they are opened.`,
 
 func (a *app) postGroup() *cobra.Command {
 	return a.group("post", "Edit, withdraw or react to a post", `Edit, withdraw, react to or mark a post.`,
-		a.postEditCmd(), a.postWithdrawCmd(), a.postReactCmd(), a.postAnsweredCmd(), a.postRefusedCmd())
+		a.postEditCmd(), a.postWithdrawCmd(), a.postReactCmd(), a.postAnsweredCmd(), a.postAppealCmd(), a.postRefusedCmd())
 }
 
 func (a *app) modGroup() *cobra.Command {
