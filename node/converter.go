@@ -44,12 +44,18 @@ type FileToRead struct {
 // WeeksOfFile are the weeks that a Converter read from a file.
 type WeeksOfFile struct {
 	Weeks   []WeekOfFile
-	Channel string // of a Slack export, whose weeks are imported one by one; "" for other files
+	Channel string   // of a Slack export; "" for other files
+	Site    bool     // the pages of a site
+	Skipped []string // the files of a site that are no weeks, with the reasons
 }
+
+// Several reports whether the weeks are imported one by one.
+func (w *WeeksOfFile) Several() bool { return w.Channel != "" || w.Site }
 
 // WeekOfFile is a week of a file.
 type WeekOfFile struct {
-	Week   qa.Imported
-	Monday string   // of a week in a Slack export, such as 2021-03-08
-	Notes  []string // for a person to check: guesses of the Converter, and what it did not find
+	Week    qa.Imported
+	Name    string   // of a week in a Slack export, its Monday, such as 2021-03-08; of a page, its file
+	Notes   []string // for a person to check: guesses of the Converter, and what it did not find
+	Refused string   // why a page of a site cannot be read; the Week is empty then
 }

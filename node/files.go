@@ -23,14 +23,14 @@ const (
 )
 
 // FileToImport is a file that the user has chosen: a Jekyll page, the text of a week's page, an
-// outline, JSON, a bundle or the ZIP of a Slack export.
+// outline, JSON, a bundle, or the ZIP of a Slack export or of a Jekyll site.
 type FileToImport struct {
 	Name    string // for messages
 	Data    []byte
 	Event   qa.EventID // the week into which it is imported; "" for a new one, or the one of an earlier import
 	Relay   string     // of new weeks; "" for none
 	Channel string     // of a Slack export, by name or ID; "" is the only one
-	Club    string     // the club that lists the weeks of a Slack export, by name or ID; "" for none
+	Club    string     // the club that lists the weeks of a ZIP, by name or ID; "" for none
 	NewClub bool       // see WeeksToImport
 	// Accept says which differences from an earlier import of the file are applied. A bundle has none.
 	Accept qa.ImportChoice
@@ -61,8 +61,8 @@ func ImportFile(ctx context.Context, n Node, c Converter, f FileToImport) ([]Imp
 	switch {
 	case err != nil:
 		return nil, err
-	case read.Channel != "":
-		return importChannel(ctx, n, f, read)
+	case read.Several():
+		return importSeveral(ctx, n, f, read)
 	}
 	week := read.Weeks[0].Week
 	week.Accept = f.Accept
@@ -91,10 +91,10 @@ func (f *FileToImport) check() error {
 	return nil
 }
 
-// read reads the weeks of a file that is not a bundle: one, unless it is a channel.
+// read reads the weeks of a file that is not a bundle: one, unless it has several.
 func (f *FileToImport) read(ctx context.Context, c Converter) (WeeksOfFile, error) {
 	read, err := c.ReadWeeks(ctx, FileToRead{Name: f.Name, Data: f.Data, Channel: f.Channel})
-	if err == nil && read.Channel == "" && len(read.Weeks) != 1 {
+	if err == nil && len(read.Weeks) != 1 && (!read.Several() || read.Site && f.Event != "") {
 		err = Errorf(Invalid, "the file has %d weeks, not one; nothing was imported", len(read.Weeks))
 	}
 	return read, err
@@ -108,9 +108,13 @@ type FilePreview struct {
 	Changes        int      // of a bundle
 	Notes          []string // like those of ImportedFile
 	Guesses        []ThreadGuess
-	Invalid        int  // changes of a bundle that would be refused
-	Outline        bool // the guesses can be corrected in an outline
+	Invalid        int    // changes of a bundle that would be refused
+	Refused        string // why the week would not be imported
+	Outline        bool   // the guesses can be corrected in an outline
 }
+
+// skippedFiles is the title under which the files of a site are listed that are no weeks.
+const skippedFiles = "Other files"
 
 // ThreadGuess is a message for which the format does not say whether it starts a thread.
 type ThreadGuess struct {
@@ -144,11 +148,14 @@ func PreviewFile(ctx context.Context, c Converter, f FileToImport) ([]FilePrevie
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
 		p := FilePreview{
-			Title: cmp.Or(w.Week.Event.Title, w.Monday), Authors: w.Week.Event.Authors, Notes: slices.Concat(notesOf(&w.Week), w.Notes),
-			Guesses: ThreadGuesses(&w.Week), Outline: w.Week.Guesses > 0 && read.Channel == "",
+			Title: cmp.Or(w.Week.Event.Title, w.Name), Authors: w.Week.Event.Authors, Notes: slices.Concat(notesOf(&w.Week), w.Notes),
+			Guesses: ThreadGuesses(&w.Week), Outline: w.Week.Guesses > 0 && !read.Several(), Refused: w.Refused,
 		}
 		p.Questions, p.Replies = w.Week.Count()
 		out = append(out, p)
+	}
+	if len(read.Skipped) > 0 {
+		out = append(out, FilePreview{Title: skippedFiles, Notes: read.Skipped})
 	}
 	return out, err
 }
@@ -162,8 +169,8 @@ func OutlineOf(ctx context.Context, c Converter, f FileToImport) ([]byte, error)
 	switch {
 	case err != nil:
 		return nil, err
-	case read.Channel != "":
-		return nil, Errorf(Invalid, "a Slack export has no outline")
+	case read.Several():
+		return nil, Errorf(Invalid, "a ZIP has no outline")
 	}
 	return c.WriteOutline(ctx, read.Weeks[0].Week)
 }
@@ -183,28 +190,36 @@ func mergeFile(ctx context.Context, n Node, data []byte) ([]ImportedFile, error)
 	return []ImportedFile{out}, nil
 }
 
-// importChannel imports the weeks of a channel.
-func importChannel(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) ([]ImportedFile, error) {
+// importSeveral imports the weeks of a channel or a site.
+func importSeveral(ctx context.Context, n Node, f FileToImport, read WeeksOfFile) (out []ImportedFile, err error) {
 	in := WeeksToImport{Event: f.Event, Club: f.Club, NewClub: f.NewClub, Relay: f.Relay}
+	var notes [][]string
 	for i := range read.Weeks {
 		w := &read.Weeks[i]
+		if w.Refused != "" {
+			out = append(out, ImportedFile{Title: w.Name, Refused: w.Refused})
+			continue
+		}
 		w.Week.Accept = f.Accept
-		in.Weeks = append(in.Weeks, WeekToImport{cmp.Or(w.Week.Event.Title, w.Monday), w.Week})
+		in.Weeks = append(in.Weeks, WeekToImport{cmp.Or(w.Week.Event.Title, w.Name), w.Week})
+		notes = append(notes, w.Notes)
 	}
 	done, err := ImportWeeks(ctx, n, in)
-	var out []ImportedFile
 	for i, r := range done.Weeks {
 		switch {
 		case r.Refused != nil:
 			out = append(out, ImportedFile{Title: in.Weeks[i].Name, Refused: r.Refused.Error()})
 		case r.Event != "":
 			week := importedWeek(in.Weeks[i].Week, r.ImportResult)
-			week.Notes = append(week.Notes, read.Weeks[i].Notes...)
+			week.Notes = append(week.Notes, notes[i]...)
 			out = append(out, week)
 		}
 	}
 	if len(out) == 0 && err == nil {
 		err = Errorf(Invalid, "the channel %s has no question; nothing was imported", read.Channel)
+	}
+	if len(read.Skipped) > 0 {
+		out = append(out, ImportedFile{Title: skippedFiles, Notes: read.Skipped})
 	}
 	return out, err
 }

@@ -193,3 +193,44 @@ func TestFeedAddresses(t *testing.T) {
 	s.h.ServeHTTP(w, r)
 	mustContain(t, w.Body.String(), `value="http://`+testHost+"/api/v1/events/"+string(s.event)+`/feed.atom"`)
 }
+
+// TestASiteIsImported: each page of its ZIP is a week of the club; a page that cannot be read is named, as are the files
+// that are no pages.
+func TestASiteIsImported(t *testing.T) {
+	s := newSite(t, "")
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, text := range map[string]string{
+		"site/_books/weather.md": "---\ntitle: Small Weather\nauthors: [Aino Berglund]\n---\n\nRain, mostly.\n",
+		"site/_books/clocks.md":  "---\ntitle: A Book of Clocks\nauthors: [Noor Adeyemi]\n---\n\nTime passes.\n",
+		"site/_books/wrong.md":   "---\ntitle: [\n---\n",
+		"site/_books/photo.jpg":  "",
+	} {
+		f, err := z.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(text))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.followed())
+	w := s.importFile("site.zip", b.Bytes(), "preview", "1")
+	mustContain(t, w.Body.String(), "Small Weather", "A Book of Clocks", "wrong.md", "nothing was imported", "Other files", "photo.jpg: ")
+	if n := len(s.followed()); n != before {
+		t.Errorf("the preview imported %d weeks", n-before)
+	}
+	w = s.importFile("site.zip", b.Bytes(), "into", string(s.event))
+	if w.Code != http.StatusUnprocessableEntity || len(s.followed()) != before {
+		t.Errorf("a site was imported into a week: %d, %d new", w.Code, len(s.followed())-before)
+	}
+	mustContain(t, w.Body.String(), "The file has 3 weeks, not one")
+	w = s.importFile("site.zip", b.Bytes(), "club", "The reading room")
+	mustContain(t, w.Body.String(), ">Small Weather</bdi></a>", ">A Book of Clocks</bdi></a>", "wrong.md", "photo.jpg: ")
+	if n := len(s.followed()) - before; n != 3 { // and the club
+		t.Errorf("%d new events", n)
+	}
+}

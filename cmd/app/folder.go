@@ -2,11 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"syscall"
 	"unicode/utf8"
@@ -78,78 +75,19 @@ func (f *folder) Stat(name string) (fs.FileInfo, error) { return fs.Stat(f.fs, n
 // ReadDir lists a folder, by name.
 func (f *folder) ReadDir(name string) ([]fs.DirEntry, error) { return fs.ReadDir(f.fs, name) }
 
-// read reads at most limit bytes of a file.
-func (f *folder) read(name string, limit int64) ([]byte, error) {
-	file, err := f.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	b, err := io.ReadAll(io.LimitReader(file, limit))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	}
-	return b, nil
-}
-
-// Limits on what is read from a site besides its pages. A real site has some 200 people.
-const (
-	maxPeople     = 10_000
-	maxPersonFile = 256 << 10 // bytes
-	maxSiteConfig = 1 << 20   // bytes
-)
-
-// readConfig reads the _config.yml of a site. Without one it returns Jekyll's defaults.
+// readConfig reads the _config.yml of a site, see importer.ReadConfig.
 func readConfig(site string) (importer.SiteConfig, error) {
 	f, err := openFolder(site)
 	if err != nil {
 		return importer.ReadSiteConfig("", nil)
 	}
 	defer f.Close()
-	for _, name := range []string{"_config.yml", "_config.yaml"} {
-		b, err := f.read(name, maxSiteConfig+1)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err == nil && len(b) > maxSiteConfig:
-			err = fmt.Errorf("%s has more than %d bytes", name, maxSiteConfig)
-		}
-		if err != nil {
-			c, _ := importer.ReadSiteConfig("", nil)
-			return c, err
-		}
-		return importer.ReadSiteConfig(name, b)
-	}
-	return importer.ReadSiteConfig("", nil)
+	return importer.ReadConfig(f)
 }
 
-// peopleFolders are the names of folders with a site's pages about people.
-var peopleFolders = []string{"_people", "people"}
-
-// peopleOfSite returns the names in a site's pages about people, by the short names that other pages use.
-// It is empty if the site has no such pages.
+// peopleOfSite returns the names in a site's pages about people, see importer.ReadPeople.
 func peopleOfSite(site string, c importer.SiteConfig) map[string]string {
-	files := map[string][]byte{}
-	for _, dir := range peopleFolders {
-		f, err := openFolderIn(site, path.Join(".", c.CollectionsDir, dir))
-		if err != nil {
-			continue
-		}
-		pages, _, err := importer.SitePages(f, dir, c)
-		if err != nil {
-			pages = nil
-		}
-		for _, name := range pages {
-			if len(files) >= maxPeople {
-				break
-			}
-			if b, err := f.read(name, maxPersonFile); err == nil {
-				files[name] = b
-			}
-		}
-		_ = f.Close() // opened for reading only
-	}
-	return importer.PeopleFromFiles(files)
+	return importer.ReadPeople(c, func(dir string) (fs.FS, error) { return openFolderIn(site, dir) })
 }
 
 // maxParents is how many folders above a page's folder are searched for people; for
@@ -168,7 +106,7 @@ func peopleForPage(file string) map[string]string {
 	}
 	for range maxParents {
 		at = filepath.Dir(at)
-		for _, dir := range peopleFolders {
+		for _, dir := range importer.PeopleFolders {
 			if info, err := os.Stat(filepath.Join(at, dir)); err == nil && info.IsDir() {
 				c, _ := readConfig(at) // on error, c has Jekyll's defaults
 				return peopleOfSite(at, c)

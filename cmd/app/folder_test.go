@@ -80,14 +80,14 @@ func TestFolderOfPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := f.read("pipe.md", 100); !errors.Is(err, errNotRegular) {
+	if _, err := f.Open("pipe.md"); !errors.Is(err, errNotRegular) {
 		t.Errorf("a pipe: %v", err)
 	}
-	if _, err := f.read("out.md", 100); err == nil {
+	if _, err := f.Open("out.md"); err == nil {
 		t.Error("a link out of the folder was read")
 	}
 	for _, name := range []string{"../site/_books/a.md", "/etc/hostname"} {
-		if _, err := f.read(name, 100); err == nil {
+		if _, err := f.Open(name); err == nil {
 			t.Errorf("%s was read", name)
 		}
 	}

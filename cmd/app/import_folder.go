@@ -19,9 +19,6 @@ import (
 
 // Importing a folder of a site. Each page becomes a week, and all are added to a club's list.
 
-// maxPages is the maximum number of pages in a folder. Two years of weeks are about a hundred.
-const maxPages = 10_000
-
 // clubReport is the output of `import FOLDER --json`.
 type clubReport struct {
 	Folder string     `json:"folder"`
@@ -38,7 +35,7 @@ type clubReport struct {
 func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err error) {
 	dir = filepath.Clean(dir)
 	config, configErr := readConfig(dir)
-	books := path.Join(".", config.CollectionsDir, "_books")
+	books := path.Join(".", config.CollectionsDir, importer.BooksFolder)
 	site := dir
 	f, err := openFolderIn(dir, books)
 	if _, there := os.Lstat(filepath.Join(dir, filepath.FromSlash(books))); err != nil && there == nil {
@@ -60,9 +57,9 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 	}
 	defer f.Close()
 	if configErr != nil {
-		passed = append(passed, importer.SkippedFile{File: filepath.Join(site, "_config.yml"), Reason: "it cannot be read (" + configErr.Error() + "), so Jekyll's default settings were used"})
+		passed = append(passed, importer.SkippedConfig(filepath.Join(site, "_config.yml"), configErr))
 	}
-	names, over, err := importer.SitePages(f, books, config)
+	pages, over, err := importer.ReadPages(f, books, config, peopleOfSite(site, config))
 	if err != nil {
 		return nil, nil, codedf(exitRefused, "%s: %w", dir, err)
 	}
@@ -70,28 +67,8 @@ func readFolder(dir string) (inputs []input, passed []importer.SkippedFile, err 
 		p.File = filepath.Join(dir, filepath.FromSlash(p.File))
 		passed = append(passed, p)
 	}
-	if len(names) > maxPages {
-		return nil, nil, codedf(exitRefused, "%s contains %d pages, but at most %d can be imported at once; nothing was imported", dir, len(names), maxPages)
-	}
-	people := peopleOfSite(site, config)
-	for _, name := range names {
-		p := input{file: filepath.Join(dir, filepath.FromSlash(name))}
-		b, err := f.read(name, importer.MaxInput+1)
-		switch {
-		case err != nil:
-			p.err = codedf(exitRefused, "%s: it cannot be read: %s; nothing was imported", name, reasonOf(err))
-		case !importer.HasFrontMatter(b):
-			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "it has no front matter, so Jekyll does not treat it as a page"})
-			continue
-		default:
-			p.week, p.err = importer.ReadJekyll(name, b, people)
-			p.err = coded(exitRefused, p.err)
-		}
-		if p.err == nil && p.week.Unpublished {
-			passed = append(passed, importer.SkippedFile{File: p.file, Reason: "its front matter says published: false, so the site does not show it; to import it, import the file by itself"})
-			continue
-		}
-		inputs = append(inputs, p)
+	for _, p := range pages {
+		inputs = append(inputs, input{filepath.Join(dir, filepath.FromSlash(p.Name)), p.Week, coded(exitRefused, p.Err)})
 	}
 	return inputs, passed, nil
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ var _ node.Converter = Direct{}
 // ReadWeeks implements node.Converter.
 func (Direct) ReadWeeks(_ context.Context, f node.FileToRead) (out node.WeeksOfFile, err error) {
 	if bytes.HasPrefix(f.Data, []byte("PK\x03\x04")) {
-		out, err = readSlack(f)
+		out, err = readZip(f)
 		return out, node.WithKind(node.Invalid, err)
 	}
 	week, err := importer.Read(f.Name, f.Data, nil)
@@ -41,12 +42,39 @@ func (Direct) ReadWeeks(_ context.Context, f node.FileToRead) (out node.WeeksOfF
 	return out, nil
 }
 
-// readSlack reads the weeks of a channel.
-func readSlack(f node.FileToRead) (out node.WeeksOfFile, err error) {
+// readZip reads the weeks of a site, or of a channel if there is no page.
+func readZip(f node.FileToRead) (out node.WeeksOfFile, err error) {
 	files, err := slack.OpenZip(f.Name, bytes.NewReader(f.Data), int64(len(f.Data)))
 	if err != nil {
 		return out, err
 	}
+	pages, skipped, err := importer.ReadSite(files)
+	if err != nil {
+		return out, err
+	}
+	if len(pages) == 0 {
+		return readSlack(files, f)
+	}
+	out.Site = true
+	for _, p := range pages {
+		w := node.WeekOfFile{Week: p.Week, Name: p.Name}
+		if p.Err != nil {
+			w.Refused = p.Err.Error()
+		}
+		out.Weeks = append(out.Weeks, w)
+	}
+	for _, s := range skipped {
+		if len(out.Skipped) == maxNamed {
+			out.Skipped = append(out.Skipped, fmt.Sprintf("and %d more", len(skipped)-maxNamed))
+			break
+		}
+		out.Skipped = append(out.Skipped, s.File+": "+s.Reason)
+	}
+	return out, nil
+}
+
+// readSlack reads the weeks of a channel.
+func readSlack(files fs.FS, f node.FileToRead) (out node.WeeksOfFile, err error) {
 	if f.Channel == "" {
 		if f.Channel, err = onlyChannel(slack.Channels(files)); err != nil {
 			return out, err
@@ -58,12 +86,12 @@ func readSlack(f node.FileToRead) (out node.WeeksOfFile, err error) {
 	}
 	out.Channel = x.Channel
 	for _, w := range x.Weeks {
-		out.Weeks = append(out.Weeks, node.WeekOfFile{Week: w.Imported, Monday: w.Monday, Notes: w.Notes})
+		out.Weeks = append(out.Weeks, node.WeekOfFile{Week: w.Imported, Name: w.Monday, Notes: w.Notes})
 	}
 	return out, nil
 }
 
-// maxNamed is how many channels a message names.
+// maxNamed is how many channels or files a message names.
 const maxNamed = 20
 
 func onlyChannel(names []string, err error) (string, error) {

@@ -42,14 +42,12 @@ func TestAWeekIsReadTheSameThroughCalls(t *testing.T) {
 	}
 }
 
-func TestAChannelIsReadTheSameThroughCalls(t *testing.T) {
+// zipOf returns a ZIP of files.
+func zipOf(t *testing.T, files map[string]string) []byte {
+	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for name, text := range map[string]string{
-		"channels.json":             `[{"id":"C1","name":"book-club"}]`,
-		"users.json":                `[{"id":"U1","profile":{"display_name":"Ana"}}]`,
-		"book-club/2021-03-08.json": `[{"type":"message","user":"U1","ts":"1615200000.000100","text":"May nothing ever be changed?"}]`,
-	} {
+	for name, text := range files {
 		w, err := z.Create(name)
 		if err == nil {
 			_, err = io.WriteString(w, text)
@@ -61,7 +59,34 @@ func TestAChannelIsReadTheSameThroughCalls(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f := node.FileToRead{Name: "export.zip", Data: b.Bytes()}
+	return b.Bytes()
+}
+
+func TestASiteIsReadTheSameThroughCalls(t *testing.T) {
+	f := node.FileToRead{Name: "site.zip", Data: zipOf(t, map[string]string{
+		"site/_books/a.md":        "---\ntitle: The Patient Ledger\nauthors: [ilse]\n---\n",
+		"site/_books/b.md":        "---\ntitle: [\n---\n",
+		"site/_books/cover.jpg":   "",
+		"site/_people/ilse.md":    "---\nshort: ilse\ntitle: Ilse Marrow\n---\n",
+		"site/_layouts/book.html": "",
+	})}
+	want, err := Direct{}.ReadWeeks(t.Context(), f)
+	if err != nil || !want.Site || len(want.Weeks) != 2 || want.Weeks[0].Week.Event.Authors != "Ilse Marrow" || want.Weeks[1].Refused == "" || len(want.Skipped) != 1 {
+		t.Fatalf("%+v, %v", want, err)
+	}
+	got, err := converters["through calls"].ReadWeeks(t.Context(), f)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+}
+
+func TestAChannelIsReadTheSameThroughCalls(t *testing.T) {
+	data := zipOf(t, map[string]string{
+		"channels.json":             `[{"id":"C1","name":"book-club"}]`,
+		"users.json":                `[{"id":"U1","profile":{"display_name":"Ana"}}]`,
+		"book-club/2021-03-08.json": `[{"type":"message","user":"U1","ts":"1615200000.000100","text":"May nothing ever be changed?"}]`,
+	})
+	f := node.FileToRead{Name: "export.zip", Data: data}
 	want, err := Direct{}.ReadWeeks(t.Context(), f)
 	if err != nil || want.Channel != "book-club" || len(want.Weeks) != 1 || len(want.Weeks[0].Week.Posts) != 1 {
 		t.Fatalf("%+v, %v", want, err)
