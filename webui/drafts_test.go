@@ -126,6 +126,7 @@ func TestBrowserTwoWindowsShareADraft(t *testing.T) {
 	shows(b, "From the first, and the second!\n\nFrom elsewhere")
 	shows(other, "From the first, and the second!\n\nFrom elsewhere")
 	b.until("a notice", `document.querySelector('.toast')?.innerText.includes('another window')`)
+	b.checkState("toast-notice")
 	b.until("both are saved", saved)
 	if text := stored(); text != "From the first, and the second!\n\nFrom elsewhere" {
 		t.Errorf("the draft is %q", text)

@@ -32,6 +32,7 @@ func TestBrowserUndoesWhatWasDone(t *testing.T) {
 	b.eval(elem + `.scrollIntoView()`)
 	b.run(click(`#p-` + string(q) + ` button[name=answered]`))
 	b.until("the confirmation", `document.querySelector('.toast')?.textContent.startsWith('Marked as answered.')`)
+	b.checkState("toast-undo")
 	b.until("the mark", elem+`.querySelector('[name=answered]').value === '0'`)
 	if !answered() {
 		t.Fatal("it is not marked")

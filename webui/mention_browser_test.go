@@ -18,6 +18,7 @@ func TestBrowserMentionsAndCode(t *testing.T) {
 	const offered = `[...document.querySelectorAll('#mentions [role=option]')].map(e => e.textContent + (e.ariaSelected === 'true' ? ' *' : '')).join('; ')`
 	b.run(chromedp.SendKeys("#q", "Thank you, @"))
 	b.until("the people", `document.querySelectorAll('#mentions [role=option]').length === 5`)
+	b.checkState("mentions")
 	b.run(chromedp.SendKeys("#q", "ma"))
 	b.until("those whose names begin so", offered+` === 'Ilse Marrow, author *; Maren Holt'`)
 	b.run(chromedp.KeyEvent(kb.ArrowDown))
@@ -55,6 +56,7 @@ func TestBrowserMentionsAndCode(t *testing.T) {
 	b.until("the code is copied", `copied.startsWith('02 Nov  fee') && copied === document.querySelector('.words pre').textContent`)
 	post := b.node.addPost(b.event, qa.Post{By: obi, Parent: b.question(pQuestion)}, "```go\nreturn \"a\" // why\n```")
 	b.until("the news", `!!document.querySelector('#news a')`)
+	b.checkState("news")
 	b.eval(`document.querySelector('#news a').click()`)
 	b.until("the new post with its button", `!!document.querySelector('#p-`+string(post)+` pre + .copy-code') && !!document.querySelector('#p-`+string(post)+` .hl-keyword')`)
 	b.checkNoForeignRequests()

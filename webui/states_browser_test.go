@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // TestBrowserLooksOfStates checks what pages show only at times: forms that were refused, a week that is empty or not
@@ -24,6 +25,12 @@ func TestBrowserLooksOfStates(t *testing.T) {
 	n.giveReaderRole(b.event, qa.RoleOrganiser)
 	n.doAs(ilse, b.event, qa.Act{Kind: qa.ActWinner, Post: n.sample[pMine], Text: "a copy"})
 	mine := b.week() + "/p/" + string(n.sample[pMine])
+	hidden, err := n.Do(ctx, b.event, qa.Act{Kind: qa.ActPost, Text: "Is this hidden?"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.doAs(noor, b.event, qa.Act{Kind: qa.ActMark, Post: hidden, Mark: schema.KeyHidden, Text: "it is"})
+	concealed := b.week() + "/p/" + string(hidden)
 	absent := qa.Invitation{Event: eventID(99), Relay: sampleRelay, Secret: bytes.Repeat([]byte{7}, qa.SecretSize)}
 	b.enter("/")
 	at := func(path string) func() {
@@ -62,6 +69,17 @@ func TestBrowserLooksOfStates(t *testing.T) {
 		"approve-none":   at(b.week() + "/queue"),
 		"filter-none":    at(b.week() + "?show=new"),
 		"approval":       at(b.week() + "/switch?switch=approve&on=1"),
+		"appeal-refused": refused(concealed+"/appeal", "form[action$='/appeal']", "text", ""),
+		"import-preview": func() {
+			at("/files")()
+			b.eval(fmt.Sprintf(`(() => {
+				const chosen = new DataTransfer(), form = document.querySelector('form[action="/files"]');
+				chosen.items.add(new File([%q], 'weather.txt'));
+				form.file.files = chosen.files;
+				form.querySelector('[name=preview]').click();
+			})()`, pageText))
+			b.until("the preview", `!!document.querySelector('#preview') && document.readyState === 'complete'`)
+		},
 	} {
 		b.checkLooks("state-"+name, open)
 	}
