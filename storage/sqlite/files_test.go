@@ -191,6 +191,11 @@ func TestPragmas(t *testing.T) {
 		}
 	}
 	err := s.view(t.Context(), func(r *tx) error {
+		var cache string
+		must(t, r.row("PRAGMA cache_size", nil, &cache))
+		if cache != "-16384" { // KiB
+			t.Errorf("the cache of a reader is %s", cache)
+		}
 		_, err := r.exec("DELETE FROM settings")
 		return err
 	})

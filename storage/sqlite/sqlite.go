@@ -93,7 +93,9 @@ func Open(ctx context.Context, path string, opts Options) (_ *Store, err error) 
 	if err := migrate(ctx, s.writeDB); err != nil {
 		return nil, err
 	}
-	if s.readDB, err = openPool(opts.Readers, dsn(path, opts, "_pragma=query_only(1)")); err != nil {
+	// A search for a common word reads the rows of all posts. With SQLite's cache of 2 MB it reads most pages of the file
+	// anew for each of them. The connection that was used last is used first, so usually one has a large cache.
+	if s.readDB, err = openPool(opts.Readers, dsn(path, opts, "_pragma=query_only(1)", "_pragma=cache_size(-16384)")); err != nil {
 		return nil, err
 	}
 	return s, nil
