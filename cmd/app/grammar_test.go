@@ -101,6 +101,7 @@ var (
 		"author answer":   "`post withdraw`",
 		"post refused":    "--discard prints the text that it deletes",
 		"post edit":       "every text of a post is kept; edit it again",
+		"post appeal":     "a second answer replaces the first",
 		"join":            "a device keeps what it has joined",
 		"sync":            "what others have been told cannot be taken from them",
 		"doctor":          "it changes nothing that anybody wrote",
