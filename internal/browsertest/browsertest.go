@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds the time a browser may take for one test. It is far more than any test needs.
-const patience = 4 * time.Minute
+const patience = 10 * time.Minute
 
 // Start starts Chromium with a profile of its own. It ends with the test. If Chromium is
 // missing, the test is skipped, or fails if FLYLEAF_REQUIRE_ALL is set.
