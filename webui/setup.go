@@ -80,7 +80,7 @@ type setupPage struct {
 type setupTime struct{ Key, Words, Value string }
 
 var setupTimes = []struct{ key, words string }{
-	{schema.KeyStartsAt, "Questions open"},
+	{schema.KeyStartsAt, "Week starts"},
 	{schema.KeyAnswersFrom, "Authors start answering"},
 	{schema.KeyAnswersUntil, "Last answers"},
 	{schema.KeyWinnersAt, "Authors choose winners"},

@@ -470,7 +470,7 @@ func TestCreateAndJoin(t *testing.T) {
 	to := s.sent("/new", "title", "Small Weather", "authors", "Aino Berglund", "starts", "2026-11-30", "zone", "Europe/Helsinki", "relay", "ws://r.example:1", "description", "On **rain**.", "copies", "3")
 	mustContain(t, s.get(to), "Week settings", `value="Small Weather"`, `value="3"`) // to go on with, or not
 	page := s.get(strings.TrimSuffix(to, "/setup?new=1"))
-	mustContain(t, page, "Small Weather", "Aino Berglund", "30 November to 4 December 2026", "Opens on Monday 30 November", "<strong>rain</strong>", "Times are in the Europe/Helsinki time zone", "Mon 30")
+	mustContain(t, page, "Small Weather", "Aino Berglund", "30 November to 4 December 2026", "Starts on Monday 30 November", "<strong>rain</strong>", "Times are in the Europe/Helsinki time zone", "Mon 30")
 	mustContain(t, s.get("/"), "Small Weather")
 	for field, value := range map[string]string{"title": " ", "zone": "Nowhere/Atall", "starts": "soon", "relay": "http://r.example"} {
 		fields := map[string]string{"title": "T", "authors": "A"}

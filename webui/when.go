@@ -130,7 +130,7 @@ func (c calendar) weekline(e qa.Event) []weekday {
 			note[key] = words
 		}
 	}
-	mark(from, "opens")
+	mark(from, "starts")
 	if e.AnswersUntilMillis != 0 {
 		day, _ := qa.LastDay(e.AnswersUntilMillis, c.zone)
 		mark(day, "last answers")
@@ -177,7 +177,7 @@ func today(line []weekday) string {
 
 // phaseStartWords describes the beginning of each phase of a week.
 var phaseStartWords = map[qa.Phase]string{
-	qa.PhaseOpen:      "Questions open",
+	qa.PhaseOpen:      "Week starts",
 	qa.PhaseAnswering: "Authors start answering",
 	qa.PhaseChoosing:  "Last answers",
 	qa.PhaseChosen:    "Winners are chosen",
@@ -188,7 +188,8 @@ var phaseStartWords = map[qa.Phase]string{
 // zone; "" when no later phase begins at a set time.
 func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 	_, next, at := e.Phase(c.now.UnixMilli())
-	if next == "" {
+	elsewhere := s.zoneToName(e, c) != ""
+	if next == "" || next == qa.PhaseOpen && !elsewhere { // phase says when a week starts
 		return ""
 	}
 	when := c.dayAndTime(time.UnixMilli(at).In(s.zone))
@@ -196,7 +197,7 @@ func (s *server) nextPhaseWords(e qa.Event, c calendar) string {
 		when = c.deadline(at, s.zone)
 	}
 	words := phaseStartWords[next] + ": " + when
-	if s.zoneToName(e, c) != "" {
+	if elsewhere {
 		words += " (your time)"
 	}
 	return words + "."
@@ -262,7 +263,7 @@ func (c calendar) phase(e qa.Event) (bold, rest string) {
 	case e.Closed:
 		return "This week is closed.", "No new posts are accepted."
 	case e.StartsAtMillis != 0 && now < e.StartsAtMillis:
-		return "Opens on " + full(e.StartsAtMillis) + ".", "You can ask now."
+		return "Starts on " + full(e.StartsAtMillis) + ".", "You can already ask."
 	case e.EndsAtMillis != 0 && now > e.EndsAtMillis:
 		return "The week is over.", "Questions and replies are still accepted until an organiser closes it."
 	case e.EndsAtMillis != 0:
