@@ -187,9 +187,10 @@ Written by `+"`go run ./bench/pages`"+`; its first lines say what is measured. S
 			fmt.Fprintf(&b, "| %d | %s | %s | %d | %s | %d |\n", r.questions, v.name, p.name, p.bytes/1000, spread(p.loads), p.height)
 		}
 	})
-	b.WriteString("\n| questions | version | answer and next, s | own question saved, s | in the window, s | on page | vote answered, s |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| questions | version | answer and next, s | own question saved, s | in the window, s | on page | vote answered, s | memory of the program at the end, MB | most |\n|---|---|---|---|---|---|---|---|---|\n")
 	each(func(v *version, r *result) {
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s |\n", r.questions, v.name, spread(r.next), spread(r.saved), spread(r.visible), r.page, spread(r.vote))
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s | %s |\n", r.questions, v.name,
+			spread(r.next), spread(r.saved), spread(r.visible), r.page, spread(r.vote), r.memory[0], r.memory[1])
 	})
 	fmt.Fprintf(&b, `
 %d keys typed into each page, ten a second, while another device posts up to %d questions a second. "quiet" is before it begins.

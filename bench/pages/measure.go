@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -38,6 +39,7 @@ type result struct {
 	saved, visible, vote []float64 // seconds
 	page                 string    // the page of the week on which the own question was shown
 	typing               []typing
+	memory               [2]string // MB of the program under test: at the end, and the most
 }
 
 type pageResult struct {
@@ -128,7 +130,29 @@ func measure(bin, home string, e event, o options) (r result, err error) {
 			}
 		}
 	}
-	return r, nil
+	r.memory, err = memoryOf(program.Process.Pid)
+	return r, err
+}
+
+var (
+	resident = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+	most     = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+)
+
+// memoryOf returns how much memory a process uses now and how much it has used, in MB; "-" where the system does not say it.
+func memoryOf(pid int) (out [2]string, err error) {
+	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // only on Linux
+	for i, field := range []*regexp.Regexp{resident, most} {
+		out[i] = "-"
+		if m := field.FindSubmatch(b); m != nil {
+			kB, err := strconv.Atoi(string(m[1]))
+			if err != nil {
+				return out, err
+			}
+			out[i] = strconv.Itoa(kB / 1000)
+		}
+	}
+	return out, nil
 }
 
 // start starts a program and returns its first line of output.
