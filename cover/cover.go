@@ -48,20 +48,23 @@ func CheckShown(b []byte) error { return Check(b, MaxShownSide, MaxShownMemory) 
 // Check reports whether the edges of a picture have at most side pixels, and whether decoding the picture takes at
 // most memory bytes: nil, ErrFormat or ErrTooLarge. A picture that passes may still be damaged.
 func Check(b []byte, side int, memory int64) error {
+	_, _, err := Size(b, side, memory)
+	return err
+}
+
+// Size returns the width and height of a picture in pixels, after what Check checks.
+func Size(b []byte, side int, memory int64) (w, h int, err error) {
 	w, h, cost, err := header(b)
-	if err != nil {
-		return err
+	switch {
+	case err != nil:
+	case w <= 0 || h <= 0:
+		err = fmt.Errorf("%w: it has no pixels", ErrFormat)
+	case w > side || h > side:
+		err = fmt.Errorf("%w: %d by %d pixels, an edge has at most %d", ErrTooLarge, w, h, side)
+	case cost > float64(memory):
+		err = fmt.Errorf("%w: %d by %d pixels need %.0f bytes of memory; the limit is %d", ErrTooLarge, w, h, cost, memory)
 	}
-	if w <= 0 || h <= 0 {
-		return fmt.Errorf("%w: it has no pixels", ErrFormat)
-	}
-	if w > side || h > side {
-		return fmt.Errorf("%w: %d by %d pixels, an edge has at most %d", ErrTooLarge, w, h, side)
-	}
-	if cost > float64(memory) {
-		return fmt.Errorf("%w: %d by %d pixels need %.0f bytes of memory; the limit is %d", ErrTooLarge, w, h, cost, memory)
-	}
-	return nil
+	return w, h, err
 }
 
 // header returns the size of a picture, and an upper bound of the bytes that its pixels take while they are

@@ -25,6 +25,8 @@ import (
 	"github.com/yuin/goldmark/renderer"
 	"github.com/yuin/goldmark/renderer/html"
 	"github.com/yuin/goldmark/util"
+
+	"flyleaf/picture"
 )
 
 // LinkRel is the rel attribute of every link in a text.
@@ -108,10 +110,10 @@ var sanitiser = sync.OnceValue(func() *bluemonday.Policy {
 
 // HTML renders a person's text: Markdown with fenced code, tables, strike-through, bare links and
 // :emoji: codes. The result contains no HTML from the text, no images (but links to them), no
-// headings, and only http, https and mailto links. It is safe to embed in a page, and showing it
+// headings, and only http, https and mailto links. Of a picture it has the description, see package picture. It is safe to embed in a page, and showing it
 // loads nothing.
 func HTML(text string) template.HTML {
-	return htmlCache.get(text)
+	return htmlCache.get(picture.Words(text))
 }
 
 // Prose renders a longer text, such as the description of a book. It is like HTML, but line ends
@@ -121,7 +123,7 @@ func Prose(text string) template.HTML { return renderWith(proseParser(), text) }
 func render(text string) template.HTML { return renderWith(postParser(), text) }
 
 func renderWith(md goldmark.Markdown, text string, options ...parser.ParseOption) template.HTML {
-	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ToValidUTF8(picture.Words(text), "\uFFFD")
 	var b bytes.Buffer
 	if tooDeep(text) || strings.Count(text, "](") > maxLinks || md.Convert([]byte(text), &b, options...) != nil {
 		b.Reset()

@@ -21,9 +21,11 @@ type Converter interface {
 	WriteWeek(ctx context.Context, format string, week qa.Week) ([]byte, error)
 	// WriteOutline is importer.WriteOutline.
 	WriteOutline(ctx context.Context, week qa.Imported) ([]byte, error)
-	// ShrinkPicture makes a picture small enough for an event, see resize.Shrink. An error that says what is wrong
+	// ShrinkPicture makes a picture small enough for an event or a post, see resize.Shrink. An error that says what is wrong
 	// with the picture is of kind Invalid.
-	ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error)
+	ShrinkPicture(ctx context.Context, picture []byte, maxBytes int) ([]byte, error)
+	// QRCode draws a text as a QR code, an SVG. The error, of kind Invalid, says that the text is too long for one.
+	QRCode(ctx context.Context, text string) (svg []byte, err error)
 	// Formula is mathml.FromTeX. An error that says what is wrong with the formula is of kind Invalid.
 	Formula(ctx context.Context, tex string, display bool) (mathml string, err error)
 	// SealContact is encrypted.SealContact.

@@ -101,7 +101,7 @@ func shrink(ctx context.Context, c Converter, picture []byte) ([]byte, error) {
 	if picture == nil {
 		return nil, nil
 	}
-	return c.ShrinkPicture(ctx, picture)
+	return c.ShrinkPicture(ctx, picture, schema.MaxBlob)
 }
 
 // UpdateClubLists adds an event to the lists of followed clubs, updates its entry, or removes

@@ -93,7 +93,7 @@ func (s *Similar) Find(w *qa.Week, text string, except qa.PostID, limit int) []*
 
 // read records the stems of a question, unless its text is the same as before.
 func (s *Similar) read(p *qa.PostView) {
-	text := p.Text()
+	text := p.Words()
 	before, known := s.questions[p.ID]
 	if known && before.text == text {
 		return

@@ -36,8 +36,8 @@ func pictureOf(t *testing.T, c color.Color) []byte {
 // pictures is a Converter that only shrinks pictures.
 type pictures struct{ Converter }
 
-func (pictures) ShrinkPicture(_ context.Context, picture []byte) ([]byte, error) {
-	small, err := resize.Shrink(picture)
+func (pictures) ShrinkPicture(_ context.Context, picture []byte, maxBytes int) ([]byte, error) {
+	small, err := resize.Shrink(picture, maxBytes)
 	return small, WithKind(Invalid, err)
 }
 

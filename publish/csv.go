@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"flyleaf/picture"
 	"flyleaf/qa"
 	"flyleaf/weekfile"
 )
@@ -45,7 +46,7 @@ func WriteCSV(w io.Writer, weeks ...qa.Week) error {
 				if p.AtMillis != 0 {
 					when = weekfile.UTC(p.AtMillis).Format(time.RFC3339)
 				}
-				rows = append(rows, []string{week.Event.Title, p.ID, t.ID, kind, p.Name, strconv.FormatBool(p.Author), when, p.Body(), answered, wants})
+				rows = append(rows, []string{week.Event.Title, p.ID, t.ID, kind, p.Name, strconv.FormatBool(p.Author), when, picture.Words(p.Body()), answered, wants})
 			}
 			row(&t.PublishedPost, "question", strconv.FormatBool(t.Answered), strconv.Itoa(t.Wants))
 			for i := range t.Replies {

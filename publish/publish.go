@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"flyleaf/picture"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -160,11 +161,17 @@ func Publish(week qa.Week) Published {
 }
 
 // publishedText returns the text of a post. If the writer edited it on two devices at once and has not chosen a version,
-// it has both.
+// it has both. Words take the place of pictures if the week has none, and in several versions.
 func publishedText(e *qa.Event, p *qa.Post) string {
 	texts := e.PublishedTexts(p)
-	if len(texts) < 2 {
+	if len(texts) < 2 && e.HasPictures() {
 		return e.PublishedText(p)
+	}
+	for i := range texts {
+		texts[i] = picture.Words(texts[i])
+	}
+	if len(texts) < 2 {
+		return picture.Words(e.PublishedText(p))
 	}
 	return fmt.Sprintf("*Edited on several devices at once. All %d versions:*\n\n%s", len(texts), strings.Join(texts, "\n\n---\n\n"))
 }

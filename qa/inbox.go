@@ -297,7 +297,7 @@ func isAbbreviation(text []rune) bool {
 // Parts returns the parts of a question that asks several things, and which of them are answered; nil for
 // other questions.
 func (t *Thread) Parts() []QuestionPart {
-	texts := SplitQuestion(t.Question.Text())
+	texts := SplitQuestion(t.Question.Words())
 	if texts == nil {
 		return nil
 	}

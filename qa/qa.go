@@ -1,14 +1,15 @@
 // Package qa is the domain of Flyleaf: events, posts, people, roles and the
 // acts that change them, as plain values and pure functions.
 //
-// It knows nothing of Automerge, storage or networks. The only package of Flyleaf that it imports is
-// schema, which has the limits of its values. Times are Unix milliseconds, and their names end in Millis.
+// It knows nothing of Automerge, storage or networks. Of Flyleaf it imports schema, which has the limits of its
+// values, and packages that know nothing of an event. Times are Unix milliseconds, and their names end in Millis.
 // Limits are bytes of UTF-8 unless they say otherwise.
 package qa
 
 import (
 	"cmp"
 
+	"flyleaf/picture"
 	"flyleaf/schema"
 )
 
@@ -58,8 +59,10 @@ type Event struct {
 	// Announcement is a text of the organisers for everybody, such as who won. It can be written in a closed event.
 	Announcement string `json:"announcement,omitempty"`
 	// Math is schema.MathTeX if posts have formulas, see HasMath. Other values are for later versions.
-	Math   string `json:"math,omitempty"`
-	Source string `json:"source,omitempty"`
+	Math string `json:"math,omitempty"`
+	// Pictures is schema.PicturesOn if pictures of posts are shown, see HasPictures. Other values are for later versions.
+	Pictures string `json:"pictures,omitempty"`
+	Source   string `json:"source,omitempty"`
 
 	StartsAtMillis     int64 `json:"startsAt,omitempty"` // 0: not set
 	EndsAtMillis       int64 `json:"endsAt,omitempty"`
@@ -100,6 +103,16 @@ func (e *Event) HasMath() bool { return e.Math == schema.MathTeX }
 func (e *Event) SetMath(on bool) {
 	if e.Math = ""; on {
 		e.Math = schema.MathTeX
+	}
+}
+
+// HasPictures reports whether posts can have pictures, and those that they have are shown.
+func (e *Event) HasPictures() bool { return e.Pictures == schema.PicturesOn }
+
+// SetPictures turns pictures on or off.
+func (e *Event) SetPictures(on bool) {
+	if e.Pictures = ""; on {
+		e.Pictures = schema.PicturesOn
 	}
 }
 
@@ -257,6 +270,9 @@ func (p *Post) Text() string {
 	}
 	return p.Revisions[len(p.Revisions)-1].Text
 }
+
+// Words returns the text to show, with words in place of a picture.
+func (p *Post) Words() string { return picture.Words(p.Text()) }
 
 // Versions returns the revisions that are not superseded, ascending. More than one means that the post was
 // edited concurrently.

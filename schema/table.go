@@ -24,6 +24,7 @@ const (
 	KeySubtitle     = "subtitle"
 	KeyAnnouncement = "announcement"
 	KeyMath         = "math"
+	KeyPictures     = "pictures"
 	KeyLanguage     = "language"
 	KeyZone         = "zone"
 	KeyDescription  = "description"
@@ -93,6 +94,8 @@ const (
 	AsAuthor       = "author"
 
 	MathTeX = "tex"
+	// PicturesOn lets posts have pictures.
+	PicturesOn = "on"
 
 	PublishName     = "name"
 	PublishInitials = "initials"
@@ -159,6 +162,7 @@ var table = []struct {
 	{MapEventX, []Row{
 		{Key: KeySubtitle, Type: Line, Max: MaxShort, By: Organiser, Noun: "the subtitle"},
 		{Key: KeyAnnouncement, Type: Text, Max: MaxXValue, By: Organiser, Noun: "the announcement"},
+		{Key: KeyPictures, Type: Line, Max: MaxShort, By: Organiser, Label: "setting for pictures", On: "turned on pictures", Off: "turned off pictures"},
 		{Key: KeyMath, Type: Line, Max: MaxShort, By: Organiser, Label: "setting for formulas", On: "turned on formulas", Off: "turned off formulas"},
 		{
 			Key: "<name>", Keys: Name, MaxKeys: MaxXKeys, Type: Text, Max: MaxXValue, By: Organiser,

@@ -11,6 +11,7 @@ import (
 
 	"flyleaf/internal/casefold"
 	"flyleaf/internal/smallsort"
+	"flyleaf/picture"
 	"flyleaf/qa"
 )
 
@@ -240,11 +241,11 @@ func fold(word []rune) string {
 func SearchText(p *qa.Post) string {
 	versions := p.Versions()
 	if len(versions) == 0 {
-		return p.Text()
+		return p.Words()
 	}
 	texts := make([]string, len(versions))
 	for i, r := range versions {
-		texts[i] = r.Text
+		texts[i] = picture.Words(r.Text)
 	}
 	return strings.Join(texts, "\n")
 }

@@ -49,6 +49,9 @@ func (s *server) ask(w http.ResponseWriter, r *http.Request) {
 	}
 	act := qa.Act{Kind: qa.ActPost, Text: d.Text, OnBehalfOf: d.OnBehalfOf, Tags: tagsFrom(d.Tags)}
 	err := s.saveName(r)
+	if err == nil && !r.PostForm.Has("split") {
+		act.Text, err = s.withPicture(r, v, d.Text, "")
+	}
 	if act.Anonymous = r.PostForm.Has("anonymous"); act.Anonymous && err == nil {
 		err = checkAnonymous(act)
 	}
@@ -157,8 +160,12 @@ func (s *server) reply(w http.ResponseWriter, r *http.Request) {
 	if strings.TrimSpace(d.Text) != "" {
 		err = s.saveName(r)
 	}
+	var text string
 	if err == nil {
-		made, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: d.Text, OnBehalfOf: d.OnBehalfOf})
+		text, err = s.withPicture(r, v, d.Text, "")
+	}
+	if err == nil {
+		made, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: id, Text: text, OnBehalfOf: d.OnBehalfOf})
 	}
 	if err != nil {
 		s.notReplied(w, r, v, t, i, d, err)

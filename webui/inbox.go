@@ -80,6 +80,7 @@ type entryView struct {
 	Key, Field         string
 	Me                 string // the reader's name; "" if they have none
 	Name               nameBox
+	Picture            pictureBox
 	Error              string
 	CSRF, Back         string
 }
@@ -431,7 +432,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 		Who: upperFirst(v.writerName(q)), LookalikeNote: upperFirstLetter(v.lookalikes().Post(q).String()), Excerpt: markdown.Line(q.Text(), 240), Open: q.ID == open, Wants: t.Wants, When: v.writtenAt(q), Label: v.label(q),
 		AskerUnanswered: item.AskerUnanswered && !t.Answered, Mine: slices.Contains(item.AssignedTo, v.me), Presence: v.answering(q.ID),
 		Versions: len(q.Versions()) > 1, Late: q.Late, CameBack: item.Back, Answered: t.Answered,
-		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], DraftSaved: v.ownCal.draftSaved(v.drafts[string(q.ID)]), CSRF: v.csrf, Me: people.Isolate(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""),
+		Key: string(q.ID), Field: "a-" + string(q.ID), Draft: v.drafts[string(q.ID)], DraftSaved: v.ownCal.draftSaved(v.drafts[string(q.ID)]), CSRF: v.csrf, Me: people.Isolate(v.People[v.me].Name), Name: v.nameBox("n-"+string(q.ID), ""), Picture: v.pictureBox("i-" + string(q.ID)),
 	}
 	_, saved := later[q.ID]
 	e.Later = saved && !item.Back
@@ -449,7 +450,7 @@ func (v *weekView) entry(item *qa.InboxItem, view inboxView, open qa.PostID, lat
 	}
 	if e.Open {
 		e.Snooze = v.cal.snoozeTimes(v.Event.AnswersUntilMillis)
-		e.Words = v.words(q.Text())
+		e.Words = v.wordsOf(q, q.Text())
 		for i, part := range item.Parts() {
 			e.PartlyAnswered = e.PartlyAnswered || part.Answered
 			e.Parts = append(e.Parts, partView{N: i + 1, Text: part.Text, Excerpt: markdown.Line(part.Text, 60), Answered: part.Answered})
@@ -527,13 +528,16 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request) {
 	part, err := strconv.Atoi(cmp.Or(r.PostForm.Get("part"), "0"))
 	var text string
 	if err == nil {
-		text, err = qa.AnswerPart(p.Text(), part, d.Text)
+		text, err = qa.AnswerPart(p.Words(), part, d.Text)
 	}
 	if err != nil {
 		fail(http.StatusUnprocessableEntity, sentence(err.Error())+" Your text is still in the box.")
 		return
 	}
-	if err = s.saveName(r); err == nil {
+	if text, err = s.withPicture(r, v, text, ""); err == nil {
+		err = s.saveName(r)
+	}
+	if err == nil {
 		_, err = s.postOnce(r, v, qa.Act{Kind: qa.ActPost, Parent: p.ID, Text: text})
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"flyleaf/markdown"
 	"flyleaf/node"
+	"flyleaf/picture"
 	"flyleaf/qa"
 )
 
@@ -37,6 +38,7 @@ type composer struct {
 	Preview                   template.HTML
 	Note                      string
 	Name                      nameBox
+	Picture                   pictureBox
 }
 
 func (s *server) loadPost(w http.ResponseWriter, r *http.Request) (v *weekView, t *qa.Thread, i int, ok bool) {
@@ -78,9 +80,10 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 		c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/reply", v.csrf, string(p.ID)
 		c.Label, c.Button, c.Cancel = v.replyLabel(p), "Reply", page.Back
 		c.Name, c.DraftSaved = v.nameBox("n-reply", c.Name.Typed), v.ownCal.draftSaved(c.Draft)
+		c.Picture = v.pictureBox("i-reply")
 		page.Compose = c
 	}
-	if p.Shown() || v.mine(p) || v.can.Moderate && !p.Withdrawn && !p.Void {
+	if v.canRead(p) {
 		page.History, page.Compared = v.history(p), compared(p)
 	}
 	l := s.layout(r, title(p, v), "week", nil)
@@ -138,7 +141,7 @@ func (v *weekView) history(p *qa.PostView) []version {
 		case !rev.Superseded:
 			header = "Current version, " + header
 		}
-		shown := version{Header: header + v.deviceWords(&rev), ID: rev.ID, Words: v.words(rev.Text)}
+		shown := version{Header: header + v.deviceWords(&rev), ID: rev.ID, Words: v.wordsOf(p, rev.Text)}
 		if before >= 0 && len(out) < maxCompared {
 			shown.Changes = changes(p.Revisions[before].Text, rev.Text)
 		}
@@ -158,7 +161,7 @@ func compared(p *qa.PostView) template.HTML {
 // changes returns two texts in one, as they were written: what was added and what was removed is marked.
 func changes(old, now string) template.HTML {
 	var b strings.Builder
-	for _, p := range qa.DiffWords(old, now) {
+	for _, p := range qa.DiffWords(picture.Words(old), picture.Words(now)) {
 		text := template.HTMLEscapeString(p.Text)
 		switch p.Kind {
 		case qa.DiffAdded:
@@ -171,13 +174,25 @@ func changes(old, now string) template.HTML {
 	return template.HTML(b.String())
 }
 
-// bothVersions returns all current versions of a post as one text.
+// bothVersions returns all current versions of a post as one text, with the first of their pictures.
 func bothVersions(p *qa.PostView) string {
 	var all []string
+	var first picture.Picture
 	for _, rev := range p.Versions() {
-		all = append(all, rev.Text)
+		words, pic, ok := picture.In(rev.Text)
+		switch {
+		case !ok:
+			words = rev.Text
+		case first.JPEG == nil:
+			first = pic
+		}
+		all = append(all, words)
 	}
-	return strings.Join(all, "\n\n---\n\n")
+	text := strings.Join(all, "\n\n---\n\n")
+	if first.JPEG != nil {
+		text = picture.Add(text, first)
+	}
+	return text
 }
 
 // editPage is the body of the pages on which readers edit or withdraw their own posts.
@@ -219,6 +234,9 @@ func (s *server) editor(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("merge") {
 			d.Text = bothVersions(p)
 		}
+		if words, _, ok := picture.In(d.Text); ok {
+			d.Text = words
+		}
 	}
 	s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d})
 }
@@ -227,7 +245,10 @@ func (s *server) showEditor(w http.ResponseWriter, r *http.Request, status int, 
 	p := postAt(t, i)
 	c.Action, c.CSRF, c.Key = postPath(v.Event.ID, p.ID)+"/edit", v.csrf, editKey+string(p.ID)
 	c.Label, c.Button, c.Cancel = "Text", "Save changes", v.address(p.ID)
-	c.DraftSaved = v.ownCal.draftSaved(c.Draft)
+	c.Picture, c.DraftSaved = v.pictureBox("i-edit"), v.ownCal.draftSaved(c.Draft)
+	if _, pic, ok := picture.In(bothVersions(p)); ok {
+		c.Picture.Kept = pic.Alt
+	}
 	c.Note = "The earlier version is kept, and everyone can see it. If you edit this post on another device at the same time, both versions are kept."
 	page := editPage{Event: v.Event, Path: eventPath(v.Event.ID), Title: "Edit your post", Compose: c, Back: c.Cancel, Compared: compared(p)}
 	l := s.layout(r, page.Title, "week", nil)
@@ -281,7 +302,13 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		fail(http.StatusUnprocessableEntity, "There is no text. To remove the post, use “Withdraw” instead.")
 		return
 	}
-	_, err := s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, Post: p.ID, Text: d.Text})
+	text, err := d.Text, error(nil)
+	if !r.PostForm.Has("keep") && !r.PostForm.Has("both") {
+		text, err = s.withPicture(r, v, text, bothVersions(p))
+	}
+	if err == nil {
+		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, Post: p.ID, Text: text})
+	}
 	if err != nil {
 		fail(statusOf(err), notSavedWords(err, &d))
 		return

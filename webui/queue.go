@@ -93,7 +93,7 @@ func (v *weekView) queueEntry(t *qa.Thread, i int, chosen []string) queueEntry {
 	p := postAt(t, i)
 	e := queueEntry{
 		ID: p.ID, Elem: postElem(p.ID), Field: "w-" + string(p.ID), Who: upperFirst(v.writerName(p)), Verb: v.verb(t, i), Label: v.label(p),
-		LookalikeNote: upperFirstLetter(v.lookalikes().Post(p).String()), Words: v.words(p.Text()), When: v.writtenAt(p),
+		LookalikeNote: upperFirstLetter(v.lookalikes().Post(p).String()), Words: v.wordsOf(p, p.Text()), When: v.writtenAt(p),
 		Address: v.address(p.ID), Moderation: postPath(v.Event.ID, p.ID) + "/moderate", Chosen: slices.Contains(chosen, string(p.ID)),
 	}
 	switch {

@@ -17,6 +17,7 @@ import (
 
 	"flyleaf/internal/bounded"
 	"flyleaf/node"
+	"flyleaf/picture"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -62,6 +63,7 @@ func newTemplates() *templates {
 		// The maximum length in bytes of the value at a path of the schema. Any word stands
 		// for a key that differs between documents: people/IDENTITY/name.
 		"limit":      func(path string) int { return schema.Find(strings.Split(path, "/")...).Max },
+		"maxAlt":     func() int { return picture.MaxAlt },
 		"maxContact": func() int { return node.MaxContact },
 	}
 	r.parsed = sync.OnceValue(func() *template.Template {

@@ -47,9 +47,7 @@ func (s *server) blob(w http.ResponseWriter, r *http.Request) {
 		s.problem(w, r, http.StatusUnsupportedMediaType, "This picture is not shown", sentence(err.Error())+" Flyleaf did not make this picture.")
 		return
 	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
-	_, _ = w.Write(b) // fails only when the browser has disconnected
+	sendPicture(w, kind, b)
 }
 
 // setupPage is the body of the page with the week's settings.
@@ -72,6 +70,7 @@ type setupPage struct {
 	Times       []setupTime
 	Copies      string
 	Math        bool
+	Pictures    bool
 	Clubs       []choice
 	Error       string
 }
@@ -96,7 +95,7 @@ func (s *server) setup(w http.ResponseWriter, r *http.Request) {
 // setupOf fills the form with the week's current settings.
 func (s *server) setupOf(v *weekView) setupPage {
 	e := v.Event
-	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Language: e.Language, Zone: e.Zone, Math: e.HasMath()}
+	p := setupPage{Title: e.Title, Subtitle: e.Subtitle, Authors: e.Authors, Description: e.Description, Language: e.Language, Zone: e.Zone, Math: e.HasMath(), Pictures: e.HasPictures()}
 	for _, l := range e.Links {
 		p.Links += strings.TrimSpace(l.URL+" "+l.Text) + "\n"
 	}
@@ -159,8 +158,8 @@ func (s *server) saveSetup(w http.ResponseWriter, r *http.Request) {
 	}
 	want, err := v.typedEvent(r, s.zone)
 	var picture []byte
-	if err == nil {
-		picture, err = typedPicture(r)
+	if err == nil && r.PostForm.Get("nocover") != "1" {
+		picture, err = typedPicture(r, "cover")
 	}
 	if err == nil {
 		_, err = node.ChangeWeek(r.Context(), s.node, s.converter, &v.Event, &want, picture)
@@ -184,7 +183,7 @@ func (s *server) typedSetup(r *http.Request) setupPage {
 	f := r.PostForm
 	p := setupPage{
 		Title: f.Get("title"), Subtitle: f.Get("subtitle"), Authors: f.Get("authors"), Description: f.Get("description"), Links: f.Get("links"),
-		Language: f.Get("language"), Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"), Math: f.Get("math") == "1",
+		Language: f.Get("language"), Zone: f.Get("zone"), Starts: f.Get("starts"), Copies: f.Get("copies"), Math: f.Get("math") == "1", Pictures: f.Get("pictures") == "1",
 	}
 	for _, t := range setupTimes {
 		p.Times = append(p.Times, setupTime{t.key, t.words, f.Get(t.key)})
@@ -201,6 +200,9 @@ func (v *weekView) typedEvent(r *http.Request, here *time.Location) (qa.Event, e
 	want.Description, want.Zone = text("description"), text("zone")
 	if on := f.Get("math") == "1"; on != want.HasMath() { // the value of a later version stays
 		want.SetMath(on)
+	}
+	if on := f.Get("pictures") == "1"; on != want.HasPictures() {
+		want.SetPictures(on)
 	}
 	if f.Has("language") {
 		want.Language = text("language")
@@ -265,12 +267,12 @@ func setupTimesFrom(f url.Values, e *qa.Event, shown calendar, zone *time.Locati
 	return nil
 }
 
-// typedPicture returns the file that was chosen as the cover; nil for none.
-func typedPicture(r *http.Request) ([]byte, error) {
-	if r.PostForm.Get("nocover") == "1" || r.MultipartForm == nil || len(r.MultipartForm.File["cover"]) == 0 {
+// typedPicture returns the file that was chosen in a field; nil for none.
+func typedPicture(r *http.Request, field string) ([]byte, error) {
+	if r.MultipartForm == nil || len(r.MultipartForm.File[field]) == 0 {
 		return nil, nil
 	}
-	file, err := r.MultipartForm.File["cover"][0].Open()
+	file, err := r.MultipartForm.File[field][0].Open()
 	if err != nil {
 		return nil, fmt.Errorf("the picture could not be read: %w", err)
 	}

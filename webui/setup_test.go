@@ -18,8 +18,14 @@ import (
 	"flyleaf/schema"
 )
 
-// upload sends a form with a picture in it, as a browser does.
+// upload sends the form with the settings with a picture in it, as a browser does.
 func (s *site) upload(path string, picture []byte, fields ...string) *httptest.ResponseRecorder {
+	s.t.Helper()
+	return s.uploadAs("cover", path, picture, fields...)
+}
+
+// uploadAs sends a form with a file in a field.
+func (s *site) uploadAs(field, path string, picture []byte, fields ...string) *httptest.ResponseRecorder {
 	s.t.Helper()
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
@@ -31,7 +37,7 @@ func (s *site) upload(path string, picture []byte, fields ...string) *httptest.R
 	if err := m.WriteField("csrf", s.csrf); err != nil {
 		s.t.Fatal(err)
 	}
-	f, err := m.CreateFormFile("cover", "cover.png")
+	f, err := m.CreateFormFile(field, "cover.png")
 	if err == nil {
 		_, err = f.Write(picture)
 	}

@@ -63,6 +63,10 @@ func (s *server) askSeparately(r *http.Request, v *weekView, act qa.Act) (qa.Pos
 		return "", errOneQuestion
 	}
 	var acts []qa.Act
+	var err error
+	if texts[0], err = s.withPicture(r, v, texts[0], ""); err != nil {
+		return "", err
+	}
 	for _, text := range texts {
 		act.Text = text
 		if s.postedBefore(r, v, act) == "" {

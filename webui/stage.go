@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"flyleaf/markdown"
+	"flyleaf/picture"
 	"flyleaf/qa"
 	"flyleaf/qa/people"
 	"flyleaf/schema"
@@ -107,10 +108,11 @@ func stageQuestions(v *weekView, here qa.PostID) []*qa.Thread {
 func (v *weekView) onStage(t *qa.Thread) *stageQuestion {
 	p := &t.Question
 	text := v.Event.PublishedText(&p.Post)
-	out := &stageQuestion{ID: p.ID, Long: len(text) > longOnStage, Longest: len(text) > longestOnStage, Who: people.Isolate(p.Name), Words: v.words(text), Wants: t.Wants, Presence: v.answering(p.ID)}
+	words := len(picture.Words(text))
+	out := &stageQuestion{ID: p.ID, Long: words > longOnStage, Longest: words > longestOnStage, Who: people.Isolate(p.Name), Words: v.wordsOf(p, text), Wants: t.Wants, Presence: v.answering(p.ID)}
 	for i := range t.Replies {
 		if a := &t.Replies[i]; a.ByAuthor && v.Event.Published(&a.Post) {
-			out.Answers = append(out.Answers, stageAnswer{people.Isolate(a.Name), v.words(v.Event.PublishedText(&a.Post))})
+			out.Answers = append(out.Answers, stageAnswer{people.Isolate(a.Name), v.wordsOf(a, v.Event.PublishedText(&a.Post))})
 		}
 	}
 	return out

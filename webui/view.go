@@ -125,6 +125,7 @@ type replyBox struct {
 	DraftSaved        string
 	Label             string
 	Name              nameBox
+	Picture           pictureBox
 }
 
 // palette are the reactions that every post offers. Readers can also add to any other
@@ -255,7 +256,7 @@ func (v *weekView) replyBox(p *qa.PostView) replyBox {
 	key := string(p.ID)
 	return replyBox{
 		Action: postPath(v.Event.ID, p.ID) + "/reply", CSRF: v.csrf, Key: key, Draft: v.drafts[key],
-		Elem: "r-" + key, DraftSaved: v.ownCal.draftSaved(v.drafts[key]), Label: v.replyLabel(p), Name: v.nameBox("n-"+key, ""),
+		Elem: "r-" + key, DraftSaved: v.ownCal.draftSaved(v.drafts[key]), Label: v.replyLabel(p), Name: v.nameBox("n-"+key, ""), Picture: v.pictureBox("i-" + key),
 	}
 }
 
@@ -521,7 +522,7 @@ func (v *weekView) fillNotShown(p *qa.PostView, out *postView) bool {
 		return false
 	}
 	if out.Mine || out.NotShown != "withdrawn" && v.can.Moderate { // the writer and moderators can still read the words
-		out.Words = v.words(p.Text())
+		out.Words = v.wordsOf(p, p.Text())
 	}
 	out.Class += " removed"
 	out.Badges = nil
@@ -548,12 +549,12 @@ func (v *weekView) momentOrNil(millis int64) *moment {
 func (v *weekView) text(p *qa.PostView, out *postView) {
 	versions := p.Versions()
 	if len(versions) < 2 {
-		out.Words = v.words(p.Text())
+		out.Words = v.wordsOf(p, p.Text())
 		return
 	}
 	for i, r := range versions {
 		out.Versions = append(out.Versions, version{
-			N: i + 1, Header: "Version " + strconv.Itoa(i+1) + ", " + v.revisedAt(p, &r).Words + v.deviceWords(&r), ID: r.ID, Words: v.words(r.Text),
+			N: i + 1, Header: "Version " + strconv.Itoa(i+1) + ", " + v.revisedAt(p, &r).Words + v.deviceWords(&r), ID: r.ID, Words: v.wordsOf(p, r.Text),
 		})
 	}
 }

@@ -145,6 +145,7 @@ func New(c Config) http.Handler {
 
 	mux.HandleFunc("GET /e/{event}/p/{post}", s.post)
 	mux.HandleFunc("POST /e/{event}/p/{post}/reply", s.reply)
+	mux.HandleFunc("GET /e/{event}/p/{post}/picture/{version}", s.picture)
 	mux.HandleFunc("GET /e/{event}/p/{post}/edit", s.editor)
 	mux.HandleFunc("POST /e/{event}/p/{post}/edit", s.edit)
 	mux.HandleFunc("GET /e/{event}/p/{post}/withdraw", s.withdrawal)

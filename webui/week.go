@@ -76,6 +76,7 @@ type askBox struct {
 	Error                    string
 	Preview                  template.HTML
 	Name                     nameBox
+	Picture                  pictureBox
 	Suggestions              *suggestions // with Preview
 	Anonymous                bool         // offer to ask without a name
 	Ticked                   bool         // the reader chose to ask without a name
@@ -228,6 +229,7 @@ func (s *server) showWeek(w http.ResponseWriter, r *http.Request, status int, v 
 	if ask != nil {
 		p.Ask = *ask
 	}
+	p.Ask.Picture = v.pictureBox("i-ask")
 	p.Ask.Name = v.nameBox("n-ask", p.Ask.Name.Typed)
 	p.Ask.Anonymous, p.Ask.NotAnonymous = s.mayAskAnonymously(v)
 	p.Ask.DraftSaved = v.ownCal.draftSaved(p.Ask.Draft)

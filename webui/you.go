@@ -116,9 +116,9 @@ func (s *server) phrase(w http.ResponseWriter, r *http.Request) {
 	p.Phrase = words
 	p.Site = s.siteFor(r.Context())
 	if p.Site != "" {
-		link := node.IdentityLink(p.Site, words)
-		if svg, err := qrSVG(link); err == nil { // without the code, the words are enough
-			p.Link, p.QR = link, template.HTML(svg)
+		p.Link = node.IdentityLink(p.Site, words)
+		if svg, err := s.converter.QRCode(r.Context(), p.Link); err == nil { // without the code, the words are enough
+			p.QR = template.HTML(svg)
 		}
 	}
 	if s.browser {

@@ -137,7 +137,7 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 		notes = append(notes, saved)
 	}
 	a.printf("%s  %s  %s  %s\n", plainName(q.Name), stamp(q.AtMillis), q.ID, plain(strings.Join(notes, ", ")))
-	for line := range strings.SplitSeq(plain(q.Text()), "\n") {
+	for line := range strings.SplitSeq(plain(q.Words()), "\n") {
 		a.printf("  %s\n", line)
 	}
 	for i, p := range item.Parts() {
@@ -151,6 +151,7 @@ func (a *app) printInboxItem(w *qa.Week, look *people.Lookalikes, item *qa.Inbox
 
 func (a *app) authorAnswerCmd() *cobra.Command {
 	var event string
+	var pic pictureFlags
 	var part int
 	c := &cobra.Command{
 		Use:   "answer [flags] POST TEXT|-",
@@ -173,14 +174,18 @@ and the inbox shows which parts are still open.`,
 				if err != nil {
 					return a.explain(err)
 				}
-				text, err := qa.AnswerPart(p.Text(), part, text)
+				text, err := qa.AnswerPart(p.Words(), part, text)
 				if err != nil {
 					return codedf(exitUsage, "%w. `flyleaf author inbox` lists them", err)
+				}
+				if text, err = pic.addTo(ctx, b, id, text, ""); err != nil {
+					return err
 				}
 				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Parent: post, Text: text})
 			})
 		},
 	}
+	pic.add(c.Flags())
 	c.Flags().IntVar(&part, "part", 0, "answer this `part` of the question: its number in flyleaf author inbox")
 	return a.jsonFlag(eventFlag(c, &event))
 }

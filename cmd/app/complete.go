@@ -15,10 +15,11 @@ import (
 
 // flagValues are the possible values of flags, and of the argument ROLE, that have only a few.
 var flagValues = map[string][]string{
-	"access":  {schema.AccessOpen, schema.AccessInvited},
-	"approve": {"on", "off"},
-	"math":    {"on", "off"},
-	"role":    {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
+	"access":   {schema.AccessOpen, schema.AccessInvited},
+	"approve":  {"on", "off"},
+	"math":     {"on", "off"},
+	"pictures": {"on", "off"},
+	"role":     {schema.KeyAuthor, schema.KeyModerator, schema.KeyMember},
 }
 
 // formatFlag adds --format with the names of the formats, and its completion.
@@ -117,7 +118,7 @@ func (a *app) withWeekForCompletion(ctx context.Context, event string, fn func(q
 func (a *app) completePosts(ctx context.Context, event, typed string) (out []cobra.Completion) {
 	add := func(p *qa.PostView) {
 		if strings.HasPrefix(string(p.ID), typed) && p.Shown() {
-			out = append(out, cobra.CompletionWithDesc(string(p.ID), qa.Beginning(plain(p.Name+": "+p.Text()))))
+			out = append(out, cobra.CompletionWithDesc(string(p.ID), qa.Beginning(plain(p.Name+": "+p.Words()))))
 		}
 	}
 	a.withWeekForCompletion(ctx, event, func(w qa.Week) {

@@ -59,7 +59,7 @@ type weekFlags struct {
 	title, subtitle, by, starts, zone, description, language, cover, club string
 	links                                                                 []string
 	copies                                                                uint64
-	approve, math                                                         string
+	approve, math, pictures                                               string
 }
 
 func (w *weekFlags) add(f *pflag.FlagSet) {
@@ -74,6 +74,7 @@ func (w *weekFlags) add(f *pflag.FlagSet) {
 	f.Uint64Var(&w.copies, "copies", 0, "the `number` of copies to win")
 	f.StringVar(&w.cover, "cover", "", "the cover: a JPEG, PNG, GIF or WebP `file`, which is scaled down")
 	f.StringVar(&w.approve, "approve", "", "whether posts wait for a moderator's approval: `on|off`")
+	f.StringVar(&w.pictures, "pictures", "", "whether posts can have a picture: `on|off`")
 	f.StringVar(&w.math, "math", "", "whether posts have formulas in the notation of TeX between dollar signs: `on|off`")
 	clubName := "add the week to the list of this club: the club's `ID`, or a unique beginning of its ID or its name"
 	f.StringVar(&w.club, "club", "", clubName)
@@ -115,6 +116,7 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	}{
 		{"approve", w.approve, func(on bool) { e.Approve = on }},
 		{"math", w.math, e.SetMath},
+		{"pictures", w.pictures, e.SetPictures},
 	} {
 		if !given(s.flag) {
 			continue
@@ -138,8 +140,8 @@ func (w *weekFlags) apply(e *qa.Event, given func(string) bool) error {
 	return setDays(e, w.starts, before, zone)
 }
 
-// readCover reads a picture file. It returns nil if file is "".
-func readCover(file string) ([]byte, error) {
+// readPicture reads a picture file. It returns nil if file is "".
+func readPicture(file string) ([]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
@@ -188,7 +190,7 @@ this later, except --access and --relay.`,
 					return coded(exitUsage, err)
 				}
 			}
-			picture, err := readCover(w.cover)
+			picture, err := readPicture(w.cover)
 			if err != nil {
 				return err
 			}
@@ -246,7 +248,7 @@ them. They are not secret, though: every device and the relay have these posts.`
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			given := c.Flags().Changed
-			picture, err := readCover(w.cover)
+			picture, err := readPicture(w.cover)
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 
 func (a *app) askCmd() *cobra.Command {
 	var event, behalf string
+	var pic pictureFlags
 	var tags []string
 	var anonymous bool
 	c := &cobra.Command{
@@ -31,6 +32,7 @@ that its writer had seen, so unsent ones among them would show who asked. The re
 which address the question came from, and people may recognise your style.`,
 		Example: `  flyleaf ask "May nothing ever be changed?"
   flyleaf ask --on-behalf-of "Maren Holt" --tag bookkeeping "How do I begin?"
+  flyleaf ask --picture map.jpg --alt "A map of the river" "Which ford is meant?"
   flyleaf ask - < question.md`,
 		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,6 +41,10 @@ which address the question came from, and people may recognise your style.`,
 				return err
 			}
 			return a.withEvent(c.Context(), event, func(ctx context.Context, b backend, id qa.EventID) error {
+				text, err := pic.addTo(ctx, b, id, text, "")
+				if err != nil {
+					return err
+				}
 				if err := a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Text: text, OnBehalfOf: behalf, Tags: tags, Anonymous: anonymous}); err != nil || anonymous {
 					return err
 				}
@@ -49,11 +55,13 @@ which address the question came from, and people may recognise your style.`,
 	c.Flags().StringVar(&behalf, "on-behalf-of", "", "ask for somebody else; their `name` is shown")
 	c.Flags().StringArrayVar(&tags, "tag", nil, "a `tag`; can be repeated")
 	c.Flags().BoolVar(&anonymous, "anonymous", false, "ask without your name")
+	pic.add(c.Flags())
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
 func (a *app) replyCmd() *cobra.Command {
 	var event, behalf string
+	var pic pictureFlags
 	var anonymous bool
 	c := &cobra.Command{
 		Use:     "reply [flags] POST TEXT|-",
@@ -67,22 +75,30 @@ func (a *app) replyCmd() *cobra.Command {
 				return err
 			}
 			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				text, err := pic.addTo(ctx, b, id, text, "")
+				if err != nil {
+					return err
+				}
 				return a.post(ctx, b, id, qa.Act{Kind: qa.ActPost, Parent: post, Text: text, OnBehalfOf: behalf, Anonymous: anonymous})
 			})
 		},
 	}
 	c.Flags().StringVar(&behalf, "on-behalf-of", "", "reply for somebody else; their `name` is shown")
+	pic.add(c.Flags())
 	c.Flags().BoolVar(&anonymous, "anonymous", false, "reply as the anonymous asker, under your anonymous question")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 
 func (a *app) postEditCmd() *cobra.Command {
 	var event string
+	var pic pictureFlags
+	var noPicture bool
 	c := &cobra.Command{
 		Use:   "edit [flags] POST TEXT|-",
 		Short: "Edit one of your posts",
 		Long: `Edit one of your posts. The new text is shown, the old text is kept in the post's history
-(` + "`flyleaf show`" + `). If two of your devices edit a post while offline, both texts are shown.`,
+(` + "`flyleaf show`" + `). If two of your devices edit a post while offline, both texts are shown.
+The picture of the post stays, unless you replace or remove it.`,
 		Example: `  flyleaf post edit 0b1c2d3e4f5a6b7c-abcdefghijklm-24 "May nothing ever be changed, really?"`,
 		Args:    atLeast(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -90,9 +106,26 @@ func (a *app) postEditCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.onPost(c.Context(), event, args[0], qa.Act{Kind: qa.ActEdit, Text: text}, "Edited.")
+			return a.withPost(c.Context(), event, args[0], func(ctx context.Context, b backend, id qa.EventID, post qa.PostID) error {
+				old := ""
+				if !noPicture {
+					p, err := b.Post(ctx, id, post)
+					if err != nil {
+						return a.explain(err)
+					}
+					old = p.Text()
+				}
+				text, err := pic.addTo(ctx, b, id, text, old)
+				if err != nil {
+					return err
+				}
+				return a.act(ctx, b, id, qa.Act{Kind: qa.ActEdit, Post: post, Text: text}, "Edited.")
+			})
 		},
 	}
+	pic.add(c.Flags())
+	c.Flags().BoolVar(&noPicture, "no-picture", false, "remove the picture")
+	c.MarkFlagsMutuallyExclusive("picture", "no-picture")
 	return a.jsonFlag(eventFlag(c, &event))
 }
 

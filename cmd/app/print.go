@@ -9,6 +9,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"flyleaf/picture"
 	"flyleaf/qa"
 )
 
@@ -47,7 +48,11 @@ func printable(args []any) []any {
 }
 
 // plain removes the characters that a terminal would obey.
-func plain(s string) string { return keepBlank(s, qa.CleanText(s)) }
+// A picture at its end is replaced by words.
+func plain(s string) string {
+	s = picture.Words(s)
+	return keepBlank(s, qa.CleanText(s))
+}
 
 // plainLine is plain for text of one line.
 func plainLine(s string) string { return keepBlank(s, qa.CleanLine(s)) }

@@ -13,6 +13,7 @@ import (
 
 	"flyleaf/cover"
 	"flyleaf/cover/resize"
+	"flyleaf/schema"
 )
 
 // pngOf returns a black PNG of this size, with 8-bit grey pixels, or, if deep, four 16-bit
@@ -94,7 +95,7 @@ func TestExpensivePicturesAreRefused(t *testing.T) {
 	} {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := resize.Shrink(b)
+		_, err := resize.Shrink(b, schema.MaxBlob)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, cover.ErrTooLarge) {
 			t.Errorf("%s: %v", name, err)
@@ -115,7 +116,7 @@ func TestAcceptedPicturesStayWithinMaxMemory(t *testing.T) {
 		b := pngOf(t, size.X, size.Y, false, false)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		out, err := resize.Shrink(b)
+		out, err := resize.Shrink(b, schema.MaxBlob)
 		runtime.ReadMemStats(&after)
 		if err != nil {
 			t.Errorf("%v: %v", size, err)
@@ -128,7 +129,7 @@ func TestAcceptedPicturesStayWithinMaxMemory(t *testing.T) {
 		}
 	}
 	// A camera's progressive JPEG of 24 megapixels is within the limits.
-	if _, err := resize.Shrink(jpegOf(0xc2, 6_000, 4_000, []byte{0x22, 0x11, 0x11}, 10)); !errors.Is(err, cover.ErrFormat) {
+	if _, err := resize.Shrink(jpegOf(0xc2, 6_000, 4_000, []byte{0x22, 0x11, 0x11}, 10), schema.MaxBlob); !errors.Is(err, cover.ErrFormat) {
 		t.Errorf("a camera's picture: %v", err) // ErrFormat because the pixels are missing
 	}
 }

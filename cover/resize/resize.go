@@ -16,16 +16,15 @@ import (
 	_ "golang.org/x/image/webp"
 
 	"flyleaf/cover"
-	"flyleaf/schema"
 )
 
 // minEdge is the edge of the smallest result that is tried, in pixels.
 const minEdge = 64
 
-// Shrink returns the picture as a JPEG of at most schema.MaxBlob bytes with edges of at most
+// Shrink returns the picture as a JPEG of at most maxBytes bytes, without metadata, with edges of at most
 // cover.MaxEdge pixels. Transparent parts become white. For an animation, it returns the first frame.
 // Errors are cover.ErrFormat, cover.ErrTooLarge or cover.ErrCannotShrink.
-func Shrink(b []byte) ([]byte, error) {
+func Shrink(b []byte, maxBytes int) ([]byte, error) {
 	if len(b) > cover.MaxInput {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", cover.ErrTooLarge, len(b), cover.MaxInput)
 	}
@@ -41,7 +40,7 @@ func Shrink(b []byte) ([]byte, error) {
 			if err := jpeg.Encode(&out, small, &jpeg.Options{Quality: quality}); err != nil {
 				return nil, err
 			}
-			if out.Len() <= schema.MaxBlob {
+			if out.Len() <= maxBytes {
 				return out.Bytes(), nil
 			}
 		}

@@ -58,7 +58,7 @@ func TestShrink(t *testing.T) {
 		"a line":                     {encoded(t, "png", image.NewGray(image.Rect(0, 0, 5000, 1))), cover.MaxEdge, 1},
 		"one pixel":                  {encoded(t, "gif", image.NewGray(image.Rect(0, 0, 1, 1))), 1, 1},
 	} {
-		out, err := resize.Shrink(c.in)
+		out, err := resize.Shrink(c.in, schema.MaxBlob)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -72,7 +72,7 @@ func TestShrink(t *testing.T) {
 
 func TestTransparentBecomesWhite(t *testing.T) {
 	m := image.NewNRGBA(image.Rect(0, 0, 64, 64)) // all transparent
-	out, err := resize.Shrink(encoded(t, "png", m))
+	out, err := resize.Shrink(encoded(t, "png", m), schema.MaxBlob)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestHugeDimensionsAreRefused(t *testing.T) {
 	binary.BigEndian.PutUint32(b[16:], 1<<16)
 	binary.BigEndian.PutUint32(b[20:], 1<<16)
 	binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
-	if _, err := resize.Shrink(b); !errors.Is(err, cover.ErrTooLarge) {
+	if _, err := resize.Shrink(b, schema.MaxBlob); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
 	// 30 megapixels are too many at eight bytes each.
@@ -104,19 +104,19 @@ func TestHugeDimensionsAreRefused(t *testing.T) {
 		binary.BigEndian.PutUint32(b[16:], 6000)
 		binary.BigEndian.PutUint32(b[20:], 5000)
 		binary.BigEndian.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
-		if _, err := resize.Shrink(b); !errors.Is(err, want) {
+		if _, err := resize.Shrink(b, schema.MaxBlob); !errors.Is(err, want) {
 			t.Errorf("%T: %v", m, err)
 		}
 	}
 }
 
 func TestTooLongAndBrokenFilesAreRefused(t *testing.T) {
-	if _, err := resize.Shrink(make([]byte, cover.MaxInput+1)); !errors.Is(err, cover.ErrTooLarge) {
+	if _, err := resize.Shrink(make([]byte, cover.MaxInput+1), schema.MaxBlob); !errors.Is(err, cover.ErrTooLarge) {
 		t.Error(err)
 	}
 	b := encoded(t, "png", image.NewGray(image.Rect(0, 0, 1, 1)))
 	for _, bad := range [][]byte{nil, []byte("GIF89a"), []byte("<svg/>"), b[:20], encoded(t, "jpeg", noise(50, 50))[:300]} {
-		if _, err := resize.Shrink(bad); !errors.Is(err, cover.ErrFormat) {
+		if _, err := resize.Shrink(bad, schema.MaxBlob); !errors.Is(err, cover.ErrFormat) {
 			t.Errorf("%.10q: %v", bad, err)
 		}
 	}
@@ -148,7 +148,7 @@ func FuzzShrink(f *testing.F) {
 		if err == nil && c.Width*c.Height > 1<<20 {
 			return // slow, and covers nothing new
 		}
-		out, err := resize.Shrink(b)
+		out, err := resize.Shrink(b, schema.MaxBlob)
 		if err != nil {
 			return
 		}

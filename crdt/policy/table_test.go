@@ -60,6 +60,7 @@ func lines(question, reply qa.PostID, other, somebody qa.Identity) []line {
 		{path: "event/x/a", value: "", limit: 1 << 10, by: organisers},
 		{path: "event/x/subtitle", value: "", limit: 1 << 10, by: organisers},
 		{path: "event/x/announcement", value: "", limit: 1 << 10, by: organisers},
+		{path: "event/x/pictures", value: "", limit: 1 << 10, by: organisers},
 		{path: "event/x/math", value: "", limit: 1 << 10, by: organisers},
 		{path: "relays/0", value: "", limit: 300, by: organisers},
 		{path: "relays/7", value: "", limit: 300, by: organisers},

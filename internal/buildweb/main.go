@@ -133,7 +133,7 @@ func (o options) describe(version string) string {
 
 // notInlined are packages that are compiled without inlining: they run once for a page or a request, and the program is
 // smaller by one part in a hundred when compressed.
-var notInlined = []string{"flyleaf/webui", "flyleaf/node", "github.com/microcosm-cc/bluemonday", "html/template", "text/template/parse", "net/http", "github.com/boombuler/barcode/qr"}
+var notInlined = []string{"flyleaf/webui", "flyleaf/node", "github.com/microcosm-cc/bluemonday", "html/template", "text/template/parse", "net/http"}
 
 // program builds a program for js and wasm.
 func program(root, pkg string) ([]byte, error) {

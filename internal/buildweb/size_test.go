@@ -89,6 +89,7 @@ var notInTheTab = map[string]string{
 	"flyleaf/importer":                       "cmd/convert reads files",
 	"flyleaf/importer/slack":                 "cmd/convert reads files",
 	"flyleaf/node/convert":                   "cmd/convert has the formats",
+	"github.com/boombuler/barcode/qr":        "cmd/convert draws QR codes",
 	"github.com/kyokomi/emoji/v2":            "the names of emoji in Slack exports are for cmd/convert",
 	"github.com/tyler-smith/go-bip39":        "it has word lists in nine languages; keys/identity has the one that is used",
 	"github.com/automerge/automerge-go":      "it needs cgo",

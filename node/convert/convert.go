@@ -157,8 +157,8 @@ func (Direct) WriteOutline(_ context.Context, week qa.Imported) ([]byte, error) 
 }
 
 // ShrinkPicture implements node.Converter.
-func (Direct) ShrinkPicture(_ context.Context, picture []byte) ([]byte, error) {
-	small, err := resize.Shrink(picture)
+func (Direct) ShrinkPicture(_ context.Context, picture []byte, maxBytes int) ([]byte, error) {
+	small, err := resize.Shrink(picture, maxBytes)
 	if err != nil {
 		return nil, node.Errorf(node.Invalid, "%w; nothing was changed", err)
 	}

@@ -23,6 +23,7 @@ import (
 	"flyleaf/node/convert/call"
 	"flyleaf/publish"
 	"flyleaf/qa"
+	"flyleaf/schema"
 )
 
 // converters are the two ways to convert: in this program, and through another one.
@@ -178,7 +179,7 @@ func TestAPictureIsShrunkTheSameThroughCalls(t *testing.T) {
 	must(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 1000, 10))))
 	var small []byte
 	for way, c := range converters {
-		got, err := c.ShrinkPicture(t.Context(), picture.Bytes())
+		got, err := c.ShrinkPicture(t.Context(), picture.Bytes(), schema.MaxBlob)
 		if size, err2 := jpeg.DecodeConfig(bytes.NewReader(got)); err != nil || err2 != nil || size.Width != cover.MaxEdge {
 			t.Errorf("%s: %d pixels wide, %v, %v", way, size.Width, err, err2)
 		}
@@ -190,7 +191,7 @@ func TestAPictureIsShrunkTheSameThroughCalls(t *testing.T) {
 			"<svg>":                               "this cannot be read as a picture (JPEG, PNG, GIF or WebP); nothing was changed",
 			strings.Repeat("x", cover.MaxInput+1): "this picture is too large: 16777217 bytes, at most 16777216; nothing was changed",
 		} {
-			if _, err := c.ShrinkPicture(t.Context(), []byte(in)); node.KindOf(err) != node.Invalid || err.Error() != want {
+			if _, err := c.ShrinkPicture(t.Context(), []byte(in), schema.MaxBlob); node.KindOf(err) != node.Invalid || err.Error() != want {
 				t.Errorf("%s: %.20q: %v", way, in, err)
 			}
 		}

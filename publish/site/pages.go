@@ -3,7 +3,9 @@ package site
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"flyleaf/markdown"
+	posted "flyleaf/picture"
 	"flyleaf/publish"
 	"flyleaf/publish/syndication"
 	"flyleaf/qa"
@@ -109,10 +112,18 @@ var placeholderWords = map[string]string{
 	publish.Void:      "This question is void: two versions of it were signed.",
 }
 
-func postOf(e *qa.Event, p *publish.PublishedPost, say, lang string) post {
+// postOf returns a post of a page that is in root. The picture of the post becomes a file.
+func (b *builder) postOf(e *qa.Event, p *publish.PublishedPost, root, say, lang string) post {
+	html := syndication.PostHTML(e, p.Text)
+	if words, pic, ok := posted.In(p.Text); ok {
+		sum := sha256.Sum256(pic.JPEG)
+		path := "pictures/" + hex.EncodeToString(sum[:8]) + ".jpg"
+		b.files[path] = pic.JPEG
+		html = syndication.PostHTML(e, words) + pic.HTML(root+path)
+	}
 	return post{
 		Anchor: weekfile.Anchor(p.ID), Lang: lang, Name: p.ShownName(), Say: say, Author: p.Author, Not: p.Not, Placeholder: placeholderWords[p.Placeholder], Late: p.Late,
-		To: p.ReplyTo, Words: syndication.PostHTML(e, p.Text), At: written(e, p.AtMillis), Reactions: p.Reactions,
+		To: p.ReplyTo, Words: html, At: written(e, p.AtMillis), Reactions: p.Reactions,
 	}
 }
 
@@ -200,7 +211,7 @@ func (b *builder) weekPage(w *week, p part) error {
 	last := ""
 	for i := range p.threads {
 		t := &p.threads[i]
-		x := thread{post: postOf(e, &t.PublishedPost, "asks", body.Lang), Wants: t.Wants, Won: t.Won}
+		x := thread{post: b.postOf(e, &t.PublishedPost, root, "asks", body.Lang), Wants: t.Wants, Won: t.Won}
 		if t.continued {
 			x.Continued, x.Beginning = w.link(p.number, x.Anchor), markdown.Line(t.Text, 110)
 		}
@@ -219,7 +230,7 @@ func (b *builder) weekPage(w *week, p part) error {
 			if r.Author {
 				say = "answers"
 			}
-			x.Replies = append(x.Replies, postOf(e, r, say, body.Lang))
+			x.Replies = append(x.Replies, b.postOf(e, r, root, say, body.Lang))
 		}
 		body.Threads = append(body.Threads, x)
 	}

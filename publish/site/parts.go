@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	posted "flyleaf/picture"
 	"flyleaf/publish"
 	"flyleaf/weekfile"
 )
@@ -48,25 +49,25 @@ func divide(threads []publish.PublishedThread) []part {
 	}
 	for i := range threads {
 		t := &threads[i]
-		words := len(t.Text)
+		words := len(posted.Words(t.Text))
 		for j := range t.Replies {
-			words += len(t.Replies[j].Text)
+			words += len(posted.Words(t.Replies[j].Text))
 		}
 		whole := 1+len(t.Replies) <= pagePosts && words <= pageBytes
-		if whole && overflows(1+len(t.Replies), words) || !whole && overflows(1, len(t.Text)) {
+		if whole && overflows(1+len(t.Replies), words) || !whole && overflows(1, len(posted.Words(t.Text))) {
 			nextPage()
 		}
 		piece := threadPart{PublishedThread: t, index: i}
-		posts, bytes = posts+1, bytes+len(t.Text)
+		posts, bytes = posts+1, bytes+len(posted.Words(t.Text))
 		for j := range t.Replies {
-			if !whole && overflows(1, len(t.Replies[j].Text)) {
+			if !whole && overflows(1, len(posted.Words(t.Replies[j].Text))) {
 				last := &parts[len(parts)-1]
 				last.threads = append(last.threads, piece)
 				nextPage()
 				piece = threadPart{PublishedThread: t, index: i, from: j, to: j, continued: true}
 			}
 			piece.to = j + 1
-			posts, bytes = posts+1, bytes+len(t.Replies[j].Text)
+			posts, bytes = posts+1, bytes+len(posted.Words(t.Replies[j].Text))
 		}
 		last := &parts[len(parts)-1]
 		last.threads = append(last.threads, piece)

@@ -15,7 +15,7 @@
 //	books/SLUG.atom, .json  the week's feeds; books/SLUG.ics its days
 //	feed.atom, feed.json    the newest posts of all weeks
 //	calendar.ics            the days of all weeks
-//	covers/, pictures/      covers, and the pictures that other sites show next to a link
+//	covers/, pictures/      covers; the pictures of posts, and those that other sites show next to a link
 //	search/                 the search index that site.js reads, see search.go
 //	flyleaf.css, site.css   the style sheets; site.js, the only script
 //	sitemap.xml, robots.txt

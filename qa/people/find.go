@@ -83,7 +83,7 @@ func beginning(p *qa.PostView) string {
 		return "(text that is not shown)"
 	}
 	const most = 60
-	runes := []rune(strings.Join(strings.Fields(p.Text()), " "))
+	runes := []rune(strings.Join(strings.Fields(p.Words()), " "))
 	if len(runes) > most {
 		runes = append(runes[:most-1], '…')
 	}

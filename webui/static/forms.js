@@ -37,7 +37,7 @@ async function submit(form, button) {
   try {
     if (button && ['draft', 'later'].includes(button.name) && copyName(form)) await saveNow(form);
     else await stopSaving(form);
-    const fields = new URLSearchParams(new FormData(form, button));
+    const typed = new FormData(form, button), fields = form.enctype.startsWith('m') ? typed : new URLSearchParams(typed); // multipart: with a file
     if (tried.has(form)) fields.set('tried', tried.get(form));
     if (copyName(form)) fields.set('base', savedText(form));
     const data = await send(form.action, fields);

@@ -1,4 +1,5 @@
 // Pasting into a box for a post: code is kept as a code block, and any text can be made a quotation.
+import { byID, one } from './dom.js';
 import { toast } from './toast.js';
 
 const field = 'textarea[name=body]';
@@ -56,6 +57,14 @@ function replaceWith(box, start, what, make) {
 function pasted(e) {
   const box = e.target, data = e.clipboardData;
   if (!box.matches?.(field) || !data) return;
+  const chooser = !data.types.includes('text/plain') && data.files.length && one('[name=picture]', box.form);
+  if (chooser) {
+    e.preventDefault();
+    chooser.files = data.files;
+    chooser.closest('details').open = true;
+    byID(chooser.id + '-alt').focus();
+    return;
+  }
   const text = data.getData('text/plain').replace(/\r\n?/g, '\n');
   const { selectionStart: start, selectionEnd: end, value } = box, before = value.slice(0, start), after = value.slice(end);
   if (plain || !text.includes('\n') && text.length < 80 || inBlock(before) || /^ {0,3}(```|~~~)/m.test(text)) return;

@@ -23,6 +23,7 @@ const (
 	writeWeek     = "writeWeek"
 	writeOutline  = "writeOutline"
 	shrinkPicture = "shrinkPicture"
+	qrCode        = "qrCode"
 	formula       = "formula"
 	sealContact   = "sealContact"
 	openContact   = "openContact"
@@ -87,7 +88,13 @@ func serve(ctx context.Context, c node.Converter, name string, head, body []byte
 		}
 		return c.WriteOutline(ctx, w)
 	case shrinkPicture:
-		return c.ShrinkPicture(ctx, body)
+		maxBytes, err := read[int](head)
+		if err != nil {
+			return nil, err
+		}
+		return c.ShrinkPicture(ctx, body, maxBytes)
+	case qrCode:
+		return c.QRCode(ctx, string(body))
 	case formula:
 		display, err := read[bool](head)
 		if err != nil {
@@ -167,8 +174,14 @@ func (c Client) WriteOutline(ctx context.Context, week qa.Imported) ([]byte, err
 }
 
 // ShrinkPicture implements node.Converter.
-func (c Client) ShrinkPicture(ctx context.Context, picture []byte) ([]byte, error) {
-	_, data, err := c.call(ctx, shrinkPicture, nil, picture)
+func (c Client) ShrinkPicture(ctx context.Context, picture []byte, maxBytes int) ([]byte, error) {
+	_, data, err := c.call(ctx, shrinkPicture, maxBytes, picture)
+	return data, err
+}
+
+// QRCode implements node.Converter.
+func (c Client) QRCode(ctx context.Context, text string) ([]byte, error) {
+	_, data, err := c.call(ctx, qrCode, nil, []byte(text))
 	return data, err
 }
 
