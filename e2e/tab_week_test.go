@@ -334,3 +334,33 @@ func TestFormulasInTheTab(t *testing.T) {
 	p.click("#ask button.primary")
 	p.finds("article.question math mfrac")
 }
+
+// TestAPictureInTheTab: a picture that is chosen in one browser is seen in another one, through the relay. The second program
+// makes it small.
+func TestAPictureInTheTab(t *testing.T) {
+	relay := newRelay(t).upWithWeb()
+	organiser := newTab(t, "http://"+relay.addr)
+	organiser.open("/")
+	organiser.fill("#n-title", "The Patient Ledger")
+	organiser.press("#new button.primary")
+	organiser.sees("The week is set up.")
+	organiser.click("#s-pictures")
+	organiser.press("form.section button.primary")
+	organiser.finds("#i-ask")
+	link := organiser.value("#invitation")
+	picture := filepath.Join(t.TempDir(), "map.png")
+	writeNoise(t, picture)
+	organiser.fill("#q", "Which ford is it?")
+	organiser.click(".picture-box summary")
+	organiser.fill("#i-ask-alt", "A map of the river")
+	do(t, organiser.ctx, chromedp.SetUploadFiles("#i-ask", []string{picture}))
+	organiser.click("#ask button.primary")
+	const drawn = `(() => { const i = document.querySelector("article.question .picture img"); return i && i.complete && i.naturalWidth > 0 && i.alt == "A map of the river" &&
+		i.naturalWidth == i.width })()`
+	organiser.holds("the picture is drawn", drawn)
+
+	reader := organiser.otherProfile()
+	reader.open(link)
+	reader.sees("Which ford is it?")
+	reader.holds("the picture is drawn on another device", drawn)
+}

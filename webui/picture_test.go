@@ -125,6 +125,11 @@ func TestAPictureThatCannotBeTaken(t *testing.T) {
 	_, id, _ := strings.Cut(s.askWithPicture("Which ford?", ""), "#p-")
 	theirs := string(s.node.doAs(obi, s.event, qa.Act{Kind: qa.ActPost, Text: "Mine?", AtMillis: testNow.UnixMilli()}))
 	before := len(s.node.acts())
+	for _, path := range []string{"/p/" + id, "/p/" + id + "/edit", "/inbox?open=" + theirs} {
+		if n := strings.Count(s.get(s.week()+path), `name="picture"`); n != 1 {
+			t.Errorf("%s asks for a picture %d times", path, n)
+		}
+	}
 	for _, path := range []string{"/ask", "/p/" + id + "/reply", "/p/" + id + "/edit", "/p/" + theirs + "/answer"} {
 		w := s.uploadAs("picture", s.week()+path, []byte("<svg onload=alert(1)>"), "body", "Many careful words")
 		if w.Code != http.StatusUnprocessableEntity {
