@@ -202,3 +202,66 @@ func TestHeadersAreReadAsTheDecodersDo(t *testing.T) {
 		}
 	}
 }
+
+// turned returns a JPEG whose EXIF metadata has an orientation: a big-endian TIFF with one entry, in the segment APP1.
+func turned(photo []byte, orientation uint16) []byte {
+	tiff := []byte("MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01")
+	tiff = binary.BigEndian.AppendUint16(tiff, orientation)
+	tiff = append(tiff, 0, 0, 0, 0, 0, 0)
+	segment := append([]byte("Exif\x00\x00"), tiff...)
+	out := append([]byte{}, photo[:2]...)
+	out = append(out, 0xff, 0xe1)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(segment)+2))
+	return append(append(out, segment...), photo[2:]...)
+}
+
+// TestShrinkTurnsPhotos: a camera stores how it was held, and the result has no metadata to say so. The corners of the
+// result, from the top left one clockwise, are those of the photo in this order.
+func TestShrinkTurnsPhotos(t *testing.T) {
+	greys := []uint8{0, 80, 160, 240} // of the quarters, clockwise
+	m := image.NewGray(image.Rect(0, 0, 64, 32))
+	for i, at := range []image.Rectangle{image.Rect(0, 0, 32, 16), image.Rect(32, 0, 64, 16), image.Rect(32, 16, 64, 32), image.Rect(0, 16, 32, 32)} {
+		draw.Draw(m, at, image.NewUniform(color.Gray{Y: greys[i]}), image.Point{}, draw.Src)
+	}
+	photo := encoded(t, "jpeg", m)
+	for orientation, want := range map[uint16][4]int{
+		0: {0, 1, 2, 3}, 1: {0, 1, 2, 3}, 2: {1, 0, 3, 2}, 3: {2, 3, 0, 1}, 4: {3, 2, 1, 0},
+		5: {0, 3, 2, 1}, 6: {3, 0, 1, 2}, 7: {2, 1, 0, 3}, 8: {1, 2, 3, 0}, 9: {0, 1, 2, 3},
+	} {
+		small, err := resize.Shrink(turned(photo, orientation), schema.MaxBlob)
+		if err != nil {
+			t.Errorf("orientation %d: %v", orientation, err)
+			continue
+		}
+		got, err := jpeg.Decode(bytes.NewReader(small))
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := got.Bounds().Size()
+		if upright := orientation >= 5 && orientation <= 8; upright != (size == image.Pt(32, 64)) {
+			t.Errorf("orientation %d: the result has %v", orientation, size)
+		}
+		for i, at := range []image.Point{{4, 4}, {size.X - 5, 4}, {size.X - 5, size.Y - 5}, {4, size.Y - 5}} {
+			grey := int(color.GrayModel.Convert(got.At(at.X, at.Y)).(color.Gray).Y)
+			if wanted := int(greys[want[i]]); grey+20 < wanted || grey > wanted+20 {
+				t.Errorf("orientation %d, corner %d: grey %d, want %d", orientation, i, grey, wanted)
+			}
+		}
+	}
+}
+
+// TestShrinkIgnoresBadMetadata: a picture with metadata that cannot be read is shrunk as it is.
+func TestShrinkIgnoresBadMetadata(t *testing.T) {
+	photo := turned(encoded(t, "jpeg", image.NewGray(image.Rect(0, 0, 64, 32))), 6)
+	const start, end = 6, 6 + 32 // of the contents of the segment
+	for i := start; i < end; i++ {
+		bad := bytes.Clone(photo)
+		bad[i] ^= 0xff
+		small, err := resize.Shrink(bad, schema.MaxBlob)
+		if err != nil {
+			t.Errorf("byte %d: %v", i, err)
+		} else if _, err := jpeg.Decode(bytes.NewReader(small)); err != nil {
+			t.Errorf("byte %d: %v", i, err)
+		}
+	}
+}
