@@ -59,6 +59,14 @@ func Words(text string) string {
 	return add(words, "[Picture: "+alt+"]")
 }
 
+// Without returns a text without its picture, if In finds one.
+func Without(text string) string {
+	if words, _, ok := In(text); ok {
+		return words
+	}
+	return text
+}
+
 // Add returns a text with a picture. One without a description says so: programs that do not show it would show its bytes.
 func Add(words string, p Picture) string {
 	return add(words, "!["+cmp.Or(Clean(p.Alt), "no description")+address+base64.StdEncoding.EncodeToString(p.JPEG)+")")

@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -116,6 +117,25 @@ func TestAnEditKeepsOrRemovesThePicture(t *testing.T) {
 	if text := s.lastAct(qa.ActEdit).Text; text != "Which of the fords?" {
 		t.Errorf("removed: %.100q", text)
 	}
+}
+
+// TestAFailedEditShowsWords: what is in the box after a version could not be taken are its words, not the bytes of its
+// picture.
+func TestAFailedEditShowsWords(t *testing.T) {
+	s := newSite(t, "")
+	s.node.doAs(noor, s.event, qa.Act{Kind: qa.ActEvent, Fields: map[string]any{schema.KeyPictures: schema.PicturesOn}})
+	_, id, _ := strings.Cut(s.askWithPicture("Which ford?", "A map"), "#p-")
+	version := regexp.MustCompile(`/picture/([^"]+)"`).FindStringSubmatch(s.get(s.week()))[1]
+	page := s.get(s.week() + "/p/" + id)
+	mustContain(t, page, "<title>Which ford? [Picture: A map]")
+	s.sent(s.week()+"/p/"+id+"/edit", "body", "Which of the fords?")
+	s.node.setFail(errors.New("the disk is full"))
+	w := s.send(s.week()+"/p/"+id+"/edit", "keep", version, "body", "")
+	if w.Code == http.StatusSeeOther {
+		t.Error("saved on a full disk")
+	}
+	mustContain(t, w.Body.String(), ">Which ford?</textarea>", "Remove the picture (<bdi>A map</bdi>)")
+	mustNotContain(t, w.Body.String(), "base64")
 }
 
 // TestAPictureThatCannotBeTaken loses no words, in each form for a post.

@@ -95,7 +95,7 @@ func (s *server) showPost(w http.ResponseWriter, r *http.Request, status int, v 
 
 // title returns the title of a post's page: the first words of the post.
 func title(p *qa.PostView, v *weekView) string {
-	text := strings.Join(strings.Fields(p.Text()), " ")
+	text := strings.Join(strings.Fields(picture.Words(p.Text())), " ")
 	if !p.Shown() || text == "" {
 		return "A post in " + v.Event.Title
 	}
@@ -234,9 +234,7 @@ func (s *server) editor(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("merge") {
 			d.Text = bothVersions(p)
 		}
-		if words, _, ok := picture.In(d.Text); ok {
-			d.Text = words
-		}
+		d.Text = picture.Without(d.Text)
 	}
 	s.showEditor(w, r, http.StatusOK, v, t, i, composer{Draft: d})
 }
@@ -310,6 +308,7 @@ func (s *server) edit(w http.ResponseWriter, r *http.Request) {
 		_, err = s.node.Do(ctx, v.Event.ID, qa.Act{Kind: qa.ActEdit, Post: p.ID, Text: text})
 	}
 	if err != nil {
+		d.Text = picture.Without(d.Text) // that of a version may have one, which the form keeps
 		fail(statusOf(err), notSavedWords(err, &d))
 		return
 	}
