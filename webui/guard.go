@@ -167,7 +167,7 @@ func (g *guard) wrap(next http.Handler, s *server) http.Handler {
 		if changes {
 			if err := g.parseForm(w, r); err != nil {
 				s.problem(w, r, http.StatusRequestEntityTooLarge, "The form is too large",
-					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your text is still there. Shorten it and try again.")
+					"The form could not be read: "+err.Error()+". Nothing was changed. Go back; your text is still there. Shorten it, or choose a smaller file, and try again.")
 				return
 			}
 			if g.token != "" && !equalSecrets(r.PostForm.Get("csrf"), g.form) {
