@@ -7,7 +7,8 @@ const setting = 'flyleaf keys'; // in the browser's storage: "off" or "on"
 // Meta, unless the shortcuts are turned off.
 export function startKeys(pressed) {
   document.addEventListener('keydown', e => {
-    const field = e.target.closest('input:not([type=checkbox]), textarea, select, dialog, [contenteditable]');
+    const field = e.target.closest('input:not([type=checkbox]), textarea, select, dialog, [contenteditable]') &&
+      !e.target.closest('dialog:not([open])'); // it was just closed, and has the focus until the next picture
     if (!field && !e.ctrlKey && !e.metaKey && !e.altKey && !byID('keys-off')?.checked) pressed(e, e.key.toLowerCase());
   });
 }
